@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// `npm start`: installs what is missing, then runs src/dev/start.ts in this same process, so that there is one to signal.
+
+import { checkNode, install } from './install.mjs';
+
+checkNode();
+await install({ withDev: false });
+const { register } = await import('tsx/esm/api');
+register();
+await import('../src/dev/start.ts');

@@ -1,0 +1,102 @@
+// What a pause has come to. The store is asked, whatever woke the workflow; an operator's signal is first cast as a vote like any other.
+
+import { z } from 'zod';
+import { AppError } from '../contract/errors.ts';
+import { assertNever, SIGNAL, type DecisionSignal } from '../contract/names.ts';
+import type { PauseName, PauseState } from '../contract/turn.ts';
+import type { Store } from '../store/access.ts';
+import { pauseIdOf } from '../store/call-hash.ts';
+import { castVotes, readPause } from '../store/decisions.ts';
+import type { OperatorDecisions, VoteRequest } from '../store/judge-vote.ts';
+import { lockRun } from '../store/runs.ts';
+import { endedAs } from '../store/turns.ts';
+import { failureOf } from './failures.ts';
+
+export interface ClaimDecisionRequest {
+  readonly runId: string;
+  readonly pause: PauseName;
+  readonly signals: readonly { readonly name: DecisionSignal; readonly payload: unknown }[];
+}
+
+/** What an operator may type beside the signal's name. */
+const PayloadSchema = z
+  .strictObject({
+    callId: z.string().max(100).optional(),
+    reason: z.string().max(2000).optional(),
+    argumentsHash: z.string().max(100).optional(),
+    pauseId: z.string().max(100).optional(),
+  })
+  .nullable();
+
+export function createClaimDecision({
+  store,
+  operatorDecisions,
+}: {
+  readonly store: Store;
+  readonly operatorDecisions: OperatorDecisions;
+}) {
+  return async function claimDecision(request: ClaimDecisionRequest): Promise<PauseState> {
+    try {
+      const notes: string[] = [];
+      for (const signal of request.signals) {
+        const note = await castForOperator(request.runId, signal);
+        if (note !== undefined) notes.push(note);
+      }
+      const { pause } = request;
+      const pauseId = 'pauseId' in pause ? pause.pauseId : pauseIdOf(request.runId, pause.turn, pause.n);
+      const state = await store.asWorker(async (unit): Promise<PauseState> => {
+        const run = await lockRun(unit, request.runId);
+        if (run === undefined)
+          return { kind: 'ENDED', status: 'FAILED', failure: { code: 'INTERNAL', message: 'The record of this run is gone.' } };
+        const ended = endedAs(run);
+        if (ended !== undefined) return ended;
+        const outcome = await readPause(unit, run, pauseId);
+        return outcome.open ? { kind: 'OPEN', expiresInMs: outcome.expiresInMs } : { kind: 'DECIDED', approved: outcome.approved };
+      });
+      return state.kind === 'ENDED' || notes.length === 0 ? state : { ...state, note: notes.join(' ') };
+    } catch (error) {
+      throw failureOf(error);
+    }
+  };
+
+  /** A note where the signal changed nothing. */
+  async function castForOperator(runId: string, signal: ClaimDecisionRequest['signals'][number]): Promise<string | undefined> {
+    const parsed = PayloadSchema.safeParse(signal.payload);
+    if (!parsed.success)
+      return `The signal ${signal.name} was not understood: it takes nothing, or one object with callId, reason, argumentsHash, pauseId. It changed nothing.`;
+    const { callId, pauseId, argumentsHash, reason } = parsed.data ?? {};
+    const action = actionOf(signal.name);
+    if (argumentsHash !== undefined && callId === undefined)
+      return `The signal ${signal.name} has an argumentsHash but no callId. It changed nothing.`;
+    const request: VoteRequest = {
+      pauseId,
+      votes: callId === undefined ? { all: { action, reason } } : { each: [{ callId, action, reason, argumentsHash }] },
+      keyed: false,
+    };
+    try {
+      const result = await store.asWorker(async (unit) => {
+        const run = await lockRun(unit, runId);
+        if (run === undefined || endedAs(run) !== undefined) return undefined;
+        return castVotes(unit, run, { kind: 'operator', allowed: operatorDecisions }, request, () => ({
+          problem: 'an operator does not edit',
+        }));
+      });
+      if (result !== undefined && 'refused' in result) throw result.refused;
+      return undefined;
+    } catch (error) {
+      if (error instanceof AppError) return `The signal ${signal.name} changed nothing: ${error.detail}`;
+      throw error;
+    }
+  }
+}
+
+function actionOf(name: DecisionSignal): 'APPROVE' | 'REJECT' {
+  switch (name) {
+    case SIGNAL.approve:
+      return 'APPROVE';
+    case SIGNAL.reject:
+      return 'REJECT';
+    default:
+      return assertNever(name);
+  }
+}

@@ -1,0 +1,50 @@
+// From a cause to the ApplicationFailure that Temporal sees: the only place. Retryable ones are retried by Temporal without end;
+// what must end a run is thrown non-retryable, with the run's failure code as its type.
+
+import { ApplicationFailure } from '@temporalio/activity';
+import { assertNever, type FailureCode } from '../contract/names.ts';
+import type { ModelError, ModelFault } from '../models/model.ts';
+import { StoreUnavailableError } from '../store/access.ts';
+
+export const endsRun = (code: FailureCode, message: string, cause?: unknown): ApplicationFailure =>
+  ApplicationFailure.create({ type: code, message, nonRetryable: true, ...(cause instanceof Error ? { cause } : {}) });
+
+export const triedAgain = (why: string, afterMs?: number, cause?: unknown): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: 'TRIED_AGAIN',
+    message: why,
+    ...(afterMs === undefined ? {} : { nextRetryDelay: afterMs }),
+    ...(cause instanceof Error ? { cause } : {}),
+  });
+
+/** The code a run ends with when the model has had its attempts. */
+export function codeOfFault(fault: Exclude<ModelFault, 'ABORTED'>): FailureCode {
+  switch (fault) {
+    case 'UNAVAILABLE':
+      return 'MODEL_UNAVAILABLE';
+    case 'RATE_LIMITED':
+      return 'MODEL_RATE_LIMITED';
+    case 'REJECTED':
+      return 'MODEL_REJECTED';
+    case 'INCOMPLETE':
+      return 'MODEL_INCOMPLETE';
+    case 'CONTEXT_TOO_LONG':
+    case 'OUTPUT_TOO_LARGE':
+      return fault;
+    default:
+      return assertNever(fault);
+  }
+}
+
+/** 429 asks for patience, and a fallback helps against both; the rest of the faults a second model would repeat. */
+export const fallsBack = (error: ModelError): boolean => error.fault === 'UNAVAILABLE' || error.fault === 'RATE_LIMITED';
+
+/** SQLSTATE class 22: the data itself cannot be stored, however often it is tried. */
+const isUnstorable = (error: unknown): boolean => String((error as { code?: unknown } | null)?.code ?? '').startsWith('22');
+
+/** Anything else that came out of an activity. */
+export function failureOf(error: unknown): unknown {
+  if (error instanceof StoreUnavailableError) return triedAgain('the database does not answer', undefined, error);
+  if (isUnstorable(error)) return endsRun('INTERNAL', 'The run met data that cannot be stored.', error);
+  return error;
+}

@@ -1,0 +1,73 @@
+// What keeps a long activity alive and lets it be stopped: Temporal's heartbeat, the store's beat (active time of an attempt that dies),
+// its deadline, and two ways to hear of a cancellation: the run's watch, within milliseconds, and Temporal's, with a heartbeat's reply.
+
+import { Context } from '@temporalio/activity';
+import { sql } from 'kysely';
+import { isTerminal, type RunStatus } from '../contract/names.ts';
+import type { Store } from '../store/access.ts';
+import { beatAttempt } from '../store/turns.ts';
+
+const HEARTBEAT_EVERY_MS = 500;
+const STORE_BEAT_EVERY_MS = 2000;
+
+export type StopReason = 'TIME_OVER' | 'RUN_ENDED' | 'CANCELLED';
+
+export interface Lifeline {
+  readonly signal: AbortSignal;
+  /** Why `signal` was aborted. */
+  readonly reason: () => StopReason | undefined;
+}
+
+export async function withLifeline<T>(
+  store: Store,
+  at: { runId: string; attemptId: string; leftMs: number },
+  work: (line: Lifeline) => Promise<T>,
+): Promise<T> {
+  const context = Context.current();
+  const controller = new AbortController();
+  let reason: StopReason | undefined;
+  const stop = (why: StopReason): void => {
+    reason ??= why;
+    controller.abort(new Error(why));
+  };
+  const onCancel = (): void => stop('CANCELLED');
+  context.cancellationSignal.addEventListener('abort', onCancel, { once: true });
+  if (context.cancellationSignal.aborted) onCancel();
+
+  const heart = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
+  const beat = setInterval(
+    () => void store.asWorker((unit) => beatAttempt(unit, at.attemptId)).catch(() => undefined),
+    STORE_BEAT_EVERY_MS,
+  );
+  const deadline = setTimeout(() => stop('TIME_OVER'), at.leftMs);
+  const done = new AbortController();
+  void followRun(store, at.runId, done.signal, () => stop('RUN_ENDED'));
+  try {
+    return await work({ signal: controller.signal, reason: () => reason });
+  } finally {
+    clearInterval(heart);
+    clearInterval(beat);
+    clearTimeout(deadline);
+    done.abort();
+    context.cancellationSignal.removeEventListener('abort', onCancel);
+  }
+}
+
+async function followRun(store: Store, runId: string, done: AbortSignal, onEnded: () => void): Promise<void> {
+  const watch = store.announcer.watch(runId);
+  try {
+    for (;;) {
+      await watch.changed(done);
+      if (done.aborted) return;
+      const status = await store.asWorker(async (unit) => {
+        const { rows } = await sql<{ status: RunStatus }>`select status from runs where run_id = ${runId}`.execute(unit.tx);
+        return rows[0]?.status;
+      });
+      if (status === undefined || isTerminal(status)) return onEnded();
+    }
+  } catch {
+    // The database is away: Temporal's cancellation is the other way.
+  } finally {
+    watch.close();
+  }
+}

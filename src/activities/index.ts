@@ -1,0 +1,24 @@
+// The side effects of a run, one file each.
+
+import { createCallModel, type CallModelDeps } from './call-model.ts';
+import { createClaimDecision } from './claim-decision.ts';
+import { createRunTool, type RunToolDeps } from './run-tool.ts';
+import { createSettleRun } from './settle-run.ts';
+import type { OperatorDecisions } from '../store/judge-vote.ts';
+
+export interface ActivityDeps extends CallModelDeps, RunToolDeps {
+  readonly operatorDecisions: OperatorDecisions;
+  /** A terminal state may have released a run: its start is sent now rather than at the outbox's next look. */
+  readonly onReleased: () => void;
+}
+
+export function createActivities(deps: ActivityDeps) {
+  return {
+    callModel: createCallModel(deps),
+    runTool: createRunTool(deps),
+    settleRun: createSettleRun(deps),
+    claimDecision: createClaimDecision(deps),
+  };
+}
+
+export type Activities = ReturnType<typeof createActivities>;

@@ -1,0 +1,127 @@
+// One tool call: claimed in the ledger, dispatched once for each claim, its outcome recorded once. A repeated attempt finds the outcome.
+
+import { randomUUID } from 'node:crypto';
+import { assertNever } from '../contract/names.ts';
+import type { ToolSnapshot } from '../contract/agent.ts';
+import type { CallOutcome } from '../contract/turn.ts';
+import type { Store } from '../store/access.ts';
+import { checkClaim, claimCall, recordCall, type CallEnd, type ClaimCheck, type ClaimedCall } from '../store/calls.ts';
+import { shortDigest } from '../store/call-hash.ts';
+import { endAttempt } from '../store/turns.ts';
+import { MissingToolError, toolChanged, runToolCall, type CodeTools } from '../tools/tool.ts';
+import { endsRun, failureOf, triedAgain } from './failures.ts';
+import { withLifeline, type Lifeline } from './heartbeat.ts';
+
+export interface RunToolDeps {
+  readonly store: Store;
+  readonly codeTools: CodeTools;
+  readonly secret: (name: string) => string | undefined;
+  readonly dataDir: string;
+}
+
+export interface RunToolRequest {
+  readonly runId: string;
+  readonly callId: string;
+}
+
+/** Thrown where the last check before the write says no: nothing has gone out. */
+class ClaimLostError extends Error {
+  readonly check: Exclude<ClaimCheck, 'GO'>;
+  constructor(check: Exclude<ClaimCheck, 'GO'>) {
+    super('the call is not ours to make any more');
+    this.check = check;
+  }
+}
+
+export function createRunTool({ store, codeTools, secret, dataDir }: RunToolDeps) {
+  return async function runTool({ runId, callId }: RunToolRequest): Promise<CallOutcome> {
+    const attemptId = randomUUID();
+    try {
+      const versionNow = (tool: ToolSnapshot): string | undefined => toolChanged(tool, codeTools);
+      const claim = await store.asWorker((unit) => claimCall(unit, { runId, callId, attemptId, versionNow }));
+      switch (claim.kind) {
+        case 'DISPATCH':
+          return await dispatch(runId, callId, attemptId, claim.call);
+        case 'DONE':
+          return { kind: 'DONE', resultDigest: shortDigest(claim.result) };
+        case 'UNKNOWN':
+        case 'ASK_AGAIN':
+          return { kind: claim.kind };
+        case 'ENDED':
+          return claim;
+        case 'TIME_OVER':
+          throw endsRun('BUDGET_EXCEEDED', 'The run took longer than limits.timeoutMs.');
+        case 'GONE':
+          throw endsRun('INTERNAL', 'The record of this call is gone.');
+        default:
+          return assertNever(claim);
+      }
+    } catch (error) {
+      if (error instanceof MissingToolError) throw triedAgain('this worker lacks the tool', undefined, error);
+      throw failureOf(error);
+    }
+  };
+
+  async function dispatch(runId: string, callId: string, attemptId: string, call: ClaimedCall): Promise<CallOutcome> {
+    return withLifeline(store, { runId, attemptId, leftMs: call.leftMs }, async (line) => {
+      let end: CallEnd;
+      try {
+        end = await deliver(runId, callId, call, line);
+      } catch (error) {
+        await store.asWorker((unit) => endAttempt(unit, runId, attemptId, {}));
+        if (error instanceof ClaimLostError) {
+          if (error.check === 'ASK_AGAIN') return { kind: 'ASK_AGAIN' };
+          throw triedAgain('the call was claimed by somebody else, or the run has ended', undefined, error);
+        }
+        // Nothing went out: the claim is handed back, for an attempt that can make the call.
+        await store.asWorker((unit) => recordCall(unit, runId, callId, call.n, { kind: 'WITHDRAWN' }));
+        throw error;
+      }
+      const recorded = await store.asWorker(async (unit) => {
+        const outcome = await recordCall(unit, runId, callId, call.n, end);
+        await endAttempt(unit, runId, attemptId, {});
+        return outcome;
+      });
+      if (recorded.kind === 'DONE') return { kind: 'DONE', resultDigest: shortDigest(recorded.result) };
+      if (line.reason() === 'TIME_OVER') throw endsRun('BUDGET_EXCEEDED', 'The run took longer than limits.timeoutMs.');
+      if (recorded.kind === 'UNKNOWN') return { kind: 'UNKNOWN' };
+      throw triedAgain('the tool gave no complete answer');
+    });
+  }
+
+  async function deliver(runId: string, callId: string, call: ClaimedCall, line: Lifeline): Promise<CallEnd> {
+    let mayHaveHappened = false;
+    const beforeWrite = async (): Promise<void> => {
+      const check = line.signal.aborted ? 'LOST' : await store.asWorker((unit) => checkClaim(unit, runId, callId, call));
+      if (check !== 'GO') throw new ClaimLostError(check);
+      mayHaveHappened = true;
+    };
+    try {
+      const result = await runToolCall(
+        call.tool,
+        JSON.parse(call.arguments) as Record<string, unknown>,
+        {
+          runId,
+          orgId: call.orgId,
+          userId: call.userId,
+          callId,
+          idempotencyKey: `${runId}:${callId}`,
+          dataDir,
+          signal: line.signal,
+          beforeWrite,
+        },
+        { codeTools, secret },
+      );
+      if (result.kind === 'DONE') return { kind: 'ANSWERED', result: result.text, isError: result.isError };
+      // Stopped by us before a byte went out: it did not happen, and whoever stopped us decides whether it will.
+      if (result.kind === 'NOT_SENT')
+        return line.signal.aborted
+          ? { kind: 'WITHDRAWN' }
+          : { kind: 'ANSWERED', result: `Nothing was sent: ${result.why}.`, isError: true };
+      return { kind: 'UNANSWERED', evidence: result.why };
+    } catch (error) {
+      if (error instanceof ClaimLostError || error instanceof MissingToolError || !mayHaveHappened) throw error;
+      return { kind: 'UNANSWERED', evidence: 'the tool broke off in the middle' };
+    }
+  }
+}

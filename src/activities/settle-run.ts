@@ -1,0 +1,23 @@
+// Writes PAUSED and terminal states for the workflow, and returns the state that stands.
+
+import type { Settled, Settlement } from '../contract/turn.ts';
+import type { Store } from '../store/access.ts';
+import { settle } from '../store/settle.ts';
+import { failureOf } from './failures.ts';
+
+export interface SettleRunRequest {
+  readonly runId: string;
+  readonly settlement: Settlement;
+}
+
+export function createSettleRun({ store, onReleased }: { readonly store: Store; readonly onReleased: () => void }) {
+  return async function settleRun({ runId, settlement }: SettleRunRequest): Promise<Settled> {
+    try {
+      const settled = await store.asWorker((unit) => settle(unit, runId, settlement, 'holdpoint'));
+      if (settlement.kind !== 'PAUSED') onReleased();
+      return settled ?? { status: 'FAILED', failure: { code: 'INTERNAL', message: 'The record of this run is gone.' } };
+    } catch (error) {
+      throw failureOf(error);
+    }
+  };
+}

@@ -1,0 +1,49 @@
+// What the model is asked with: instructions, the session's exchanges that fit, the message, the turns of this run. Pure.
+
+import type { ModelMessage, ModelTool } from '../models/model.ts';
+import { estimateTokens } from '../models/estimate-tokens.ts';
+import type { AgentSnapshot } from '../contract/agent.ts';
+import type { Exchange, PastTurn, TurnWork } from '../store/turns.ts';
+
+export function transcriptOf(work: Pick<TurnWork, 'agent' | 'history' | 'input' | 'turns'>): readonly ModelMessage[] {
+  const messages: ModelMessage[] = [];
+  if (work.agent.instructions !== '') messages.push({ role: 'system', text: work.agent.instructions });
+  for (const { question, answer } of fitting(work.history, work.agent.limits.historyTokens))
+    messages.push({ role: 'user', text: question }, { role: 'assistant', text: answer });
+  messages.push({ role: 'user', text: work.input });
+  for (const turn of work.turns) messages.push(...messagesOf(turn));
+  return messages;
+}
+
+/** The newest whole exchanges within the budget, oldest first. */
+function fitting(history: readonly Exchange[], budget: number): readonly Exchange[] {
+  let left = budget;
+  let from = history.length;
+  while (from > 0) {
+    const exchange = history[from - 1] as Exchange;
+    left -= estimateTokens(exchange.question) + estimateTokens(exchange.answer);
+    if (left < 0) break;
+    from--;
+  }
+  return history.slice(from);
+}
+
+function messagesOf(turn: PastTurn): readonly ModelMessage[] {
+  return [
+    {
+      role: 'assistant',
+      text: turn.text,
+      toolCalls: turn.calls.map((call) => ({ id: call.callId, name: call.name, argumentsText: call.arguments })),
+    },
+    ...turn.calls.map((call): ModelMessage => ({ role: 'tool', toolCallId: call.callId, text: toldOf(call) })),
+  ];
+}
+
+const toldOf = (call: PastTurn['calls'][number]): string => {
+  const result = call.result ?? 'This call has no result.';
+  if (call.proposedArguments === null) return result;
+  return `The approver changed the arguments of this call before it ran. It ran with: ${call.arguments}\nResult: ${result}`;
+};
+
+export const offeredTools = (agent: AgentSnapshot): readonly ModelTool[] =>
+  agent.tools.map((tool) => ({ name: tool.name, description: tool.description, input: tool.input }));

@@ -1,0 +1,113 @@
+// One entry of an agent file's `tools`: a name, a tool in code with overrides, or an HTTP tool; and what it becomes in the snapshot.
+
+import { z } from 'zod';
+import { HttpCallSchema, type ToolSnapshot } from '../contract/agent.ts';
+import { canonicalJson, sha256Hex } from '../json/canonical.ts';
+import { DEFAULT_TOOL_TIMEOUT_MS, type CodeTool } from '../tools/define-tool.ts';
+import { MAX_TIMEOUT_MS, NOT_YET, Whole } from './agent-file.ts';
+import { problemsOf, type FileProblem, type Path } from './file-problem.ts';
+import { httpToolProblems } from './http-entry.ts';
+
+export interface ToolEntryDeps {
+  readonly codeTools: ReadonlyMap<string, CodeTool>;
+  readonly secretProblem: (name: string) => string | undefined;
+  readonly secret: (name: string) => string | undefined;
+}
+/** `name` also where the rest is wrong: two tools of one name are a problem of their own. */
+export interface ReadTool {
+  readonly name: string | undefined;
+  readonly tool: ToolSnapshot | undefined;
+  readonly problems: readonly FileProblem[];
+}
+
+const Name = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/, 'must be a letter, then letters, digits, _ or -, at most 64 in all');
+const Approvers = z
+  .array(z.string().regex(/^(user:[\x21-\x7e]{1,200}|role:[\x21-\x7e]{1,200}|operator)$/, 'must be user:…, role:… or operator'))
+  .min(1, 'must not be empty: nobody could approve; left out, it means anyone of the org with the scope');
+
+const Policy = {
+  approval: z.enum(['required', 'never']).optional(),
+  risk: z.enum(['normal', 'high']).optional(),
+  approvers: Approvers.optional(),
+  timeoutMs: Whole(1, MAX_TIMEOUT_MS).optional(),
+};
+const CodeEntrySchema = z.strictObject({ name: Name, ...Policy });
+const HttpEntrySchema = z.strictObject({
+  name: Name,
+  description: z.string().default(''),
+  input: z.record(z.string(), z.unknown()).prefault({ type: 'object', properties: {}, additionalProperties: false }),
+  http: HttpCallSchema.extend({ headers: HttpCallSchema.shape.headers.prefault({}) }),
+  readOnly: z.boolean().default(false),
+  idempotent: z.boolean().default(false),
+  ...Policy,
+});
+type HttpEntry = z.infer<typeof HttpEntrySchema>;
+
+export function readTool(entry: unknown, path: Path, deps: ToolEntryDeps): ReadTool {
+  if (typeof entry === 'string') return readCodeTool({ name: entry }, path, path, deps);
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
+    return failed(undefined, [{ path, message: 'must be a name or a mapping' }]);
+  const raw = entry as Readonly<Record<string, unknown>>;
+  const name = typeof raw['name'] === 'string' ? raw['name'] : undefined;
+  const early = NOT_YET.filter((key) => key in raw);
+  if (early.length > 0)
+    return failed(
+      name,
+      early.map((key) => ({ path: [...path, key], message: 'is not supported yet' })),
+    );
+  if ('http' in raw) {
+    const parsed = HttpEntrySchema.safeParse(raw);
+    if (!parsed.success) return failed(name, problemsOf(parsed.error.issues, raw, path));
+    const problems = httpToolProblems(parsed.data, path, deps);
+    return { name, tool: problems.length === 0 ? httpSnapshot(parsed.data) : undefined, problems };
+  }
+  const parsed = CodeEntrySchema.safeParse(raw);
+  if (!parsed.success) {
+    // Written for an HTTP tool: what it lacks is said first.
+    const meant =
+      'input' in raw || 'description' in raw ? [{ path, message: 'needs http: a tool in code takes no input or description' }] : [];
+    return failed(name, [...meant, ...problemsOf(parsed.error.issues, raw, path)]);
+  }
+  return readCodeTool(parsed.data, path, [...path, 'name'], deps);
+}
+
+const failed = (name: string | undefined, problems: readonly FileProblem[]): ReadTool => ({ name, tool: undefined, problems });
+
+function readCodeTool(entry: z.infer<typeof CodeEntrySchema>, path: Path, namePath: Path, deps: ToolEntryDeps): ReadTool {
+  const tool = deps.codeTools.get(entry.name);
+  if (tool === undefined) {
+    const known = [...deps.codeTools.keys()].join(', ');
+    return failed(entry.name, [
+      { path: namePath, message: `there is no tool "${entry.name}" in code (there are ${known}), and an HTTP tool needs http` },
+    ]);
+  }
+  const { run: _, ...declared } = tool;
+  const snapshot: ToolSnapshot = {
+    ...declared,
+    kind: 'code',
+    approval: entry.approval ?? tool.approval,
+    risk: entry.risk ?? tool.risk,
+    approvers: entry.approvers ?? null,
+    timeoutMs: entry.timeoutMs ?? tool.timeoutMs,
+  };
+  return { name: entry.name, tool: snapshot, problems: [] };
+}
+
+function httpSnapshot(entry: HttpEntry): ToolSnapshot {
+  const { name, description, input, http, readOnly, idempotent } = entry;
+  return {
+    name,
+    description,
+    input,
+    kind: 'http',
+    http,
+    version: sha256Hex(canonicalJson({ name, description, input, http, readOnly, idempotent })).slice(0, 16),
+    readOnly,
+    idempotent,
+    quick: false,
+    approval: entry.approval ?? (readOnly ? 'never' : 'required'),
+    risk: entry.risk ?? 'normal',
+    approvers: entry.approvers ?? null,
+    timeoutMs: entry.timeoutMs ?? DEFAULT_TOOL_TIMEOUT_MS,
+  };
+}

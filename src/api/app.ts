@@ -1,0 +1,52 @@
+// The API as a koa app, its layers in order. Constructs nothing but itself: server.ts hands it what it needs.
+
+import Koa from 'koa';
+import type { AgentSnapshot } from '../contract/agent.ts';
+import type { Store } from '../store/access.ts';
+import type { CheckEdit } from '../store/decisions.ts';
+import type { ApiState, Log } from './api-context.ts';
+import type { Authenticate } from './auth/caller.ts';
+import { authentication } from './middleware/authentication.ts';
+import { everyAnswer } from './middleware/every-answer.ts';
+import { problemLayer } from './problem.ts';
+import { mountRoutes, type Route } from './route.ts';
+import { agentRoutes } from './routes/agents.ts';
+import { decisionRoutes } from './routes/decisions.ts';
+import { healthRoutes } from './routes/health.ts';
+import { runRoutes } from './routes/runs.ts';
+import { startRoutes } from './routes/starts.ts';
+
+export interface AppDeps {
+  readonly store: Store;
+  readonly agents: ReadonlyMap<string, AgentSnapshot>;
+  readonly authenticate: Authenticate;
+  /** Sends a run's outbox lines now; resolves when they are acknowledged, or false after at most 3 s (Temporal away). */
+  readonly send: (runId: string) => Promise<boolean>;
+  /** For /health/ready: problems as sentences without hosts, empty when ready. */
+  readonly notReady: () => Promise<readonly string[]>;
+  readonly syncWaitMaxMs: number;
+  /** Aborts when the server drains: waiting callers are answered 202, or as the run stands. */
+  readonly draining: AbortSignal;
+  readonly checkEdit: CheckEdit;
+  readonly log: Log;
+}
+
+/** Every route there is, by what it is about. */
+const createRoutes = (deps: AppDeps): readonly Route[] => [
+  ...healthRoutes(deps),
+  ...agentRoutes(deps),
+  ...startRoutes(deps),
+  ...runRoutes(deps),
+  ...decisionRoutes(deps),
+];
+
+export function createApp(deps: AppDeps): Koa<ApiState> {
+  const app = new Koa<ApiState>();
+  app.use(everyAnswer);
+  app.use(problemLayer(deps.log));
+  app.use(authentication(deps.authenticate));
+  mountRoutes(app, createRoutes(deps));
+  // What is thrown outside the layers: an answer that could not be written, mostly because its client is gone.
+  app.on('error', (err: unknown) => deps.log.warn({ err }, 'an answer could not be written'));
+  return app;
+}

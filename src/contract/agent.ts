@@ -1,0 +1,72 @@
+// An agent as a run keeps it: the snapshot, with everything that a later release or an edited file must not change.
+
+import { z } from 'zod';
+
+const Name = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/);
+
+export const HttpCallSchema = z.strictObject({
+  method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']),
+  /** With `{argument}` and `${SECRET}` places, filled when the call is made. */
+  url: z.string(),
+  headers: z.record(z.string(), z.string()),
+});
+export type HttpCall = z.infer<typeof HttpCallSchema>;
+
+export const ToolSnapshotSchema = z.strictObject({
+  name: Name,
+  description: z.string(),
+  /** JSON Schema of the arguments. */
+  input: z.record(z.string(), z.unknown()),
+  kind: z.enum(['http', 'code']),
+  http: HttpCallSchema.optional(),
+  /** `http`: hash of the declaration. `code`: the version that define-tool gives; another one later is TOOL_CHANGED. */
+  version: z.string(),
+  readOnly: z.boolean(),
+  idempotent: z.boolean(),
+  /** Code tools that are over in a second and read-only or idempotent. */
+  quick: z.boolean(),
+  approval: z.enum(['required', 'never']),
+  risk: z.enum(['normal', 'high']),
+  /** `user:…`, `role:…`, `operator`. null: anyone of the org with the scope. */
+  approvers: z.array(z.string()).nullable(),
+  timeoutMs: z.int().positive(),
+});
+export type ToolSnapshot = z.infer<typeof ToolSnapshotSchema>;
+
+export const LimitsSchema = z.strictObject({
+  maxTurns: z.int(),
+  maxToolCalls: z.int(),
+  maxRepeats: z.int(),
+  maxTotalTokens: z.int(),
+  historyTokens: z.int(),
+  timeoutMs: z.int(),
+});
+
+export const ApprovalsSchema = z.strictObject({
+  expiresAfterMs: z.int().nullable(),
+  quorum: z.int(),
+  fourEyes: z.boolean(),
+});
+
+export const AgentSnapshotSchema = z.strictObject({
+  /** Hash of everything below: `metadata.agentRevision`. */
+  revision: z.string(),
+  id: z.string(),
+  name: z.string(),
+  description: z.string(),
+  active: z.boolean(),
+  /** null: every org. */
+  orgs: z.array(z.string()).nullable(),
+  model: z.string(),
+  models: z.array(z.string()),
+  fallbackModels: z.array(z.string()),
+  vision: z.boolean(),
+  audio: z.boolean(),
+  temperature: z.number().nullable(),
+  maxTokens: z.int().nullable(),
+  instructions: z.string(),
+  tools: z.array(ToolSnapshotSchema),
+  limits: LimitsSchema,
+  approvals: ApprovalsSchema,
+});
+export type AgentSnapshot = z.infer<typeof AgentSnapshotSchema>;

@@ -1,0 +1,59 @@
+// Wire names: what other processes, operators and recorded histories know us by. Never renamed.
+// Imports nothing: the workflow sandbox loads this file.
+
+export const WORKFLOW_TYPE = 'agentRun';
+
+export const SIGNAL = { approve: 'approve', reject: 'reject' } as const;
+export type DecisionSignal = (typeof SIGNAL)[keyof typeof SIGNAL];
+
+/** Search attributes, all that there are: four Keywords and a Datetime. */
+export const SEARCH_ATTRIBUTE = {
+  status: 'HoldpointStatus',
+  agent: 'HoldpointAgent',
+  org: 'HoldpointOrg',
+  session: 'HoldpointSession',
+  waitingSince: 'HoldpointWaitingSince',
+} as const;
+
+export const RUN_STATUS = ['QUEUED', 'RUNNING', 'PAUSED', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
+export type RunStatus = (typeof RUN_STATUS)[number];
+export type TerminalStatus = 'COMPLETED' | 'FAILED' | 'CANCELLED';
+
+export const isTerminal = (status: RunStatus): status is TerminalStatus =>
+  status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED';
+
+/** The voter that an operator's signal counts as. A token with this subject is refused. */
+export const OPERATOR = 'operator';
+/** Who decided where nobody did before `expiresAt`. */
+export const EXPIRY = 'expiry';
+
+/** Why a run ended as FAILED; also the type of the failure its workflow closes with. */
+export const FAILURE_CODE = [
+  'MODEL_UNAVAILABLE',
+  'MODEL_RATE_LIMITED',
+  'MODEL_REJECTED',
+  'MODEL_INCOMPLETE',
+  'CONTEXT_TOO_LONG',
+  'BUDGET_EXCEEDED',
+  'OUTPUT_TOO_LARGE',
+  'MEDIA_UNAVAILABLE',
+  'TERMINATED',
+  'INTERNAL',
+] as const;
+export type FailureCode = (typeof FAILURE_CODE)[number];
+export interface RunFailure {
+  readonly code: FailureCode;
+  /** A sentence a caller can act on: no stack, path, host or secret. */
+  readonly message: string;
+}
+
+export const HEADER = {
+  run: 'X-Holdpoint-Run',
+  org: 'X-Holdpoint-Org',
+  user: 'X-Holdpoint-User',
+  idempotencyKey: 'Idempotency-Key',
+} as const;
+
+export function assertNever(value: never): never {
+  throw new Error(`unexpected value: ${JSON.stringify(value)}`);
+}

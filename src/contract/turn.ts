@@ -1,0 +1,107 @@
+// What one turn of a run comes back as, to the loop: decisions as data, no text of the model's or a tool's.
+// Imports nothing but names: the workflow sandbox loads it.
+
+import type { RunStatus, RunFailure, TerminalStatus } from './names.ts';
+
+export type Approval = 'required' | 'never';
+export type Risk = 'normal' | 'high';
+/** May a call be dispatched again when nobody knows whether it happened? `never` asks a person instead. */
+export type RetryClass = 'readOnly' | 'idempotent' | 'never';
+
+/** A call the model asks for, as the workflow sees it. */
+export interface AnnotatedCall {
+  readonly callId: string;
+  readonly tool: string;
+  /** Name and first scalar argument, at most 80 characters: for the activity's summary. */
+  readonly label: string;
+  readonly approval: Approval;
+  readonly risk: Risk;
+  readonly retry: RetryClass;
+  /** A tool in code that is over in a second and may be repeated. */
+  readonly quick: boolean;
+  /** Same tool and same arguments, same fingerprint: how repeats are seen without the text. */
+  readonly fingerprint: string;
+  /** Set where the call is answered already, with a tool error (bad JSON, unknown tool, schema): it is never dispatched. */
+  readonly refused?: { readonly resultDigest: string };
+}
+
+export type TurnReply =
+  | { readonly kind: 'ANSWER'; readonly model: string }
+  | { readonly kind: 'CALLS'; readonly model: string; readonly calls: readonly AnnotatedCall[] }
+  /** The row says that the run has ended: whoever ended it was not this workflow. */
+  | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure };
+
+export type CallOutcome =
+  | { readonly kind: 'DONE'; readonly resultDigest: string }
+  /** It may have happened and must not be repeated without a person's word. */
+  | { readonly kind: 'UNKNOWN' }
+  /** It is no longer what was approved: it is PROPOSED again and has to be asked about again. */
+  | { readonly kind: 'ASK_AGAIN' }
+  | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure };
+
+/** What the store says of a pause. */
+export type PauseState =
+  | { readonly kind: 'OPEN'; readonly expiresInMs: number | null; readonly note?: string }
+  | { readonly kind: 'DECIDED'; readonly approved: readonly string[]; readonly note?: string }
+  | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure };
+
+/** A pause by its id, or by its place where the id is not at hand. */
+export type PauseName = { readonly pauseId: string } | { readonly turn: number; readonly n: number };
+
+export type PauseKind = 'APPROVAL' | 'OUTCOME_UNKNOWN';
+
+/** How the loop wants a run settled. */
+export type Settlement =
+  | {
+      readonly kind: 'PAUSED';
+      readonly turn: number;
+      readonly n: number;
+      readonly pauseKind: PauseKind;
+      readonly callIds: readonly string[];
+    }
+  | { readonly kind: 'COMPLETED'; readonly turn: number }
+  | { readonly kind: 'FAILED'; readonly failure: RunFailure }
+  | { readonly kind: 'CANCELLED' };
+
+/** The state that stands after settling, whoever wrote it first. */
+export interface Settled {
+  readonly status: RunStatus;
+  readonly failure?: RunFailure;
+  readonly pause?: PauseView;
+}
+
+/** What a paused workflow shows an operator. `waiting` is Markdown. */
+export interface PauseView {
+  readonly pauseId: string;
+  readonly waitingSince: string;
+  readonly expiresInMs: number | null;
+  readonly waiting: string;
+}
+
+/** Limits of one run; defaults in the agent file's schema. */
+export interface RunLimits {
+  readonly maxTurns: number;
+  readonly maxToolCalls: number;
+  readonly maxRepeats: number;
+  readonly maxTotalTokens: number;
+  readonly historyTokens: number;
+  /** Active time only: waiting for people or for a worker does not count. */
+  readonly timeoutMs: number;
+}
+
+export interface RunApprovals {
+  readonly expiresAfterMs: number | null;
+  readonly quorum: number;
+  readonly fourEyes: boolean;
+}
+
+/** The workflow's input: ids and limits, no text. */
+export interface AgentRunInput {
+  readonly runId: string;
+  readonly orgId: string;
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly model: string;
+  readonly limits: RunLimits;
+  readonly approvals: RunApprovals;
+}

@@ -1,0 +1,28 @@
+// Makes a bearer token as an identity provider would. For development and scripts: the API only ever verifies.
+
+import { SignJWT } from 'jose';
+import type { Config } from '../config.ts';
+
+export interface TokenRequest {
+  readonly secret: string;
+  readonly config: Pick<Config, 'orgClaim' | 'rolesClaim' | 'maxTokenAgeS'>;
+  readonly user: string;
+  readonly org: string;
+  readonly roles: readonly string[];
+  /** Space-separated. */
+  readonly scope: string;
+  /** Cut to the longest life the API accepts. */
+  readonly lifeS: number;
+}
+
+/** All scopes but admin: what `npm start` hands out. */
+export const EVERYDAY_SCOPE = 'runs:write runs:read runs:cancel runs:approve runs:impersonate';
+
+export async function makeToken({ secret, config, user, org, roles, scope, lifeS }: TokenRequest): Promise<string> {
+  const nowS = Math.floor(Date.now() / 1000);
+  return new SignJWT({ sub: user, [config.orgClaim]: org, [config.rolesClaim]: [...roles], scope })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setIssuedAt(nowS)
+    .setExpirationTime(nowS + Math.min(lifeS, config.maxTokenAgeS))
+    .sign(new TextEncoder().encode(secret));
+}

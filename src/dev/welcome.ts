@@ -1,0 +1,62 @@
+// What `npm start` says once it is ready: where things are, and lines to paste into another terminal.
+// Text only; knows nothing but what it is given.
+
+export interface Welcome {
+  readonly apiUrl: string;
+  /** Of Temporal's Web UI; null where TEMPORAL_ADDRESS is set and TEMPORAL_UI_URL is not. */
+  readonly uiUrl: string | null;
+  readonly namespace?: string;
+  /** null: tokens come from an identity provider. */
+  readonly token: string | null;
+  readonly agents: readonly string[];
+}
+
+const ASK = 'What is the stock price of NVDA?';
+const ASK_GUARDED = 'Send an e-mail to ada@example.com with the price of NVDA.';
+
+export function welcomeText({ apiUrl, uiUrl, namespace = 'default', token, agents }: Welcome): string {
+  const runsInUi = uiUrl === null ? null : `${uiUrl}/namespaces/${namespace}/workflows`;
+  const shipped = agents.includes('finance_agent');
+  const agent = shipped ? 'finance_agent' : agents[0];
+  const runs = `$API/api/agents/${agent}/runs`;
+  const curl = 'curl -sS -H "$AUTH" -H "$JSON"';
+  const head = [
+    '',
+    'Holdpoint is ready.',
+    '',
+    `  API              ${apiUrl}`,
+    ...(runsInUi === null ? [] : [`  Temporal Web UI  ${runsInUi}`]),
+    `  agents           ${agents.join(', ') || 'none'}`,
+    '',
+  ];
+  if (agent === undefined) return head.join('\n');
+  const ask = [
+    'Paste this into another terminal:',
+    '',
+    `API=${apiUrl}`,
+    `TOKEN=${token ?? '…   # from your identity provider'}`,
+    'AUTH="Authorization: Bearer $TOKEN"; JSON="Content-Type: application/json"',
+    '',
+    '# Ask.',
+    `${curl} ${runs} \\`,
+    `  -d '{"message": "${shipped ? ASK : 'Hello.'}"}'`,
+    '',
+  ];
+  if (!shipped) return [...head, ...ask].join('\n');
+  const approve = [
+    '# Ask for something guarded: the run pauses. Its id is kept in RUN_ID.',
+    `RUN_ID=$(${curl} ${runs} \\`,
+    `  -d '{"message": "${ASK_GUARDED}"}' \\`,
+    `  | tee /dev/stderr | sed 's/.*"runId": *"\\([^"]*\\)".*/\\1/')`,
+    '',
+    '# Approve it: the e-mail is sent, once, and the run goes on to its answer.',
+    `${curl} ${runs}/$RUN_ID/continue \\`,
+    `  -d '{"action": "APPROVE"}'`,
+    '',
+    '# Read it, and see it in the Web UI.',
+    `curl -sS -H "$AUTH" ${runs}/$RUN_ID`,
+    ...(runsInUi === null ? [] : [`echo "${runsInUi}/$RUN_ID"`]),
+    '',
+  ];
+  return [...head, ...ask, ...approve].join('\n');
+}

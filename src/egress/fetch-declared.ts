@@ -1,0 +1,167 @@
+// A call to an address that an agent file declares, as it stands and without redirects. Owns the difference between
+// "nothing was sent" and "sent, and nobody knows": a fresh connection for each call, opened before the last check and the first byte.
+// (A kept-alive one may be closed by the peer while we write, which looks like both.) Imports nothing of the project.
+
+import { request, validateHeaderName, validateHeaderValue } from 'node:http';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { unsentReason, brokenReason } from './break-reason.ts';
+
+export interface DeclaredCall {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** For all of it, connecting included. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /** Reading stops there; what was read is the answer. */
+  readonly maxBytes: number;
+  /** Awaited between the connection and the first byte. What it throws is thrown on, with nothing sent. */
+  readonly beforeWrite?: () => Promise<void>;
+}
+/** `why`: a few words without address, header or secret. */
+export type DeclaredAnswer =
+  | {
+      readonly kind: 'ANSWER';
+      readonly status: number;
+      readonly text: string;
+      readonly truncated: boolean;
+      readonly contentType: string | undefined;
+    }
+  | { readonly kind: 'NOT_SENT'; readonly why: string }
+  | { readonly kind: 'UNANSWERED'; readonly why: string };
+
+export async function callDeclared(call: DeclaredCall): Promise<DeclaredAnswer> {
+  const url = URL.canParse(call.url) ? new URL(call.url) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    return { kind: 'NOT_SENT', why: 'the address is not a valid http or https one' };
+  const headers = requestHeaders(url, call);
+  if (headers === undefined) return { kind: 'NOT_SENT', why: 'a header is not valid' };
+
+  const deadline = AbortSignal.timeout(call.timeoutMs);
+  const stop = AbortSignal.any([call.signal, deadline]);
+  const stopReason = (): string => (call.signal.aborted ? 'it was cancelled' : `no answer within ${call.timeoutMs} ms`);
+  const opened = await open(url, stop, stopReason);
+  if ('kind' in opened) return opened;
+  const { socket } = opened;
+  try {
+    await call.beforeWrite?.();
+    if (stop.aborted) return { kind: 'NOT_SENT', why: stopReason() };
+    // The peer may have had enough of waiting while we asked whether to go on.
+    if (socket.readyState !== 'open') return { kind: 'NOT_SENT', why: 'the connection was closed' };
+    return await exchange(socket, url, headers, call, stop, stopReason);
+  } finally {
+    socket.destroy();
+  }
+}
+
+function requestHeaders(url: URL, { headers, body }: DeclaredCall): Record<string, string> | undefined {
+  const all: Record<string, string> = { host: url.host, 'accept-encoding': 'identity' };
+  try {
+    if (url.username !== '' || url.password !== '')
+      all['authorization'] = `Basic ${Buffer.from(decodeURIComponent(`${url.username}:${url.password}`)).toString('base64')}`;
+    for (const [name, value] of Object.entries(headers)) {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+      all[name.toLowerCase()] = value;
+    }
+  } catch {
+    return undefined;
+  }
+  // How the message is framed follows from what is sent, whatever a file says.
+  delete all['transfer-encoding'];
+  delete all['content-length'];
+  delete all['expect'];
+  delete all['upgrade'];
+  all['connection'] = 'close';
+  if (body !== undefined) all['content-length'] = String(Buffer.byteLength(body));
+  return all;
+}
+
+type Opened = { readonly socket: Socket } | Extract<DeclaredAnswer, { kind: 'NOT_SENT' }>;
+
+function open(url: URL, stop: AbortSignal, stopReason: () => string): Promise<Opened> {
+  if (stop.aborted) return Promise.resolve({ kind: 'NOT_SENT', why: stopReason() });
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const secure = url.protocol === 'https:';
+  const port = Number(url.port) || (secure ? 443 : 80);
+  return new Promise((resolve) => {
+    const socket = secure
+      ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ALPNProtocols: ['http/1.1'] })
+      : connectTcp({ host, port });
+    const onStop = (): void => finish({ kind: 'NOT_SENT', why: stopReason() });
+    const finish = (result: Opened): void => {
+      stop.removeEventListener('abort', onStop);
+      if ('kind' in result) socket.destroy();
+      resolve(result);
+    };
+    stop.addEventListener('abort', onStop, { once: true });
+    // Stays for the socket's life: an error while nobody writes must not end the process.
+    socket.on('error', (error) => finish({ kind: 'NOT_SENT', why: unsentReason(error) }));
+    socket.once('close', () => finish({ kind: 'NOT_SENT', why: 'the connection was closed' }));
+    socket.once(secure ? 'secureConnect' : 'connect', () => finish({ socket: socket.setNoDelay(true) }));
+  });
+}
+
+function exchange(
+  socket: Socket,
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  call: DeclaredCall,
+  stop: AbortSignal,
+  stopReason: () => string,
+): Promise<DeclaredAnswer> {
+  return new Promise((resolve) => {
+    const finish = (answer: DeclaredAnswer): void => {
+      stop.removeEventListener('abort', onStop);
+      socket.destroy();
+      resolve(answer);
+    };
+    const unanswered = (why: string): void => finish({ kind: 'UNANSWERED', why });
+    const onStop = (): void => unanswered(stopReason());
+    stop.addEventListener('abort', onStop, { once: true });
+
+    const outgoing = request({
+      method: call.method,
+      path: `${url.pathname}${url.search}`,
+      headers,
+      setHost: false,
+      createConnection: () => socket,
+    });
+    // Once an answer has begun, only how it ends counts: a peer may answer and close while we still write.
+    let begun = false;
+    outgoing.on('error', (error) => begun || unanswered(brokenReason(error)));
+    outgoing.on('close', () => begun || unanswered('the connection was closed before an answer'));
+    // 101: a status was received, and there is no text to come.
+    outgoing.on('upgrade', ({ statusCode = 0 }) =>
+      finish({ kind: 'ANSWER', status: statusCode, text: '', truncated: false, contentType: undefined }),
+    );
+    outgoing.on('response', (incoming) => {
+      begun = true;
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      const answer = (truncated: boolean): void =>
+        finish({
+          kind: 'ANSWER',
+          status: incoming.statusCode ?? 0,
+          text: decode(Buffer.concat(chunks).subarray(0, call.maxBytes), truncated),
+          truncated,
+          contentType: incoming.headers['content-type'],
+        });
+      incoming.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes > call.maxBytes) answer(true);
+      });
+      incoming.on('end', () => incoming.complete && answer(false));
+      // Comes last, after 'end' or instead of it.
+      incoming.on('close', () => unanswered('the answer was cut off'));
+      incoming.on('error', (error) => unanswered(brokenReason(error)));
+    });
+    outgoing.end(call.body);
+  });
+}
+
+/** With `stream` the decoder keeps back a character whose end was cut off. */
+const decode = (bytes: Uint8Array, truncated: boolean): string => new TextDecoder().decode(bytes, { stream: truncated });

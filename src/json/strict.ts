@@ -1,0 +1,141 @@
+// JSON read without losing anything silently: what JSON.parse would drop, round or overwrite is refused here, with a path.
+// The raw text is scanned first (a loop, never recursion), then parsed natively. Imports nothing, never throws.
+
+export interface StrictLimits {
+  /** Nested arrays and objects; more than any schema of ours needs. */
+  readonly maxDepth?: number;
+  /** Keys of all objects together: a set of seen keys is kept for each. */
+  readonly maxKeys?: number;
+  readonly maxBytes?: number;
+}
+export type JsonPath = readonly (string | number)[];
+export type StrictResult =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; /** A sentence. */ readonly problem: string; readonly path: JsonPath };
+
+interface Frame {
+  /** undefined: an array. */
+  readonly keys: Set<string> | undefined;
+  step: string | number;
+  wantsKey: boolean;
+}
+
+export function parseStrict(text: string, limits: StrictLimits = {}): StrictResult {
+  const { maxDepth = 32, maxKeys = 2000, maxBytes = Infinity } = limits;
+  if (Buffer.byteLength(text) > maxBytes) return { ok: false, problem: `The JSON is larger than ${maxBytes} bytes.`, path: [] };
+  const found = scan(text, maxDepth, maxKeys);
+  if (found !== undefined) return { ok: false, problem: `${subject(found.path)} ${found.problem}.`, path: found.path };
+  try {
+    const value: unknown = JSON.parse(text);
+    return { ok: true, value };
+  } catch {
+    return { ok: false, ...MALFORMED };
+  }
+}
+
+const MALFORMED = { problem: 'The text is not valid JSON.', path: [] } as const;
+
+/** `a.b[3]`. Text of the sender's, so it is kept short. */
+export function pathText(path: JsonPath): string {
+  const text = path.map((step, i) => (typeof step === 'number' ? `[${step}]` : `${i === 0 ? '' : '.'}${step}`)).join('');
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
+const subject = (path: JsonPath): string => (path.length === 0 ? 'The JSON' : `"${readable(pathText(path))}"`);
+// A key may hold what we refuse it for; the sentence about it must be storable itself.
+const readable = (text: string): string => text.replaceAll('\0', '\\u0000').replace(/\p{Cs}/gu, '\ufffd');
+
+interface Found {
+  readonly problem: string;
+  readonly path: JsonPath;
+}
+
+/** For valid JSON this finds every problem; for anything else it may find nothing, and the native parser refuses it. */
+function scan(text: string, maxDepth: number, maxKeys: number): Found | undefined {
+  const stack: Frame[] = [];
+  let keyCount = 0;
+  const here = (problem: string): Found => ({ problem, path: stack.map((frame) => frame.step) });
+  for (let i = 0; i < text.length; i++) {
+    const frame = stack.at(-1);
+    switch (text[i]) {
+      case '{':
+      case '[':
+        if (stack.length >= maxDepth) return here(`is nested more than ${maxDepth} levels deep`);
+        stack.push(text[i] === '{' ? { keys: new Set(), step: '', wantsKey: true } : { keys: undefined, step: 0, wantsKey: false });
+        break;
+      case '}':
+      case ']':
+        stack.pop();
+        break;
+      case ',':
+        if (typeof frame?.step === 'number') frame.step++;
+        else if (frame !== undefined) frame.wantsKey = true;
+        break;
+      case '"': {
+        const end = endOfString(text, i);
+        const string = decoded(text.slice(i, end + 1));
+        if (string === undefined) return { problem: 'is not valid JSON', path: [] };
+        i = end;
+        const isKey = frame?.keys !== undefined && frame.wantsKey;
+        if (isKey) frame.step = string;
+        const problem = stringProblem(string);
+        if (problem !== undefined) return here(problem);
+        if (!isKey) break;
+        frame.wantsKey = false;
+        if (string === '__proto__') return here('is not allowed as a key');
+        if (frame.keys?.has(string) === true) return here('is given twice');
+        frame.keys?.add(string);
+        if (++keyCount > maxKeys) return { problem: `has more than ${maxKeys} keys`, path: [] };
+        break;
+      }
+      default: {
+        const number = numberAt(text, i);
+        if (number === undefined) break;
+        i += number.length - 1;
+        const problem = numberProblem(Number(number));
+        if (problem !== undefined) return here(problem);
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Index of the closing quote, or of the text's end. */
+function endOfString(text: string, start: number): number {
+  let i = start + 1;
+  while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
+  return i;
+}
+
+function decoded(quoted: string): string | undefined {
+  // A raw half of a pair, completed by an escape, would look whole once decoded: it was no Unicode text to begin with.
+  if (!quoted.includes('\\') || LONE_SURROGATE.test(quoted)) return quoted.slice(1, -1);
+  try {
+    const value: unknown = JSON.parse(quoted);
+    return typeof value === 'string' ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const LONE_SURROGATE = /\p{Cs}/u;
+function stringProblem(text: string): string | undefined {
+  if (text.includes('\0')) return 'contains the character U+0000, which cannot be stored';
+  return LONE_SURROGATE.test(text) ? 'contains half of a surrogate pair, which is no Unicode text' : undefined;
+}
+
+function numberAt(text: string, start: number): string | undefined {
+  const first = text.charCodeAt(start);
+  if (first !== 0x2d && (first < 0x30 || first > 0x39)) return undefined;
+  const pattern = /[-+0-9.eE]+/y;
+  pattern.lastIndex = start;
+  return pattern.exec(text)?.[0];
+}
+
+/** NaN is no number of JSON's: the native parser refuses it. */
+function numberProblem(value: number): string | undefined {
+  if (Math.abs(value) === Infinity) return 'is a number too large to be kept';
+  // However written: 1e20 comes out of canonical JSON as digits, and must not be refused only then.
+  return Number.isInteger(value) && !Number.isSafeInteger(value)
+    ? 'is a whole number beyond 9007199254740991, which would be rounded; send it as text'
+    : undefined;
+}

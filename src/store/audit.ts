@@ -1,0 +1,17 @@
+// Lines of who did what, in the transaction that does it. Data names ids, hashes and words of ours, never a message's text.
+
+import { sql } from 'kysely';
+import type { Unit } from './access.ts';
+
+export interface AuditLine {
+  readonly orgId: string;
+  readonly runId: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+export async function audit(unit: Unit, line: AuditLine): Promise<void> {
+  await sql`insert into audit (org_id, run_id, actor, action, data)
+    values (${line.orgId}, ${line.runId}, ${line.actor}, ${line.action}, ${JSON.stringify(line.data ?? {})}::jsonb)`.execute(unit.tx);
+}

@@ -1,0 +1,57 @@
+// One handle, one dialect, one driver: PostgreSQL by its address, or PGlite in a folder, both behind node-postgres' pool.
+// Nobody but access.ts and migrate.ts gets at the handle.
+
+import { PGlite } from '@electric-sql/pglite';
+import { createPgConfig } from '@electric-sql/pglite/node-postgres';
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+
+export type DatabaseKind = 'postgres' | 'pglite';
+
+export interface Database {
+  readonly kind: DatabaseKind;
+  readonly kysely: Kysely<unknown>;
+  /** Address for connections outside the pool (LISTEN); undefined for PGlite. */
+  readonly url?: string;
+  readonly close: () => Promise<void>;
+}
+
+// bigint columns are counters far below 2^53
+pg.types.setTypeParser(20, Number);
+
+const POOL_SIZE = 20;
+
+/** A connection is given up after 2.5 s, so that a caller hears 503 within the 3 s the contract allows. */
+const CONNECT_TIMEOUT_MS = 2500;
+
+export async function openPostgres(url: string): Promise<Database> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: POOL_SIZE,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    // A blackholed server must not hold a request for ever: longer than any statement of ours takes.
+    query_timeout: 10_000,
+    statement_timeout: 10_000,
+    idle_in_transaction_session_timeout: 15_000,
+    keepAlive: true,
+    application_name: 'holdpoint',
+  });
+  pool.on('error', () => undefined); // an idle connection that broke: the next query takes a new one
+  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+  return { kind: 'postgres', kysely, url, close: () => kysely.destroy() };
+}
+
+/** `dir` undefined: in memory, for tests. */
+export async function openPglite(dir?: string): Promise<Database> {
+  const lite = dir === undefined ? await PGlite.create() : await PGlite.create(dir);
+  const pool = new pg.Pool({ ...createPgConfig(lite), max: 1 });
+  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+  return {
+    kind: 'pglite',
+    kysely,
+    close: async () => {
+      await kysely.destroy();
+      await lite.close();
+    },
+  };
+}

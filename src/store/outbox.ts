@@ -1,0 +1,63 @@
+// What is to be told to Temporal, written in the transaction that decides it and sent afterwards by temporal/outbox.ts.
+// Lines of a run go in order. `line_key` is unique, so that a repeated transaction finds its own line.
+
+import { sql } from 'kysely';
+import type { AgentRunInput } from '../contract/turn.ts';
+import type { Unit } from './access.ts';
+
+export type OutboxMessage =
+  | { readonly kind: 'START'; readonly input: AgentRunInput }
+  | { readonly kind: 'SIGNAL'; readonly pauseId: string }
+  | { readonly kind: 'CANCEL' };
+
+export interface OutboxLine {
+  readonly id: number;
+  readonly runId: string;
+  readonly message: OutboxMessage;
+}
+
+/** Longer than a start with its retries takes, short enough that another process soon takes over. */
+export const LEASE_SECONDS = 10;
+
+const keyOf = (runId: string, message: OutboxMessage): string =>
+  message.kind === 'SIGNAL' ? `${runId} SIGNAL ${message.pauseId}` : `${runId} ${message.kind}`;
+
+/** Adds a line, leased to the process that adds it: it sends it right after the commit. */
+export async function addOutboxLine(unit: Unit, orgId: string, runId: string, message: OutboxMessage): Promise<void> {
+  await sql`insert into outbox (run_id, org_id, line_key, kind, payload)
+    values (${runId}, ${orgId}, ${keyOf(runId, message)}, ${message.kind}, ${JSON.stringify(message)}::jsonb)
+    on conflict (line_key) do nothing`.execute(unit.tx);
+}
+
+/** Leases the first open line of each run that nobody holds: of one run, or of any. */
+export async function leaseOutboxLines(unit: Unit, runId: string | null, most: number): Promise<readonly OutboxLine[]> {
+  const { rows } = await sql<{ id: number; run_id: string; payload: OutboxMessage }>`
+    update outbox set claimed_until = clock_timestamp() + make_interval(secs => ${LEASE_SECONDS}), attempts = attempts + 1
+    where id in (
+      select o.id from outbox o
+      where o.acknowledged_at is null and (o.claimed_until is null or o.claimed_until < clock_timestamp())
+        and (${runId}::text is null or o.run_id = ${runId})
+        and not exists (select 1 from outbox p where p.run_id = o.run_id and p.id < o.id and p.acknowledged_at is null)
+      order by o.id limit ${most} for update skip locked
+    )
+    returning id, run_id, payload`.execute(unit.tx);
+  return rows.map((row) => ({ id: row.id, runId: row.run_id, message: row.payload }));
+}
+
+export async function acknowledgeOutboxLines(unit: Unit, ids: readonly number[]): Promise<void> {
+  await sql`update outbox set acknowledged_at = clock_timestamp() where id = any(${ids}) and acknowledged_at is null`.execute(unit.tx);
+}
+
+/** Gives lines back, to be taken again after a pause that grows to 5 s. */
+export async function returnOutboxLines(unit: Unit, ids: readonly number[]): Promise<void> {
+  await sql`update outbox set claimed_until = clock_timestamp() + make_interval(secs => least(5, 0.25 * attempts)) where id = any(${ids})`.execute(
+    unit.tx,
+  );
+}
+
+/** A run that ended before it was started: its start is withdrawn unless somebody is sending it right now. */
+export async function withdrawStart(unit: Unit, runId: string): Promise<void> {
+  await sql`update outbox set acknowledged_at = clock_timestamp()
+    where run_id = ${runId} and kind = 'START' and acknowledged_at is null
+      and (claimed_until is null or claimed_until < clock_timestamp())`.execute(unit.tx);
+}

@@ -1,0 +1,92 @@
+// The one function that writes PAUSED and every terminal state, whoever found it: the workflow, DELETE, the reconciler.
+// In one transaction with the record's event, the audit line and, when terminal, the release of the session's next run.
+// It returns the state that stands, which need not be the one that was asked for.
+
+import { sql } from 'kysely';
+import { isTerminal, type RunFailure } from '../contract/names.ts';
+import type { Settled, Settlement } from '../contract/turn.ts';
+import { audit } from './audit.ts';
+import type { Unit } from './access.ts';
+import { appendEvents } from './events.ts';
+import { withdrawStart } from './outbox.ts';
+import { openPause, viewPause } from './pauses.ts';
+import { lockRun, lockSessionAndRun, releaseNextOfSession, type LockedRun } from './runs.ts';
+
+export type TerminalSettlement = Exclude<Settlement, { kind: 'PAUSED' }>;
+
+const stands = (run: LockedRun): Settled => ({
+  status: run.status,
+  ...(run.errorCode === null ? {} : { failure: { code: run.errorCode, message: run.errorMessage ?? '' } satisfies RunFailure }),
+});
+
+export async function settle(unit: Unit, runId: string, settlement: Settlement, actor: string): Promise<Settled | undefined> {
+  return settlement.kind === 'PAUSED' ? settlePaused(unit, runId, settlement) : settleTerminal(unit, runId, settlement, actor);
+}
+
+async function settlePaused(unit: Unit, runId: string, s: Extract<Settlement, { kind: 'PAUSED' }>): Promise<Settled | undefined> {
+  const run = await lockRun(unit, runId);
+  if (run === undefined) return undefined;
+  if (isTerminal(run.status)) return stands(run);
+  const { pauseId, opened } = await openPause(unit, run, s);
+  if (opened) {
+    await sql`update runs set status = 'PAUSED', pause_id = ${pauseId}, pauses = pauses + 1,
+      updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${runId}`.execute(unit.tx);
+    await appendEvents(unit, runId, [{ kind: 'PAUSED', turn: s.turn, data: { pauseId } }]);
+    await audit(unit, { orgId: run.orgId, runId, actor: 'holdpoint', action: 'run.paused', data: { pauseId, callIds: s.callIds } });
+    await announceQueued(unit, run);
+  }
+  const now = await lockRun(unit, runId);
+  if (now === undefined) return undefined;
+  return now.pauseId === pauseId ? { ...stands(now), pause: await viewPause(unit, pauseId) } : stands(now);
+}
+
+/** Callers behind a paused run stop waiting: they are answered 202. */
+async function announceQueued(unit: Unit, run: LockedRun): Promise<void> {
+  const { rows } = await sql<{ run_id: string }>`
+    select run_id from runs where org_id = ${run.orgId} and user_id = ${run.userId} and session_id = ${run.sessionId} and status = 'QUEUED'`.execute(
+    unit.tx,
+  );
+  for (const row of rows) unit.announce(row.run_id);
+}
+
+async function settleTerminal(unit: Unit, runId: string, s: TerminalSettlement, actor: string): Promise<Settled | undefined> {
+  const run = await lockSessionAndRun(unit, runId);
+  if (run === undefined) return undefined;
+  if (isTerminal(run.status)) return stands(run);
+  const failure = s.kind === 'FAILED' ? s.failure : undefined;
+  await closeCalls(unit, runId);
+  await sql`
+    update runs r set status = ${s.kind}, pause_id = null,
+      error_code = ${failure?.code ?? null}, error_message = ${failure?.message ?? null},
+      content = case when ${s.kind} = 'COMPLETED' then coalesce(t.text, '') || coalesce(
+        (select E'\n\n**Suggested follow-ups:**\n' || string_agg('- ' || f.value, E'\n' order by f.ordinality)
+         from jsonb_array_elements_text(r.follow_ups) with ordinality f), '') else '' end,
+      model = coalesce(t.model, r.model), finish_reason = coalesce(t.finish_reason, r.finish_reason),
+      updated_at = date_trunc('milliseconds', clock_timestamp()), closed_at = clock_timestamp()
+    from (select 1) one left join turns t on t.run_id = ${runId} and t.turn = ${s.kind === 'COMPLETED' ? s.turn : -1}
+    where r.run_id = ${runId}`.execute(unit.tx);
+  await appendEvents(unit, runId, [
+    s.kind === 'COMPLETED'
+      ? { kind: 'STOP', turn: s.turn, data: {} }
+      : s.kind === 'CANCELLED'
+        ? { kind: 'CANCELLED', turn: run.turn, data: {} }
+        : { kind: 'ERROR', turn: run.turn, data: { ...s.failure } },
+  ]);
+  await audit(unit, { orgId: run.orgId, runId, actor, action: `run.${s.kind.toLowerCase()}`, data: failure ? { code: failure.code } : {} });
+  if (s.kind !== 'COMPLETED') await withdrawStart(unit, runId);
+  await releaseNextOfSession(unit, run);
+  return { status: s.kind, ...(failure ? { failure } : {}) };
+}
+
+/**
+ * What is open when a run ends: PROPOSED and APPROVED are CLOSED and will never be dispatched, UNKNOWN and what went out before without an
+ * answer are LEFT. DISPATCHING stays: its late outcome is still recorded, and until then it is shown as unknown.
+ */
+async function closeCalls(unit: Unit, runId: string): Promise<void> {
+  await sql`
+    update calls set pause_id = null, state = case
+        when state = 'UNKNOWN' or (state in ('PROPOSED', 'APPROVED') and unanswered > 0) then 'LEFT'
+        when state in ('PROPOSED', 'APPROVED') then 'CLOSED' else state end
+    where run_id = ${runId} and (pause_id is not null or state in ('PROPOSED', 'APPROVED', 'UNKNOWN'))`.execute(unit.tx);
+  await sql`update pauses set closed_at = clock_timestamp() where run_id = ${runId} and closed_at is null`.execute(unit.tx);
+}

@@ -1,0 +1,46 @@
+// The address of one call of an HTTP tool: places filled, arguments percent-encoded, the rest of them in the query where that is their place.
+// Nothing that an argument says may lead to another path segment, host or protocol.
+
+import type { HttpCall } from '../contract/agent.ts';
+import { storable } from '../json/storable.ts';
+import { argumentNames, fillPlaces, splitUrl } from './places.ts';
+import { ToolError } from './define-tool.ts';
+
+type Arguments = Readonly<Record<string, unknown>>;
+
+/** Throws ToolError for an argument that cannot stand where it should. */
+export function httpAddress(http: HttpCall, args: Arguments, secret: (name: string) => string): string {
+  const { origin, path, query } = splitUrl(http.url);
+  const fill = (text: string): string => fillPlaces(text, secret, (name) => encoded(name, own(args, name)));
+  const segments = path.split('/').map((segment) => {
+    const filled = fill(segment);
+    // `.` and `..` are steps to another address, an empty last segment is the whole collection.
+    if (argumentNames(segment).length > 0 && /^(\.|%2e){0,2}$/i.test(filled))
+      throw new ToolError(`Nothing was sent: "${filled}" cannot stand in the address.`);
+    return filled;
+  });
+  const inUrl = new Set([...argumentNames(path), ...argumentNames(query)]);
+  const rest = http.method === 'GET' || http.method === 'DELETE' ? queryOf(args, inUrl) : '';
+  const search = [fill(query).slice(1), rest].filter((part) => part !== '').join('&');
+  return `${fill(origin)}${segments.join('/')}${search === '' ? '' : `?${search}`}`;
+}
+
+const own = (args: Arguments, name: string): unknown => (Object.hasOwn(args, name) ? args[name] : undefined);
+
+function queryOf(args: Arguments, leaveOut: ReadonlySet<string>): string {
+  return Object.entries(args)
+    .filter(([name, value]) => value !== undefined && !leaveOut.has(name))
+    .flatMap(([name, value]) =>
+      (Array.isArray(value) ? (value as readonly unknown[]) : [value]).map((item) => `${encode(name)}=${encoded(name, item)}`),
+    )
+    .join('&');
+}
+
+const encode = (text: string): string => encodeURIComponent(storable(text).text);
+
+function encoded(name: string, value: unknown): string {
+  if (value === undefined) throw new ToolError(`Nothing was sent: the argument "${name}" is missing, and the address needs it.`);
+  if (typeof value === 'object' && value !== null)
+    throw new ToolError(`Nothing was sent: the argument "${name}" must be a text, a number or a boolean to stand in the address.`);
+  return encode(String(value));
+}

@@ -1,0 +1,92 @@
+// A tool declared in an agent file: one HTTP request, filled in when the call is made. Any status received is a known outcome.
+// The only place where secrets of tools are read; none, and no address, ever leaves it in a result.
+
+import type { HttpCall, ToolSnapshot } from '../contract/agent.ts';
+import { HEADER } from '../contract/names.ts';
+import { callDeclared, type DeclaredAnswer } from '../egress/fetch-declared.ts';
+import { canonicalJson } from '../json/canonical.ts';
+import { storable } from '../json/storable.ts';
+import { ToolError, type ToolContext } from './define-tool.ts';
+import { httpAddress } from './http-address.ts';
+import { fillSecrets } from './places.ts';
+import { MAX_RESULT_BYTES, resultText } from './result-text.ts';
+
+type HttpToolResult =
+  | { readonly kind: 'DONE'; readonly text: string; readonly isError: boolean }
+  | { readonly kind: 'NOT_SENT' | 'UNANSWERED'; readonly why: string };
+
+// More than is kept is read, so that a secret echoed at the cut is still seen whole.
+const READ_BYTES = MAX_RESULT_BYTES + 16_384;
+
+export async function callHttpTool(
+  tool: ToolSnapshot,
+  args: Readonly<Record<string, unknown>>,
+  ctx: ToolContext,
+  secret: (name: string) => string | undefined,
+): Promise<HttpToolResult> {
+  if (tool.http === undefined) throw new Error(`the snapshot of "${tool.name}" has no http part`);
+  const used = new Set<string>();
+  const reveal = (name: string): string => {
+    const value = secret(name);
+    if (value === undefined) throw new ToolError(`Nothing was sent: the secret ${name} is not set on this server.`);
+    used.add(value);
+    return value;
+  };
+  try {
+    const hasBody = tool.http.method !== 'GET' && tool.http.method !== 'DELETE';
+    const answer = await callDeclared({
+      method: tool.http.method,
+      url: httpAddress(tool.http, args, reveal),
+      headers: headersOf(tool.http, ctx, hasBody, reveal),
+      ...(hasBody ? { body: canonicalJson(args) } : {}),
+      timeoutMs: tool.timeoutMs,
+      signal: ctx.signal,
+      maxBytes: READ_BYTES,
+      beforeWrite: ctx.beforeWrite,
+    });
+    return resultOf(answer, ctx, used);
+  } catch (error) {
+    if (error instanceof ToolError) return { kind: 'DONE', text: resultText(error.message), isError: true };
+    throw error;
+  }
+}
+
+function headersOf(http: HttpCall, ctx: ToolContext, hasBody: boolean, reveal: (name: string) => string): Record<string, string> {
+  const headers: Record<string, string> = hasBody ? { 'content-type': 'application/json' } : {};
+  for (const [name, value] of Object.entries(http.headers)) headers[name.toLowerCase()] = fillSecrets(value, reveal);
+  return {
+    ...headers,
+    [HEADER.idempotencyKey.toLowerCase()]: legalValue(ctx.idempotencyKey),
+    [HEADER.run.toLowerCase()]: legalValue(ctx.runId),
+    [HEADER.org.toLowerCase()]: legalValue(ctx.orgId),
+    [HEADER.user.toLowerCase()]: legalValue(ctx.userId),
+  };
+}
+
+const legalValue = (text: string): string => storable(text).text.replace(/[^\x20-\x7e]|^ +| +$/gu, encodeURIComponent);
+
+function resultOf(answer: DeclaredAnswer, ctx: ToolContext, secrets: ReadonlySet<string>): HttpToolResult {
+  switch (answer.kind) {
+    case 'ANSWER': {
+      const text = withoutSecrets(answer.text, secrets);
+      const said = text === '' && answer.status >= 300 ? `The answer has the status ${answer.status} and no text.` : text;
+      return { kind: 'DONE', text: resultText(said, answer.truncated), isError: answer.status >= 400 };
+    }
+    case 'NOT_SENT':
+      // Stopped by us, it may be made by another worker; else it is known that it did not happen.
+      return ctx.signal.aborted ? answer : { kind: 'DONE', text: `Nothing was sent: ${answer.why}.`, isError: true };
+    case 'UNANSWERED':
+      return answer;
+  }
+}
+
+/** A receiver may echo what it was sent. Very short values are left: they would blank out half the text, and are no secrets. */
+function withoutSecrets(text: string, secrets: ReadonlySet<string>): string {
+  let kept = text;
+  for (const value of secrets) {
+    if (value.length < 4) continue;
+    for (const spelling of new Set([value, JSON.stringify(value).slice(1, -1), encodeURIComponent(storable(value).text)]))
+      kept = kept.replaceAll(spelling, '[secret]');
+  }
+  return kept;
+}

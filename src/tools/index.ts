@@ -1,0 +1,10 @@
+// The list of the tools in code. A new one: a file, and a line here.
+
+import { countRows, dropTable, listTables } from './database-tools.ts';
+import type { CodeTool } from './define-tool.ts';
+import { getStockPrice } from './get-stock-price.ts';
+import { sendEmail } from './send-email.ts';
+
+const ALL: readonly CodeTool[] = [getStockPrice, sendEmail, listTables, countRows, dropTable];
+
+export const codeTools: ReadonlyMap<string, CodeTool> = new Map(ALL.map((tool) => [tool.name, tool]));

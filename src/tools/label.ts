@@ -1,0 +1,24 @@
+// A call in one short line, for the summary of its activity. Imports nothing.
+
+const MAX_CHARACTERS = 80;
+
+// Control, format (bidi, zero-width), line and paragraph separators, halves of pairs: what would change how the line reads.
+const MISLEADING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** The tool's name and its first argument that is a text, a number or a boolean. */
+export function callLabel(name: string, args: Readonly<Record<string, unknown>>): string {
+  const first = Object.values(args).find((value) => ['string', 'number', 'boolean'].includes(typeof value));
+  // Cut before escaping as well: an argument may be a whole document.
+  const line = first === undefined ? name : `${name} ${String(first).slice(0, 2 * MAX_CHARACTERS)}`;
+  const shown = [...line].map((character) => character.replace(MISLEADING, escaped));
+  if (shown.reduce((sum, piece) => sum + piece.length, 0) <= MAX_CHARACTERS) return shown.join('');
+  let kept = '';
+  // Whole pieces only: no half escape, no half character.
+  for (const piece of shown) {
+    if (kept.length + piece.length > MAX_CHARACTERS - 1) break;
+    kept += piece;
+  }
+  return `${kept}…`;
+}
+
+const escaped = (character: string): string => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;

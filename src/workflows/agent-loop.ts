@@ -1,0 +1,98 @@
+// The whole loop, on one page and without an SDK: ask the model, run the calls it asks for, again, until an answer.
+// Everything it does goes through its ports. Replayed code: change the order of port calls only behind patched() in agent-run.ts.
+
+import type { AgentRunInput, AnnotatedCall, CallOutcome, Settlement, TurnReply, PauseKind } from '../contract/turn.ts';
+import { assertNever, type RunFailure, type TerminalStatus } from '../contract/names.ts';
+import { createBudget, maxTurnsProblem } from './limits.ts';
+
+/** The run has ended already, and whoever ended it was not this loop. */
+export interface Ended {
+  readonly kind: 'ENDED';
+  readonly status: TerminalStatus;
+  readonly failure?: RunFailure;
+}
+
+export interface LoopPorts {
+  readonly callModel: (turn: number) => Promise<TurnReply>;
+  readonly runTool: (turn: number, call: AnnotatedCall) => Promise<CallOutcome>;
+  /** Opens the `n`th pause of a turn and waits until every call of it is decided. The approved ones come back. */
+  readonly ask: (
+    turn: number,
+    n: number,
+    kind: PauseKind,
+    callIds: readonly string[],
+  ) => Promise<{ kind: 'DECIDED'; approved: readonly string[] } | Ended>;
+}
+
+export type LoopEnd = Exclude<Settlement, { kind: 'PAUSED' | 'CANCELLED' }> | Ended;
+
+export async function agentLoop(input: AgentRunInput, ports: LoopPorts): Promise<LoopEnd> {
+  const budget = createBudget(input.limits);
+  for (let turn = 1; ; turn++) {
+    const tooMany = maxTurnsProblem(input.limits, turn);
+    if (tooMany !== undefined) return { kind: 'FAILED', failure: tooMany };
+    const reply = await ports.callModel(turn);
+    switch (reply.kind) {
+      case 'ENDED':
+        return reply;
+      case 'ANSWER':
+        return { kind: 'COMPLETED', turn };
+      case 'CALLS': {
+        const over = budget.take(reply.calls);
+        if (over !== undefined) return { kind: 'FAILED', failure: over };
+        const outcomes = await runCalls(turn, reply.calls, ports);
+        if (outcomes.kind === 'ENDED') return outcomes;
+        const looping = budget.saw(reply.calls, outcomes.digests);
+        if (looping !== undefined) return { kind: 'FAILED', failure: looping };
+        break;
+      }
+      default:
+        return assertNever(reply);
+    }
+  }
+}
+
+interface Done {
+  readonly kind: 'DONE';
+  /** Of the results, by call id. */
+  readonly digests: ReadonlyMap<string, string>;
+}
+
+/** Unguarded calls at once; then a pause for the guarded ones; then one for those of which nobody knows whether they happened. */
+async function runCalls(turn: number, calls: readonly AnnotatedCall[], ports: LoopPorts): Promise<Done | Ended> {
+  const byId = new Map(calls.map((call) => [call.callId, call]));
+  const digests = new Map(calls.flatMap((call) => (call.refused ? [[call.callId, call.refused.resultDigest] as const] : [])));
+  const unknown = new Set<string>();
+  let pauses = 0;
+
+  async function dispatch(callIds: readonly string[]): Promise<readonly string[] | Ended> {
+    const wanted = callIds.flatMap((id) => byId.get(id) ?? []);
+    const outcomes = await Promise.all(wanted.map(async (call) => ({ call, outcome: await ports.runTool(turn, call) })));
+    const askAgain: string[] = [];
+    for (const { call, outcome } of outcomes) {
+      if (outcome.kind === 'ENDED') return outcome;
+      if (outcome.kind === 'DONE') digests.set(call.callId, outcome.resultDigest);
+      else if (outcome.kind === 'UNKNOWN') unknown.add(call.callId);
+      else askAgain.push(call.callId);
+    }
+    return askAgain;
+  }
+
+  async function askAndDispatch(kind: PauseKind, callIds: readonly string[]): Promise<readonly string[] | Ended> {
+    const decided = await ports.ask(turn, ++pauses, kind, callIds);
+    return decided.kind === 'ENDED' ? decided : dispatch(decided.approved);
+  }
+
+  const open = calls.filter((call) => !call.refused);
+  let again = await dispatch(open.filter((call) => call.approval === 'never').map((call) => call.callId));
+  if ('kind' in again) return again;
+  again = open.filter((call) => call.approval === 'required').map((call) => call.callId);
+  while (again.length > 0 || unknown.size > 0) {
+    const kind: PauseKind = again.length > 0 ? 'APPROVAL' : 'OUTCOME_UNKNOWN';
+    const asked = again.length > 0 ? again : [...unknown];
+    if (kind === 'OUTCOME_UNKNOWN') unknown.clear();
+    again = await askAndDispatch(kind, asked);
+    if ('kind' in again) return again;
+  }
+  return { kind: 'DONE', digests };
+}

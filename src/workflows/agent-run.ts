@@ -1,0 +1,142 @@
+// The workflow of a run: wiring of handlers, scopes and proxies around the loop. Workflow id = run id. Imports no registry, config or
+// schema: what a run needs is in its input and in the store. Replayed code: its commands change only behind patched().
+
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  log,
+  proxyActivities,
+  proxyLocalActivities,
+  setCurrentDetails,
+  upsertSearchAttributes,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
+import type { Activities } from '../activities/index.ts';
+import { assertNever, isTerminal, SEARCH_ATTRIBUTE, type FailureCode, type RunFailure } from '../contract/names.ts';
+import type { AgentRunInput, PauseName, PauseState, PauseView, Settled, Settlement } from '../contract/turn.ts';
+import { agentLoop, type Ended, type LoopEnd } from './agent-loop.ts';
+import { receiveDecisions, type ReceivedSignal } from './approvals.ts';
+import { transactionForEver, transactionLocally, workOptions } from './policies.ts';
+
+type Decided = Exclude<PauseState, { kind: 'OPEN' }>;
+
+const statusKey = defineSearchAttributeKey(SEARCH_ATTRIBUTE.status, 'KEYWORD');
+const waitingKey = defineSearchAttributeKey(SEARCH_ATTRIBUTE.waitingSince, 'DATETIME');
+
+const locally = proxyLocalActivities<Activities>(transactionLocally);
+const forEver = proxyActivities<Activities>(transactionForEver);
+
+export async function agentRun(input: AgentRunInput): Promise<void> {
+  const { runId } = input;
+  let details = '';
+  let note = '';
+  const show = (): void => setCurrentDetails(note === '' ? details : `${details}\n\n_${note}_`);
+  const noteIt = (text: string): void => {
+    note = text;
+    show();
+  };
+  const approvals = receiveDecisions((pauseId, signals) => claimDecision(runId, { pauseId }, signals), noteIt);
+  const work = (summary: string) => proxyActivities<Activities>({ ...workOptions(input.limits.timeoutMs), summary });
+
+  async function ask(view: PauseView): Promise<Decided> {
+    details = view.waiting;
+    show();
+    upsertSearchAttributes([pair(statusKey, 'PAUSED'), pair(waitingKey, new Date(view.waitingSince))]);
+    const state = await approvals.wait(view.pauseId, view.expiresInMs, noteIt);
+    details = '';
+    show();
+    if (state.kind === 'DECIDED') upsertSearchAttributes([pair(statusKey, 'RUNNING'), pair(waitingKey, null)]);
+    return state;
+  }
+
+  let end: LoopEnd | { kind: 'CANCELLED' };
+  try {
+    end = await agentLoop(input, {
+      callModel: (turn) => work(`turn ${turn} · ${input.model}`).callModel({ runId, turn }),
+      runTool: (_turn, call) => work(call.label).runTool({ runId, callId: call.callId }),
+      ask: async (turn, n, pauseKind, callIds) => {
+        const settled = await settle(runId, { kind: 'PAUSED', turn, n, pauseKind, callIds });
+        // A repeated attempt may find the pause decided already: then the store says what came of it.
+        return settled.pause === undefined ? decidedAlready(runId, settled, turn, n) : ask(settled.pause);
+      },
+    });
+  } catch (error) {
+    end = endOf(error);
+  }
+  const settled = end.kind === 'ENDED' ? end : await CancellationScope.nonCancellable(() => settle(runId, end));
+  return close(settled);
+}
+
+/** The end as the record has it, which whoever was first wrote. */
+async function close(settled: Pick<Settled, 'status' | 'failure'> | Ended): Promise<void> {
+  upsertSearchAttributes([pair(statusKey, settled.status), pair(waitingKey, null)]);
+  const { status } = settled;
+  switch (status) {
+    case 'COMPLETED':
+      return;
+    case 'FAILED':
+      throw failureOf(settled.failure ?? { code: 'INTERNAL', message: 'The run failed.' });
+    case 'CANCELLED':
+      // Only a cancellation that Temporal asked for closes as Canceled: DELETE's request is on its way if it is not here yet.
+      await CancellationScope.current().cancelRequested;
+      return;
+    case 'QUEUED':
+    case 'RUNNING':
+    case 'PAUSED':
+      throw failureOf({ code: 'INTERNAL', message: `The run's record is ${status} after its end.` });
+    default:
+      return assertNever(status);
+  }
+}
+
+const failureOf = (failure: RunFailure): ApplicationFailure => ApplicationFailure.nonRetryable(failure.message, failure.code);
+
+function endOf(error: unknown): { kind: 'CANCELLED' } | { kind: 'FAILED'; failure: RunFailure } {
+  if (isCancellation(error)) return { kind: 'CANCELLED' };
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof ApplicationFailure && cause.type)
+    return { kind: 'FAILED', failure: { code: cause.type as FailureCode, message: cause.message } };
+  if (cause instanceof TimeoutFailure)
+    return { kind: 'FAILED', failure: { code: 'BUDGET_EXCEEDED', message: 'The run took longer than limits.timeoutMs.' } };
+  throw error; // a mistake of ours: the task waits for a fix, no run is lost
+}
+
+async function settle(runId: string, settlement: Settlement): Promise<Settled> {
+  return inStore(
+    () => locally.settleRun({ runId, settlement }),
+    () => forEver.settleRun({ runId, settlement }),
+  );
+}
+
+async function claimDecision(runId: string, pause: PauseName, signals: readonly ReceivedSignal[]): Promise<PauseState> {
+  const request = { runId, pause, signals };
+  return inStore(
+    () => locally.claimDecision(request),
+    () => forEver.claimDecision(request),
+  );
+}
+
+async function decidedAlready(runId: string, settled: Settled, turn: number, n: number): Promise<Decided> {
+  if (isTerminal(settled.status))
+    return { kind: 'ENDED', status: settled.status, ...(settled.failure ? { failure: settled.failure } : {}) };
+  const state = await claimDecision(runId, { turn, n }, []);
+  if (state.kind === 'OPEN') throw new Error(`pause ${n} of turn ${turn} is open in the store, but its settling did not say so`);
+  return state;
+}
+
+/** Once as a local activity; where that does not succeed, as a regular one without end. */
+async function inStore<T>(once: () => Promise<T>, always: () => Promise<T>): Promise<T> {
+  try {
+    return await once();
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    log.info('the store does not answer in time, going on trying outside the workflow task');
+    return always();
+  }
+}
+
+const pair = (key: typeof statusKey | typeof waitingKey, value: string | Date | null): SearchAttributePair =>
+  ({ key, value }) as SearchAttributePair;

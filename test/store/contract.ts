@@ -1,0 +1,278 @@
+// What every store must keep, on both databases.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { checkClaim } from '../../src/store/calls.ts';
+import { leaseOutboxLines } from '../../src/store/outbox.ts';
+import { startRun } from '../../src/store/runs.ts';
+import { settle } from '../../src/store/settle.ts';
+import { beginTurn, recordReply } from '../../src/store/turns.ts';
+import { agent, all, drive, one, person, refusedAs, type Bench } from './fixture.ts';
+import { describePauses } from './pauses-contract.ts';
+
+export function describeStore(bench: () => Bench): void {
+  const step = () => drive(bench().store);
+  const lease = (runId: string | null) => bench().store.asReconciler((unit) => leaseOutboxLines(unit, runId, 100));
+
+  describe('starting', () => {
+    it('the same transaction again finds itself', async () => {
+      const run = await step().start();
+      const again = await bench().store.asOrg('acme', (unit) => startRun(unit, run));
+      assert.equal(again.kind, 'STARTED');
+      assert.equal((await lease(run.runId)).length, 1);
+      assert.equal((await lease(run.runId)).length, 0, 'a leased line is not given twice');
+    });
+
+    it('a session takes one run at a time, in order, and the end of one releases the next', async () => {
+      const s = step();
+      const first = await s.start();
+      const second = await s.start({ sessionId: first.sessionId, agent: first.agent });
+      assert.equal((await lease(second.runId)).length, 0, 'the second waits');
+      await s.answers(first, 1, 'One');
+      const [line] = await lease(second.runId);
+      assert.equal(line?.message.kind, 'START');
+      const work = await bench().store.asWorker((unit) => beginTurn(unit, second.runId, 1, randomUUID()));
+      assert.deepEqual(work.kind === 'WORK' && work.work.history, [{ question: 'Hello', answer: 'One' }]);
+    });
+
+    it('a failed or cancelled run leaves no half exchange and holds nobody up', async () => {
+      const s = step();
+      const first = await s.start();
+      const second = await s.start({ sessionId: first.sessionId, agent: first.agent });
+      const third = await s.start({ sessionId: first.sessionId, agent: first.agent });
+      await bench().store.asWorker((unit) =>
+        settle(unit, first.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
+      );
+      await s.cancel(second);
+      assert.equal((await lease(third.runId))[0]?.message.kind, 'START');
+      const work = await bench().store.asWorker((unit) => beginTurn(unit, third.runId, 1, randomUUID()));
+      assert.deepEqual(work.kind === 'WORK' && work.work.history, []);
+    });
+
+    it('a session keeps its agent, and takes nothing while a run of it is paused', async () => {
+      const s = step();
+      const run = await s.start();
+      await assert.rejects(s.start({ sessionId: run.sessionId, agent: agent({ id: 'other' }) }), refusedAs('SESSION_OF_OTHER_AGENT'));
+      const ids = await s.asks(run, 1, ['send']);
+      await s.pause(run, 1, 1, ids);
+      await assert.rejects(s.start({ sessionId: run.sessionId, agent: run.agent }), refusedAs('SESSION_PAUSED'));
+    });
+
+    it('a key is one run for its caller, route, agent and body', async () => {
+      const s = step();
+      const key = { orgId: 'acme', caller: 'ada', route: 'run' as const, agentId: 'agent', target: '', key: randomUUID(), bodyHash: 'h' };
+      const first = await s.start({ key });
+      const other = { ...first, runId: `${first.runId}x`, sessionId: randomUUID() };
+      assert.deepEqual(await bench().store.asOrg('acme', (unit) => startRun(unit, other)), { kind: 'REPLAYED', runId: first.runId });
+      await assert.rejects(
+        bench().store.asOrg('acme', (unit) => startRun(unit, { ...other, key: { ...key, bodyHash: 'other' } })),
+        refusedAs('IDEMPOTENCY_KEY_REUSED'),
+      );
+      assert.equal((await s.start({ key: { ...key, caller: 'bob' } })).runId === first.runId, false);
+    });
+  });
+
+  describe('a turn', () => {
+    it('is written once: a second attempt finds the first reply, and its tokens are counted', async () => {
+      const s = step();
+      const run = await s.start();
+      const [one, two] = [randomUUID(), randomUUID()];
+      for (const id of [one, two]) await bench().store.asWorker((unit) => beginTurn(unit, run.runId, 1, id));
+      const reply = (text: string) => ({ kind: 'ANSWER' as const, text, reasoning: '', model: 'm', finishReason: 'stop', calls: [] });
+      const usage = { promptTokens: 5, completionTokens: 2, estimated: false };
+      await bench().store.asWorker((unit) => recordReply(unit, run.runId, 1, one, reply('first'), usage));
+      const second = await bench().store.asWorker((unit) => recordReply(unit, run.runId, 1, two, reply('second'), usage));
+      assert.equal(second.kind === 'RECORDED' && second.reply.text, 'first');
+      assert.equal((await s.read(run)).promptTokens, 10);
+      const third = await bench().store.asWorker((unit) => beginTurn(unit, run.runId, 1, randomUUID()));
+      assert.equal(third.kind, 'REPLIED');
+    });
+
+    it('of a run that has ended is refused, but what it cost is added', async () => {
+      const s = step();
+      const run = await s.start();
+      const id = randomUUID();
+      await bench().store.asWorker((unit) => beginTurn(unit, run.runId, 1, id));
+      await s.cancel(run);
+      const recorded = await bench().store.asWorker((unit) =>
+        recordReply(
+          unit,
+          run.runId,
+          1,
+          id,
+          { kind: 'ANSWER', text: 'late', reasoning: '', model: 'm', finishReason: 'stop', calls: [] },
+          { promptTokens: 7, completionTokens: 3, estimated: true },
+        ),
+      );
+      assert.equal(recorded.kind, 'ENDED');
+      const record = await s.read(run);
+      assert.deepEqual([record.status, record.content, record.promptTokens, record.usageEstimated], ['CANCELLED', '', 7, true]);
+    });
+  });
+
+  describe('a call', () => {
+    it('is claimed, dispatched and recorded once', async () => {
+      const s = step();
+      const run = await s.start();
+      const [id = ''] = await s.asks(run, 1, ['look']);
+      const claim = await s.claim(run, id);
+      assert.equal(claim.kind, 'DISPATCH');
+      await s.record(run, id, 1);
+      assert.deepEqual(await s.claim(run, id), { kind: 'DONE', result: 'ok' });
+      assert.deepEqual(await s.record(run, id, 1, { kind: 'ANSWERED', result: 'other', isError: true }), { kind: 'DONE', result: 'ok' });
+    });
+
+    it('that must not be repeated and was under way is unknown to the next attempt', async () => {
+      const s = step();
+      const run = await s.start();
+      const [id = ''] = await s.asks(run, 1, ['note']);
+      await s.claim(run, id);
+      assert.equal((await s.claim(run, id)).kind, 'UNKNOWN');
+      assert.equal((await s.record(run, id, 1)).kind, 'UNKNOWN', 'a late answer is evidence only');
+      assert.match((await s.read(run)).calls[0]?.evidence ?? '', /late answer/);
+    });
+
+    it('that may be repeated is dispatched three times at most, then it is unknown; a read-only one is an error', async () => {
+      for (const [name, end] of [
+        ['send', 'UNKNOWN'],
+        ['look', 'DONE'],
+      ] as const) {
+        const s = step();
+        const run = await s.start();
+        const [id = ''] = await s.asks(run, 1, [name]);
+        if (name === 'send') {
+          await s.pause(run, 1, 1, [id]);
+          await s.vote(run, person('lea'), all('APPROVE'));
+        }
+        for (let n = 1; n <= 3; n++) {
+          const claim = await s.claim(run, id);
+          assert.equal(claim.kind === 'DISPATCH' && claim.call.n, n);
+          if (n < 3) assert.equal((await s.record(run, id, n, { kind: 'UNANSWERED', evidence: 'cut' })).kind, 'AGAIN');
+        }
+        assert.equal((await s.record(run, id, 3, { kind: 'UNANSWERED', evidence: 'cut' })).kind, end);
+      }
+    });
+
+    it('a result of an older dispatch is fenced off', async () => {
+      const s = step();
+      const run = await s.start();
+      const [id = ''] = await s.asks(run, 1, ['look']);
+      await s.claim(run, id);
+      await s.claim(run, id);
+      await s.record(run, id, 1, { kind: 'ANSWERED', result: 'stale', isError: false });
+      assert.equal((await s.read(run)).calls[0]?.state, 'DISPATCHING');
+      await s.record(run, id, 2, { kind: 'ANSWERED', result: 'fresh', isError: false });
+      assert.equal((await s.read(run)).calls[0]?.result, 'fresh');
+    });
+
+    it('is not dispatched once the run has ended, and its late outcome is still recorded', async () => {
+      const s = step();
+      const run = await s.start();
+      const [a = '', b = ''] = await s.asks(run, 1, ['look', 'look']);
+      await s.claim(run, a);
+      await s.cancel(run);
+      assert.equal((await s.claim(run, b)).kind, 'ENDED');
+      await s.record(run, a, 1);
+      const record = await s.read(run);
+      assert.deepEqual(
+        record.calls.map((c) => c.state),
+        ['SUCCEEDED', 'CLOSED'],
+      );
+    });
+
+    it('a guarded one is never claimed without an approval', async () => {
+      const s = step();
+      const run = await s.start();
+      const [id = ''] = await s.asks(run, 1, ['send']);
+      assert.equal((await s.claim(run, id)).kind, 'ASK_AGAIN');
+      await s.pause(run, 1, 1, [id]);
+      assert.equal((await s.claim(run, id)).kind, 'ASK_AGAIN');
+      await s.vote(run, person('lea'), all('REJECT'));
+      assert.equal((await s.claim(run, id)).kind, 'DONE');
+    });
+
+    it('a row changed behind the approval is proposed again, not run; also between the claim and the write', async () => {
+      const s = step();
+      const change = (id: string, text: string) =>
+        sql`update calls set arguments = ${text} where call_id = ${id}`.execute(bench().db.kysely);
+      for (const late of [false, true]) {
+        const run = await s.start();
+        const [id = ''] = await s.asks(run, 1, ['send']);
+        await s.pause(run, 1, 1, [id]);
+        await s.vote(run, person('lea'), all('APPROVE'));
+        if (late) {
+          const claim = await s.claim(run, id);
+          assert.equal(claim.kind, 'DISPATCH');
+          await change(id, '{"x":2}');
+          const check = await bench().store.asWorker((unit) =>
+            checkClaim(unit, run.runId, id, claim.kind === 'DISPATCH' ? claim.call : assert.fail()),
+          );
+          assert.equal(check, 'ASK_AGAIN');
+        } else {
+          await change(id, '{"x":2}');
+          assert.equal((await s.claim(run, id)).kind, 'ASK_AGAIN');
+        }
+        await s.pause(run, 1, 2, [id]);
+        const open = (await s.read(run)).calls[0];
+        assert.deepEqual([open?.state, open?.askedAgain, open?.arguments], ['PROPOSED', 'ARGUMENTS_CHANGED', '{"x":2}']);
+        assert.equal((await s.claim(run, id)).kind, 'ASK_AGAIN');
+        await assert.rejects(
+          s.vote(run, person('lea'), all('APPROVE')),
+          refusedAs('CALL_ID_REQUIRED'),
+          'a repeated click does not open it',
+        );
+      }
+    });
+
+    it('a tool in code that changed since the approval is asked about again', async () => {
+      const s = step();
+      const run = await s.start();
+      const [id = ''] = await s.asks(run, 1, ['send']);
+      await s.pause(run, 1, 1, [id]);
+      await s.vote(run, person('lea'), all('APPROVE'));
+      assert.equal((await s.claim(run, id, 'v2')).kind, 'ASK_AGAIN');
+      await s.pause(run, 1, 2, [id]);
+      assert.equal((await s.read(run)).calls[0]?.askedAgain, 'TOOL_CHANGED');
+      await s.vote(run, person('lea'), one(id, 'APPROVE'));
+      assert.equal((await s.claim(run, id, 'v2')).kind, 'DISPATCH');
+    });
+  });
+
+  describe('the end', () => {
+    it('is written once: the first one stands', async () => {
+      const s = step();
+      const run = await s.start();
+      await s.answers(run, 1, 'done');
+      await s.cancel(run);
+      const late = await bench().store.asWorker((unit) =>
+        settle(unit, run.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
+      );
+      assert.equal(late?.status, 'COMPLETED');
+      assert.equal((await s.read(run)).content, 'done');
+    });
+
+    it('the events are counted without a gap', async () => {
+      const s = step();
+      const run = await s.start();
+      const [id = ''] = await s.asks(run, 1, ['look']);
+      await s.claim(run, id);
+      await s.record(run, id, 1);
+      await s.answers(run, 2, 'done');
+      const { rows } = await sql<{
+        seq: number;
+        kind: string;
+      }>`select seq, kind from events where run_id = ${run.runId} order by seq`.execute(bench().db.kysely);
+      assert.deepEqual(
+        rows.map((r) => r.seq),
+        rows.map((_, i) => i + 1),
+      );
+      assert.deepEqual(
+        rows.map((r) => r.kind),
+        ['START', 'ATTEMPT', 'TOOL_START', 'TOOL_END', 'ATTEMPT', 'STOP'],
+      );
+    });
+  });
+
+  describePauses(bench);
+}

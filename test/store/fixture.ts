@@ -1,0 +1,198 @@
+// A store with an agent in it, and the steps of a run's way as a worker takes them.
+
+import { randomUUID } from 'node:crypto';
+import { v7 } from 'uuid';
+import type { AgentSnapshot, ToolSnapshot } from '../../src/contract/agent.ts';
+import { AppError, type ProblemCode } from '../../src/contract/errors.ts';
+import type { Settled } from '../../src/contract/turn.ts';
+import { createStore, type Store } from '../../src/store/access.ts';
+import { createAnnouncer } from '../../src/store/announce.ts';
+import { claimCall, recordCall, type CallEnd, type Claim } from '../../src/store/calls.ts';
+import { callIdOf, hashOfCall, pauseIdOf } from '../../src/store/call-hash.ts';
+import { cancelRun } from '../../src/store/continue-run.ts';
+import { openPglite, openPostgres, type Database } from '../../src/store/database.ts';
+import { castVotes } from '../../src/store/decisions.ts';
+import type { Voter, VoteRequest } from '../../src/store/judge-vote.ts';
+import { migrateToLatest } from '../../src/store/migrate.ts';
+import { lockRun, startRun, type NewRun } from '../../src/store/runs.ts';
+import { readRun, type RunRecord } from '../../src/store/run-record.ts';
+import { settle } from '../../src/store/settle.ts';
+import { beginTurn, recordReply, type StoredCall } from '../../src/store/turns.ts';
+
+export const tool = (name: string, more: Partial<ToolSnapshot> = {}): ToolSnapshot => ({
+  name,
+  description: `The tool ${name}.`,
+  input: { type: 'object' },
+  kind: 'http',
+  version: 'v1',
+  readOnly: false,
+  idempotent: true,
+  quick: false,
+  approval: 'required',
+  risk: 'normal',
+  approvers: null,
+  timeoutMs: 10_000,
+  ...more,
+});
+
+export const agent = (more: Partial<AgentSnapshot> = {}): AgentSnapshot => ({
+  revision: `r-${JSON.stringify(more).length}-${randomUUID().slice(0, 8)}`,
+  id: 'agent',
+  name: 'Agent',
+  description: '',
+  active: true,
+  orgs: null,
+  model: 'm',
+  models: ['m'],
+  fallbackModels: [],
+  vision: false,
+  audio: false,
+  temperature: null,
+  maxTokens: null,
+  instructions: 'Do it.',
+  tools: [
+    tool('send'),
+    tool('look', { approval: 'never', readOnly: true }),
+    tool('pay', { idempotent: false }),
+    tool('note', { approval: 'never', idempotent: false }),
+  ],
+  limits: { maxTurns: 25, maxToolCalls: 50, maxRepeats: 3, maxTotalTokens: 1_000_000, historyTokens: 32_000, timeoutMs: 240_000 },
+  approvals: { expiresAfterMs: null, quorum: 1, fourEyes: false },
+  ...more,
+});
+
+export interface Bench {
+  readonly store: Store;
+  readonly db: Database;
+  readonly close: () => Promise<void>;
+}
+
+export async function openBench(url?: string): Promise<Bench> {
+  const db = url === undefined ? await openPglite() : await openPostgres(url);
+  await migrateToLatest(db);
+  const announcer = createAnnouncer(db);
+  return {
+    db,
+    store: createStore(db, announcer),
+    close: async () => {
+      await announcer.close();
+      await db.close();
+    },
+  };
+}
+
+export const person = (subject: string, more: Partial<Extract<Voter, { kind: 'person' }>> = {}): Voter => ({
+  kind: 'person',
+  subject,
+  roles: [],
+  service: false,
+  ...more,
+});
+export const all = (action: 'APPROVE' | 'REJECT', more: Partial<VoteRequest> = {}): VoteRequest => ({
+  votes: { all: { action } },
+  keyed: false,
+  ...more,
+});
+export const one = (callId: string, action: 'APPROVE' | 'REJECT', more: object = {}, request: Partial<VoteRequest> = {}): VoteRequest => ({
+  votes: { each: [{ callId, action, ...more }] },
+  keyed: false,
+  ...request,
+});
+
+/** The way of a run, a step a method. */
+export function drive(store: Store) {
+  const self = {
+    start: async (more: Partial<NewRun> = {}): Promise<NewRun> => {
+      const run: NewRun = {
+        runId: `run_${v7()}`,
+        orgId: 'acme',
+        agent: agent(),
+        userId: 'ada',
+        startedBy: 'ada',
+        sessionId: randomUUID(),
+        input: 'Hello',
+        options: {},
+        generateFollowups: false,
+        requestId: 'req',
+        ...more,
+      };
+      await store.asOrg(run.orgId, (unit) => startRun(unit, run));
+      return run;
+    },
+    /** The model asks for these tools in one turn. Their call ids. */
+    asks: async (run: NewRun, turn: number, names: readonly string[], args = '{"x":1}'): Promise<readonly string[]> => {
+      const attemptId = randomUUID();
+      await store.asWorker((unit) => beginTurn(unit, run.runId, turn, attemptId));
+      const calls = names.map((name, idx): StoredCall => {
+        const callId = callIdOf(run.runId, turn, idx);
+        const t = run.agent.tools.find((x) => x.name === name) ?? tool(name);
+        const hashed = { orgId: run.orgId, runId: run.runId, callId, tool: name, toolVersion: t.version, arguments: args };
+        return {
+          callId,
+          idx,
+          name,
+          toolVersion: t.version,
+          arguments: args,
+          argumentsHash: hashOfCall(hashed),
+          approval: t.approval,
+          risk: t.risk,
+          retry: t.readOnly ? 'readOnly' : t.idempotent ? 'idempotent' : 'never',
+          approvers: t.approvers,
+          refusal: null,
+        };
+      });
+      const usage = { promptTokens: 10, completionTokens: 1, estimated: false };
+      await store.asWorker((unit) =>
+        recordReply(
+          unit,
+          run.runId,
+          turn,
+          attemptId,
+          { kind: 'CALLS', text: '', reasoning: '', model: 'm', finishReason: 'tool_calls', calls },
+          usage,
+        ),
+      );
+      return calls.map((call) => call.callId);
+    },
+    answers: async (run: NewRun, turn: number, text: string): Promise<Settled | undefined> => {
+      const attemptId = randomUUID();
+      await store.asWorker((unit) => beginTurn(unit, run.runId, turn, attemptId));
+      const usage = { promptTokens: 10, completionTokens: 1, estimated: false };
+      await store.asWorker((unit) =>
+        recordReply(
+          unit,
+          run.runId,
+          turn,
+          attemptId,
+          { kind: 'ANSWER', text, reasoning: '', model: 'm', finishReason: 'stop', calls: [] },
+          usage,
+        ),
+      );
+      return store.asWorker((unit) => settle(unit, run.runId, { kind: 'COMPLETED', turn }, 'test'));
+    },
+    pause: (run: NewRun, turn: number, n: number, callIds: readonly string[], pauseKind: 'APPROVAL' | 'OUTCOME_UNKNOWN' = 'APPROVAL') =>
+      store.asWorker((unit) => settle(unit, run.runId, { kind: 'PAUSED', turn, n, pauseKind, callIds }, 'test')),
+    pauseId: (run: NewRun, turn: number, n: number) => pauseIdOf(run.runId, turn, n),
+    vote: async (run: NewRun, voter: Voter, request: VoteRequest): Promise<void> => {
+      const result = await store.asOrg(run.orgId, async (unit) => {
+        const locked = await lockRun(unit, run.runId);
+        if (locked === undefined) throw new Error('no run');
+        return castVotes(unit, locked, voter, request, (_tool, edited) => ({ canonical: JSON.stringify(edited) }));
+      });
+      if ('refused' in result) throw result.refused;
+    },
+    cancel: (run: NewRun) => store.asOrg(run.orgId, (unit) => cancelRun(unit, run.runId, 'ada')),
+    claim: (run: NewRun, callId: string, versionNow?: string): Promise<Claim> =>
+      store.asWorker((unit) => claimCall(unit, { runId: run.runId, callId, attemptId: randomUUID(), versionNow: () => versionNow })),
+    record: (run: NewRun, callId: string, n: number, end: CallEnd = { kind: 'ANSWERED', result: 'ok', isError: false }) =>
+      store.asWorker((unit) => recordCall(unit, run.runId, callId, n, end)),
+    read: async (run: NewRun): Promise<RunRecord> => {
+      const record = await store.asOrg(run.orgId, (unit) => readRun(unit, run.orgId, run.runId));
+      if (record === undefined) throw new Error('no such run');
+      return record;
+    },
+  };
+  return self;
+}
+
+export const refusedAs = (code: ProblemCode) => (error: unknown) => error instanceof AppError && error.code === code;

@@ -1,0 +1,108 @@
+// What every store must keep of pauses and votes, on both databases.
+
+import assert from 'node:assert/strict';
+import { sql } from 'kysely';
+import { readPause } from '../../src/store/decisions.ts';
+import { acknowledgeOutboxLines, leaseOutboxLines } from '../../src/store/outbox.ts';
+import { lockRun } from '../../src/store/runs.ts';
+import { agent, all, drive, one, person, refusedAs, tool, type Bench } from './fixture.ts';
+
+export function describePauses(bench: () => Bench): void {
+  const step = () => drive(bench().store);
+  const lease = (runId: string | null) => bench().store.asReconciler((unit) => leaseOutboxLines(unit, runId, 100));
+
+  describe('a pause', () => {
+    it('written again by a repeated attempt undoes no decision', async () => {
+      const s = step();
+      const run = await s.start();
+      const ids = await s.asks(run, 1, ['send']);
+      await s.pause(run, 1, 1, ids);
+      await s.vote(run, person('lea'), all('APPROVE'));
+      const again = await s.pause(run, 1, 1, ids);
+      assert.equal(again?.status, 'RUNNING');
+      assert.equal((await s.read(run)).calls[0]?.state, 'APPROVED');
+    });
+
+    it('ends with its last open call, and wakes the workflow once', async () => {
+      const s = step();
+      const run = await s.start();
+      await bench().store.asReconciler(async (unit) =>
+        acknowledgeOutboxLines(
+          unit,
+          (await leaseOutboxLines(unit, run.runId, 10)).map((l) => l.id),
+        ),
+      );
+      const [a = '', b = ''] = await s.asks(run, 1, ['send', 'pay']);
+      await s.pause(run, 1, 1, [a, b]);
+      await s.vote(run, person('lea'), one(a, 'APPROVE'));
+      assert.equal((await s.read(run)).status, 'PAUSED');
+      assert.equal((await lease(run.runId)).length, 0);
+      await s.vote(run, person('lea'), one(b, 'REJECT', { reason: 'too much' }));
+      assert.equal((await s.read(run)).status, 'RUNNING');
+      assert.deepEqual(
+        (await lease(run.runId)).map((l) => l.message.kind),
+        ['SIGNAL'],
+      );
+      const outcome = await bench().store.asWorker(async (unit) =>
+        readPause(unit, (await lockRun(unit, run.runId)) ?? assert.fail(), s.pauseId(run, 1, 1)),
+      );
+      assert.deepEqual(outcome, { open: false, expiresInMs: null, approved: [a] });
+    });
+
+    it('expires by the database clock, whoever comes first to see it, and the late vote is told', async () => {
+      const s = step();
+      const run = await s.start({ agent: agent({ approvals: { expiresAfterMs: 30, quorum: 1, fourEyes: false } }) });
+      const [id = ''] = await s.asks(run, 1, ['send']);
+      await s.pause(run, 1, 1, [id]);
+      await sql`select pg_sleep(0.05)`.execute(bench().db.kysely);
+      await assert.rejects(s.vote(run, person('lea'), one(id, 'APPROVE')), refusedAs('ALREADY_DECIDED'));
+      const record = await s.read(run);
+      assert.deepEqual(
+        [record.status, record.calls[0]?.state, record.calls[0]?.decision?.by, record.calls[0]?.decision?.reason],
+        ['RUNNING', 'REJECTED', ['expiry'], 'expired'],
+      );
+    });
+
+    it("an approver's edit runs instead, and both versions stay", async () => {
+      const s = step();
+      const run = await s.start();
+      const [id = ''] = await s.asks(run, 1, ['send']);
+      await s.pause(run, 1, 1, [id]);
+      await s.vote(run, person('lea'), one(id, 'APPROVE', { arguments: { x: 9 } }));
+      const claim = await s.claim(run, id);
+      assert.equal(claim.kind === 'DISPATCH' && claim.call.arguments, '{"x":9}');
+      assert.equal((await s.read(run)).calls[0]?.decision?.proposedArguments, '{"x":1}');
+    });
+
+    it('closes with the run: what was open is never run, a vote that came before is recorded as not executed', async () => {
+      const s = step();
+      const run = await s.start();
+      const [a = '', b = ''] = await s.asks(run, 1, ['send', 'pay']);
+      await s.pause(run, 1, 1, [a, b]);
+      await s.vote(run, person('lea'), one(a, 'APPROVE'));
+      await s.cancel(run);
+      assert.deepEqual(
+        (await s.read(run)).calls.map((c) => c.state),
+        ['CLOSED', 'CLOSED'],
+      );
+      assert.equal((await s.claim(run, a)).kind, 'ENDED');
+      await assert.rejects(s.vote(run, person('lea'), one(b, 'APPROVE')), refusedAs('NOT_PAUSED'));
+    });
+  });
+
+  it('high risk, quorum and four eyes hold in the store itself', async () => {
+    const s = step();
+    const strict = agent({ tools: [tool('send', { risk: 'high' })], approvals: { expiresAfterMs: null, quorum: 2, fourEyes: true } });
+    const run = await s.start({ agent: strict });
+    const [id = ''] = await s.asks(run, 1, ['send']);
+    await s.pause(run, 1, 1, [id]);
+    const hash = (await s.read(run)).calls[0]?.argumentsHash;
+    await assert.rejects(s.vote(run, person('ada'), one(id, 'APPROVE', { argumentsHash: hash })), refusedAs('FORBIDDEN'));
+    await assert.rejects(s.vote(run, person('lea'), all('APPROVE')), refusedAs('CALL_ID_REQUIRED'));
+    await s.vote(run, person('lea'), one(id, 'APPROVE', { argumentsHash: hash }));
+    await s.vote(run, person('lea'), one(id, 'APPROVE', { argumentsHash: hash }));
+    assert.equal((await s.read(run)).status, 'PAUSED', 'one person twice is one voice');
+    await s.vote(run, person('max'), one(id, 'APPROVE', { argumentsHash: hash }));
+    assert.deepEqual((await s.read(run)).calls[0]?.decision?.by, ['lea', 'max']);
+  });
+}

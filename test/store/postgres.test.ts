@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
+import { settle } from '../../src/store/settle.ts';
+import { leaseOutboxLines } from '../../src/store/outbox.ts';
+import { all, agent, drive, one, openBench, person, type Bench } from './fixture.ts';
+import { describeStore } from './contract.ts';
+
+describe('the store on PostgreSQL', () => {
+  let postgres: PostgresRig;
+  let bench: Bench;
+  before(async function () {
+    postgres = await postgresOrSkip(this);
+    bench = await openBench(await postgres.createDatabase());
+  });
+  after(async () => {
+    await bench?.close();
+    await postgres?.stop();
+  });
+  describeStore(() => bench);
+
+  describe('races', () => {
+    const outcome = (promise: Promise<unknown>) =>
+      promise.then(
+        () => 'won',
+        (e: unknown) => (e as { code?: string }).code ?? String(e),
+      );
+
+    it('ten approves and ten rejects at once: one decision stands', async () => {
+      const s = drive(bench.store);
+      for (let round = 0; round < 5; round++) {
+        const run = await s.start();
+        const [id = ''] = await s.asks(run, 1, ['send']);
+        await s.pause(run, 1, 1, [id]);
+        const got = await Promise.all(
+          Array.from({ length: 20 }, (_, i) => outcome(s.vote(run, person(`p${i}`), one(id, i % 2 ? 'APPROVE' : 'REJECT')))),
+        );
+        assert.equal(got.filter((g) => g === 'won').length, 1);
+        assert.ok(
+          got.every((g) => g === 'won' || g === 'ALREADY_DECIDED'),
+          got.join(),
+        );
+      }
+    });
+
+    it('two voters of a quorum at the same instant both count', async () => {
+      const s = drive(bench.store);
+      const two = agent({ approvals: { expiresAfterMs: null, quorum: 2, fourEyes: false } });
+      for (let round = 0; round < 20; round++) {
+        const run = await s.start({ agent: two });
+        const [id = ''] = await s.asks(run, 1, ['send']);
+        await s.pause(run, 1, 1, [id]);
+        await Promise.all([s.vote(run, person('lea'), one(id, 'APPROVE')), s.vote(run, person('max'), one(id, 'APPROVE'))]);
+        assert.equal((await s.read(run)).status, 'RUNNING');
+      }
+    });
+
+    it('a decision and a cancel: one order, and no claim after a cancel', async () => {
+      const s = drive(bench.store);
+      for (let round = 0; round < 20; round++) {
+        const run = await s.start();
+        const [id = ''] = await s.asks(run, 1, ['send']);
+        await s.pause(run, 1, 1, [id]);
+        await Promise.all([outcome(s.vote(run, person('lea'), all('APPROVE'))), s.cancel(run)]);
+        assert.equal((await s.read(run)).status, 'CANCELLED');
+        assert.equal((await s.claim(run, id)).kind, 'ENDED');
+      }
+    });
+
+    it('parallel runs of one new session take their places one after the other', async () => {
+      const s = drive(bench.store);
+      const first = await s.start();
+      const same = { sessionId: first.sessionId, agent: first.agent };
+      await Promise.all(Array.from({ length: 10 }, () => s.start(same)));
+      const { rows } = await bench.db.kysely.executeQuery<{ session_seq: number }>({
+        sql: 'select session_seq from runs where session_id = $1 order by session_seq',
+        parameters: [first.sessionId],
+      } as never);
+      assert.deepEqual(
+        rows.map((r) => r.session_seq),
+        Array.from({ length: 11 }, (_, i) => i + 1),
+      );
+    });
+
+    it('a line of the outbox is leased to one process only', async () => {
+      const s = drive(bench.store);
+      const runs = await Promise.all(Array.from({ length: 20 }, () => s.start()));
+      const taken = await Promise.all(
+        Array.from({ length: 8 }, () => bench.store.asReconciler((unit) => leaseOutboxLines(unit, null, 100))),
+      );
+      const ids = taken
+        .flat()
+        .filter((l) => runs.some((r) => r.runId === l.runId))
+        .map((l) => l.id);
+      assert.equal(new Set(ids).size, ids.length);
+    });
+
+    it('a waiter in another process hears of the end within the time a notification takes', async () => {
+      const other = await openBench(bench.db.url);
+      try {
+        const run = await drive(bench.store).start();
+        const watch = other.store.announcer.watch(run.runId);
+        await new Promise((resolve) => setTimeout(resolve, 300)); // its LISTEN stands
+        const heard = watch.changed().then(() => Date.now());
+        const at = Date.now();
+        await bench.store.asWorker((unit) =>
+          settle(unit, run.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
+        );
+        assert.ok((await heard) - at < 1500, 'sooner than the query that makes up for lost ones');
+        watch.close();
+      } finally {
+        await other.close();
+      }
+    });
+  });
+});
