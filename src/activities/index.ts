@@ -4,6 +4,7 @@ import { createCallModel, type CallModelDeps } from './call-model.ts';
 import { createClaimDecision } from './claim-decision.ts';
 import { createRunTool, type RunToolDeps } from './run-tool.ts';
 import { createSettleRun } from './settle-run.ts';
+import { createSuggestFollowUps } from './suggest-follow-ups.ts';
 import type { OperatorDecisions } from '../store/judge-vote.ts';
 
 export interface ActivityDeps extends CallModelDeps, RunToolDeps {
@@ -16,6 +17,7 @@ export function createActivities(deps: ActivityDeps) {
   return {
     callModel: createCallModel(deps),
     runTool: createRunTool(deps),
+    suggestFollowUps: createSuggestFollowUps(deps),
     settleRun: createSettleRun(deps),
     claimDecision: createClaimDecision(deps),
   };

@@ -102,6 +102,8 @@ export interface AgentRunInput {
   readonly agentId: string;
   readonly sessionId: string;
   readonly model: string;
+  /** One extra model call after the answer; absent in runs that were not asked for it. */
+  readonly followUps?: boolean;
   readonly limits: RunLimits;
   readonly approvals: RunApprovals;
 }

@@ -32,12 +32,15 @@ export interface RunOptions {
 export type Started =
   { readonly kind: 'STARTED'; readonly runId: string; readonly released: boolean } | { readonly kind: 'REPLAYED'; readonly runId: string };
 
-export const workflowInput = (run: Pick<NewRun, 'runId' | 'orgId' | 'agent' | 'sessionId' | 'options'>): AgentRunInput => ({
+type WorkflowOf = Pick<NewRun, 'runId' | 'orgId' | 'agent' | 'sessionId' | 'options' | 'generateFollowups'>;
+
+export const workflowInput = (run: WorkflowOf): AgentRunInput => ({
   runId: run.runId,
   orgId: run.orgId,
   agentId: run.agent.id,
   sessionId: run.sessionId,
   model: run.options.model ?? run.agent.model,
+  ...(run.generateFollowups ? { followUps: true } : {}),
   limits: run.agent.limits,
   approvals: run.agent.approvals,
 });
@@ -112,11 +115,20 @@ async function openRunOfSession(unit: Unit, s: SessionOfRun): Promise<{ runId: s
 export async function releaseNextOfSession(unit: Unit, s: SessionOfRun): Promise<string | undefined> {
   const next = await openRunOfSession(unit, s);
   if (next?.status !== 'QUEUED') return undefined;
-  const { rows } = await sql<{ agent: AgentSnapshot; options: RunOptions }>`
-    select s.body as agent, r.options from runs r join agent_snapshots s using (revision) where r.run_id = ${next.runId}`.execute(unit.tx);
+  const { rows } = await sql<{ agent: AgentSnapshot; options: RunOptions; generate_followups: boolean }>`
+    select s.body as agent, r.options, r.generate_followups from runs r join agent_snapshots s using (revision) where r.run_id = ${next.runId}`.execute(
+    unit.tx,
+  );
   const row = rows[0];
   if (row === undefined) return undefined;
-  const input = workflowInput({ runId: next.runId, orgId: s.orgId, sessionId: s.sessionId, agent: row.agent, options: row.options });
+  const input = workflowInput({
+    runId: next.runId,
+    orgId: s.orgId,
+    sessionId: s.sessionId,
+    agent: row.agent,
+    options: row.options,
+    generateFollowups: row.generate_followups,
+  });
   await addOutboxLine(unit, s.orgId, next.runId, { kind: 'START', input });
   unit.announce(next.runId);
   return next.runId;

@@ -39,6 +39,7 @@ export interface Exchange {
 }
 
 export interface PastTurn {
+  readonly turn: number;
   readonly text: string;
   readonly calls: readonly {
     readonly callId: string;
@@ -60,6 +61,8 @@ export interface TurnWork {
   readonly attemptSeq: number;
   readonly tokens: number;
   readonly activeMs: number;
+  /** Attempts at this turn so far. */
+  readonly attempts: number;
   /** Faults of the model so far in this turn, by model asked. */
   readonly faults: ReadonlyMap<string, number>;
 }
@@ -90,6 +93,24 @@ export async function beginTurn(unit: Unit, runId: string, turn: number, attempt
   if (run === undefined) return { kind: 'GONE' };
   const ended = endedAs(run);
   if (ended !== undefined) return ended;
+  const work = await readTurnWork(unit, run, turn);
+  if (work === undefined) return { kind: 'GONE' };
+  if (work.turns.some((t) => t.turn === turn)) return { kind: 'REPLIED', agent: work.agent, reply: await readReply(unit, runId, turn) };
+
+  await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind) values (${attemptId}, ${runId}, ${run.orgId}, ${turn}, 'MODEL')
+    on conflict do nothing`.execute(unit.tx);
+  await sql`update runs set status = 'RUNNING', turn = ${turn}, updated_at = case when status = 'QUEUED' then date_trunc('milliseconds', clock_timestamp()) else updated_at end
+    where run_id = ${runId}`.execute(unit.tx);
+  const attemptSeq = await appendEvents(unit, runId, [{ kind: work.attempts === 0 ? 'ATTEMPT' : 'RETRY', turn, data: {} }]);
+  return { kind: 'WORK', work: { ...work, attemptSeq, activeMs: turn === 1 && work.attempts === 0 ? 0 : await activeMsOf(unit, runId) } };
+}
+
+/** What a model call of a run is made of, whatever it is for. */
+export async function readTurnWork(
+  unit: Unit,
+  run: LockedRun,
+  turn: number,
+): Promise<Omit<TurnWork, 'attemptSeq' | 'activeMs'> | undefined> {
   const { rows } = await sql<{
     agent: AgentSnapshot;
     options: RunOptions;
@@ -97,7 +118,7 @@ export async function beginTurn(unit: Unit, runId: string, turn: number, attempt
     tokens: number;
     faults: Record<string, number> | null;
     attempts: number;
-    turns: (PastTurn & { turn: number })[];
+    turns: PastTurn[];
   }>`
     select s.body as agent, r.options, r.input, r.prompt_tokens + r.completion_tokens as tokens,
       (select jsonb_object_agg(f.model, f.n) from (
@@ -108,31 +129,11 @@ export async function beginTurn(unit: Unit, runId: string, turn: number, attempt
             'proposedArguments', c.proposed_arguments) order by c.idx)
           from calls c where c.run_id = t.run_id and c.turn = t.turn), '[]')) order by t.turn)
         from turns t where t.run_id = r.run_id), '[]') as turns
-    from runs r join agent_snapshots s using (revision) where r.run_id = ${runId}`.execute(unit.tx);
+    from runs r join agent_snapshots s using (revision) where r.run_id = ${run.runId}`.execute(unit.tx);
   const row = rows[0];
-  if (row === undefined) return { kind: 'GONE' };
-  if (row.turns.some((t) => t.turn === turn)) return { kind: 'REPLIED', agent: row.agent, reply: await readReply(unit, runId, turn) };
-
-  await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind) values (${attemptId}, ${runId}, ${run.orgId}, ${turn}, 'MODEL')
-    on conflict do nothing`.execute(unit.tx);
-  await sql`update runs set status = 'RUNNING', turn = ${turn}, updated_at = case when status = 'QUEUED' then date_trunc('milliseconds', clock_timestamp()) else updated_at end
-    where run_id = ${runId}`.execute(unit.tx);
-  const attemptSeq = await appendEvents(unit, runId, [{ kind: row.attempts === 0 ? 'ATTEMPT' : 'RETRY', turn, data: {} }]);
-  return {
-    kind: 'WORK',
-    work: {
-      run,
-      agent: row.agent,
-      options: row.options,
-      input: row.input,
-      history: await readHistory(unit, run, row.agent.limits.historyTokens),
-      turns: row.turns,
-      attemptSeq,
-      tokens: row.tokens,
-      activeMs: turn === 1 && row.attempts === 0 ? 0 : await activeMsOf(unit, runId),
-      faults: new Map(Object.entries(row.faults ?? {})),
-    },
-  };
+  if (row === undefined) return undefined;
+  const history = await readHistory(unit, run, row.agent.limits.historyTokens);
+  return { ...row, run, history, faults: new Map(Object.entries(row.faults ?? {})) };
 }
 
 // A token is at most about four characters of the text: what lies beyond cannot fit and is not read.

@@ -14,6 +14,8 @@ export interface Ended {
 
 export interface LoopPorts {
   readonly callModel: (turn: number) => Promise<TurnReply>;
+  /** Asks for questions that may follow the answer. Never fails the run. */
+  readonly suggestFollowUps: (turn: number) => Promise<void>;
   readonly runTool: (turn: number, call: AnnotatedCall) => Promise<CallOutcome>;
   /** Opens the `n`th pause of a turn and waits until every call of it is decided. The approved ones come back. */
   readonly ask: (
@@ -36,6 +38,7 @@ export async function agentLoop(input: AgentRunInput, ports: LoopPorts): Promise
       case 'ENDED':
         return reply;
       case 'ANSWER':
+        if (input.followUps === true) await ports.suggestFollowUps(turn);
         return { kind: 'COMPLETED', turn };
       case 'CALLS': {
         const over = budget.take(reply.calls);

@@ -19,7 +19,7 @@ import { assertNever, isTerminal, SEARCH_ATTRIBUTE, type FailureCode, type RunFa
 import type { AgentRunInput, PauseName, PauseState, PauseView, Settled, Settlement } from '../contract/turn.ts';
 import { agentLoop, type Ended, type LoopEnd } from './agent-loop.ts';
 import { receiveDecisions, type ReceivedSignal } from './approvals.ts';
-import { transactionForEver, transactionLocally, workOptions } from './policies.ts';
+import { extraOptions, transactionForEver, transactionLocally, workOptions } from './policies.ts';
 
 type Decided = Exclude<PauseState, { kind: 'OPEN' }>;
 
@@ -56,6 +56,8 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
   try {
     end = await agentLoop(input, {
       callModel: (turn) => work(`turn ${turn} · ${input.model}`).callModel({ runId, turn }),
+      suggestFollowUps: (turn) =>
+        proxyActivities<Activities>({ ...extraOptions, summary: `follow-ups · ${input.model}` }).suggestFollowUps({ runId, turn }),
       runTool: (_turn, call) => work(call.label).runTool({ runId, callId: call.callId }),
       ask: async (turn, n, pauseKind, callIds) => {
         const settled = await settle(runId, { kind: 'PAUSED', turn, n, pauseKind, callIds });

@@ -18,6 +18,17 @@ export const workOptions = (timeoutMs: number): ActivityOptions => ({
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
 });
 
+/**
+ * The extra call for follow-up questions: its own faults end it quietly, so what is retried here is a worker's death or the database's
+ * absence, and a model that dawdles over an extra is not waited for.
+ */
+export const extraOptions: ActivityOptions = {
+  startToCloseTimeout: '90 seconds',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  cancellationType: 'TRY_CANCEL',
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
+};
+
 /** One transaction, tried once inside the workflow task: 2 s, since signals and cancels wait behind it. */
 export const transactionLocally: LocalActivityOptions = {
   scheduleToCloseTimeout: '2 seconds',

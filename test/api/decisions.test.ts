@@ -58,11 +58,22 @@ describe('continue', () => {
       [{ action: 'REJECT', callId, arguments: { to: 'x' } }, 'arguments'],
       [{ decisions: [] }, 'decisions'],
       [{ decisions: [{ callId, action: 'MAYBE' }] }, 'decisions.0.action'],
-      [{ decisions: [{ callId, action: 'REJECT' }, { callId, action: 'APPROVE' }] }, 'decisions'],
+      [
+        {
+          decisions: [
+            { callId, action: 'REJECT' },
+            { callId, action: 'APPROVE' },
+          ],
+        },
+        'decisions',
+      ],
       [{ action: 'REJECT', reason: 'r'.repeat(3000) }, 'reason'],
     ] as const) {
       const r = isProblem(await p.ada.decide('guard', p.id, body), 400, 'INVALID_REQUEST');
-      assert.ok(r.json.errors.some((e: { path: string }) => e.path === field), r.text);
+      assert.ok(
+        r.json.errors.some((e: { path: string }) => e.path === field),
+        r.text,
+      );
     }
     await unchanged(p);
   });
@@ -71,7 +82,11 @@ describe('continue', () => {
     const p = await paused();
     isProblem(await p.as('ada', { scope: 'runs:read' }).decide('guard', UNKNOWN_RUN, {}), 403, 'INSUFFICIENT_SCOPE');
     isProblem(await p.ada.decide('guard', UNKNOWN_RUN, {}), 400, 'INVALID_REQUEST');
-    isProblem(await p.ada.decide('guard', UNKNOWN_RUN, { action: 'APPROVE' }, { 'idempotency-key': 'x'.repeat(256) }), 400, 'INVALID_REQUEST');
+    isProblem(
+      await p.ada.decide('guard', UNKNOWN_RUN, { action: 'APPROVE' }, { 'idempotency-key': 'x'.repeat(256) }),
+      400,
+      'INVALID_REQUEST',
+    );
     for (const [who, agentId, id] of [
       [p.ada, 'guard', UNKNOWN_RUN],
       [p.ada, 'other', p.id],
@@ -87,7 +102,10 @@ describe('continue', () => {
     const [mail, pay] = p.pending;
     const one = await p.ada.decide('guard', p.id, { action: 'APPROVE', callId: pay.callId });
     assert.equal(one.status, 200);
-    assert.deepEqual([one.json.status, one.json.pauseId, one.json.pending.map((c: Json) => c.callId)], ['PAUSED', p.run.pauseId, [mail.callId]]);
+    assert.deepEqual(
+      [one.json.status, one.json.pauseId, one.json.pending.map((c: Json) => c.callId)],
+      ['PAUSED', p.run.pauseId, [mail.callId]],
+    );
     const end = await p.as('bob').decide('guard', p.id, { pauseId: p.run.pauseId, decisions: [{ callId: mail.callId, action: 'REJECT' }] });
     assert.equal(end.json.status, 'COMPLETED', end.text);
     assert.deepEqual(
@@ -102,7 +120,10 @@ describe('continue', () => {
   it('an edit is checked, runs instead, and both versions stay', async () => {
     const p = await paused();
     const { callId } = p.pending[0];
-    assert.match(isProblem(await p.ada.decide('guard', p.id, { action: 'APPROVE', callId, arguments: { to: 5 } }), 400, 'INVALID_REQUEST').text, /"to/);
+    assert.match(
+      isProblem(await p.ada.decide('guard', p.id, { action: 'APPROVE', callId, arguments: { to: 5 } }), 400, 'INVALID_REQUEST').text,
+      /"to/,
+    );
     await unchanged(p);
     const r = await p.ada.decide('guard', p.id, { action: 'APPROVE', callId, arguments: { to: 'bob' } });
     assert.deepEqual(r.json.tools[0].arguments, { to: 'bob' }, r.text);
@@ -112,7 +133,8 @@ describe('continue', () => {
   it('high risk is approved by callId with the hash only: 428, 412, then it runs', async () => {
     const p = await paused('pause: drop_table');
     const { callId, argumentsHash } = p.pending[0];
-    for (const body of [{}, { pauseId: p.run.pauseId }, { callId }]) isProblem(await p.ada.decide('guard', p.id, { action: 'APPROVE', ...body }), 428, 'CALL_ID_REQUIRED');
+    for (const body of [{}, { pauseId: p.run.pauseId }, { callId }])
+      isProblem(await p.ada.decide('guard', p.id, { action: 'APPROVE', ...body }), 428, 'CALL_ID_REQUIRED');
     isProblem(await p.ada.decide('guard', p.id, { action: 'APPROVE', callId, argumentsHash: '0'.repeat(64) }), 412, 'HASH_MISMATCH');
     await unchanged(p);
     assert.equal((await p.ada.decide('guard', p.id, { action: 'APPROVE', callId, argumentsHash })).json.status, 'COMPLETED');
@@ -125,7 +147,16 @@ describe('continue', () => {
     const p = await paused();
     const { callId } = p.pending[0];
     isProblem(await p.ada.decide('guard', p.id, { action: 'APPROVE', pauseId: 'pause_nope' }), 409, 'NOT_THIS_PAUSE');
-    isProblem(await p.ada.decide('guard', p.id, { decisions: [{ callId, action: 'APPROVE' }, { callId: 'call_nope', action: 'APPROVE' }] }), 409, 'NOT_THIS_PAUSE');
+    isProblem(
+      await p.ada.decide('guard', p.id, {
+        decisions: [
+          { callId, action: 'APPROVE' },
+          { callId: 'call_nope', action: 'APPROVE' },
+        ],
+      }),
+      409,
+      'NOT_THIS_PAUSE',
+    );
     await unchanged(p);
   });
 
@@ -150,7 +181,10 @@ describe('continue', () => {
     const first = await p.ada.decide('guard', p.id, { action: 'APPROVE', callId });
     for (const body of [{ callId }, {}, { pauseId: p.run.pauseId }])
       assert.deepEqual((await p.ada.decide('guard', p.id, { action: 'APPROVE', ...body })).json, first.json);
-    assert.match(isProblem(await p.as('bob').decide('guard', p.id, { action: 'APPROVE', callId }), 409, 'ALREADY_DECIDED').text, /approved by ada at \d{4}-\d\d-\d\dT/);
+    assert.match(
+      isProblem(await p.as('bob').decide('guard', p.id, { action: 'APPROVE', callId }), 409, 'ALREADY_DECIDED').text,
+      /approved by ada at \d{4}-\d\d-\d\dT/,
+    );
     assert.match(isProblem(await p.ada.decide('guard', p.id, { action: 'REJECT' }), 409, 'NOT_PAUSED').text, /COMPLETED.*approved by ada/);
   });
 
@@ -158,7 +192,10 @@ describe('continue', () => {
     const p = await paused();
     const r = await p.ada.decide('guard', p.id, { action: 'APPROVE' }, { prefer: 'respond-async' });
     assert.equal(r.status, 202, r.text);
-    assert.deepEqual([r.json.status, r.headers.location, r.headers['preference-applied']], ['RUNNING', `/api/agents/guard/runs/${p.id}`, 'respond-async']);
+    assert.deepEqual(
+      [r.json.status, r.headers.location, r.headers['preference-applied']],
+      ['RUNNING', `/api/agents/guard/runs/${p.id}`, 'respond-async'],
+    );
   });
 
   it('Temporal out of reach: 202, the vote stands, and the same vote again is no second one', async () => {
@@ -237,14 +274,15 @@ describe('continue', () => {
       const { callId, kind, evidence, votesNeeded } = RunResponseSchema.parse(p.run).pending?.[0] ?? assert.fail();
       assert.deepEqual([kind, evidence, votesNeeded], ['OUTCOME_UNKNOWN', 'the connection broke', 1]);
       const { pauseId } = p.run;
-      for (const body of [{}, { pauseId }, { callId }]) isProblem(await p.ada.decide('guard', p.id, { action: 'APPROVE', ...body }), 428, 'CALL_ID_REQUIRED');
+      for (const body of [{}, { pauseId }, { callId }])
+        isProblem(await p.ada.decide('guard', p.id, { action: 'APPROVE', ...body }), 428, 'CALL_ID_REQUIRED');
       isProblem(await p.ada.decide('guard', p.id, { action: 'APPROVE', callId, pauseId, arguments: { to: 'x' } }), 400, 'INVALID_REQUEST');
       await unchanged(p);
       const exact = { action: 'APPROVE', callId, pauseId };
       const r = await p.ada.decide('guard', p.id, exact, { prefer: 'respond-async' });
       assert.deepEqual([r.status, r.json.status], [202, 'RUNNING'], r.text);
       assert.equal((await p.ada.decide('guard', p.id, exact, { prefer: 'respond-async' })).status, 202, 'the same vote again');
-      isProblem(await p.as('bob').decide('guard', p.id, exact), 409, 'ALREADY_DECIDED');
+      isProblem(await p.ada.decide('guard', p.id, { ...exact, action: 'REJECT' }), 409, 'ALREADY_DECIDED');
     });
 
     it('left, it stands in tools as unknown with the decision', async () => {

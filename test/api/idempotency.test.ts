@@ -16,7 +16,10 @@ describe('Idempotency-Key', () => {
     const first = await ada.run('guard', 'answer', { options: { maxTokens: 9, temperature: 1 } }, key('k 1'));
     assert.equal(first.headers['idempotency-replayed'], undefined);
     const raw = '{"generateFollowups":false,"options":{"temperature":1,"maxTokens":9},  "message":"answer"}';
-    const again = await ada.call('POST', '/api/agents/guard/runs', { raw, headers: { 'content-type': 'application/json', ...key('"k 1"') } });
+    const again = await ada.call('POST', '/api/agents/guard/runs', {
+      raw,
+      headers: { 'content-type': 'application/json', ...key('"k 1"') },
+    });
     assert.equal(again.headers['idempotency-replayed'], 'true');
     assert.equal(again.headers['content-location'], first.headers['content-location']);
     assert.deepEqual(again.json, first.json);
@@ -48,7 +51,8 @@ describe('Idempotency-Key', () => {
 
   it('a replayed background start shows the status as it stands', async () => {
     const ada = api.as('ada', { org: newOrg() });
-    const start = (): Promise<Reply> => ada.call('POST', '/api/agents/guard/runs/background', { body: { message: 'answer' }, headers: key('k') });
+    const start = (): Promise<Reply> =>
+      ada.call('POST', '/api/agents/guard/runs/background', { body: { message: 'answer' }, headers: key('k') });
     const first = await start();
     await ada.read('guard', first.json.runId, '?wait=10');
     const again = await start();
@@ -65,7 +69,11 @@ describe('Idempotency-Key', () => {
     assert.deepEqual([r.status, r.headers['idempotency-replayed']], [200, undefined]);
     for (const bad of ['x'.repeat(256), `"${'x'.repeat(256)}"`, '', '""', '"open', '"a" b', '\u00e9'])
       assert.match(isProblem(await ada.run('guard', 'answer', {}, key(bad)), 400, 'INVALID_REQUEST').text, /Idempotency-Key/);
-    isProblem(await ada.call('POST', '/api/agents/guard/runs', { body: { message: 'answer' }, headers: { 'idempotency-key': ['a', 'b'] } }), 400, 'INVALID_REQUEST');
+    isProblem(
+      await ada.call('POST', '/api/agents/guard/runs', { body: { message: 'answer' }, headers: { 'idempotency-key': ['a', 'b'] } }),
+      400,
+      'INVALID_REQUEST',
+    );
     assert.equal((await ada.run('guard', 'answer', {}, key('y'.repeat(255)))).status, 200);
   });
 

@@ -118,7 +118,11 @@ export function createPlayedRuns(store: Store): PlayedRuns {
       if (call.state === 'APPROVED') await dispatch(runId, call.callId, { kind: 'ANSWERED', result: 'sent', isError: false });
     const turn = turns + 1;
     if (!asksAt(turn)) return complete(runId, turn);
-    await pause(runId, turn, 1, 'APPROVAL', await ask(runId, turn, toolsOf(run.input)));
+    const agent = await agentOf(runId);
+    const tools = toolsOf(run.input);
+    const asked = await ask(runId, turn, tools);
+    const guarded = asked.filter((_, i) => agent.tools.find((t) => t.name === tools[i])?.approval === 'required');
+    await pause(runId, turn, 1, 'APPROVAL', guarded);
   }
   return {
     complete,

@@ -23,7 +23,8 @@ describe('who sees a run', () => {
       ['POST', '/continue', { action: 'REJECT', callId: pending[0].callId }],
       ['DELETE', ''],
     ] as const) {
-      const at = (id: string): ReturnType<typeof eve.call> => eve.call(method, `/api/agents/guard/runs/${id}${tail}`, body === undefined ? {} : { body });
+      const at = (id: string): ReturnType<typeof eve.call> =>
+        eve.call(method, `/api/agents/guard/runs/${id}${tail}`, body === undefined ? {} : { body });
       const unknown = isProblem(await at(UNKNOWN_RUN), 404, 'NOT_FOUND');
       assert.equal(bare(await at(runId)), bare(unknown));
       assert.equal(bare(await at('nonsense')), bare(unknown));

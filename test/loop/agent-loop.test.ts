@@ -45,6 +45,9 @@ function scripted(script: Script): { ports: LoopPorts; log: string[] } {
         log.push(`model ${turn}`);
         return script.turns[Math.min(turn, script.turns.length) - 1] ?? answer;
       },
+      suggestFollowUps: async (turn) => {
+        log.push(`follow-ups ${turn}`);
+      },
       runTool: async (_turn, { callId }) => {
         log.push(`tool ${callId}`);
         return left.get(callId)?.shift() ?? done(`result of ${callId}`);
@@ -63,6 +66,12 @@ describe('the loop', () => {
     const { ports, log } = scripted({ turns: [answer] });
     assert.deepEqual(await agentLoop(input(), ports), { kind: 'COMPLETED', turn: 1 });
     assert.deepEqual(log, ['model 1']);
+  });
+
+  it('asks for follow-ups once, after the answer, and only where they are wanted', async () => {
+    const { ports, log } = scripted({ turns: [calls(call('a')), answer] });
+    assert.deepEqual(await agentLoop({ ...input(), followUps: true }, ports), { kind: 'COMPLETED', turn: 2 });
+    assert.deepEqual(log, ['model 1', 'tool a', 'model 2', 'follow-ups 2']);
   });
 
   it('runs unguarded calls before it asks about the guarded ones, and those only when they are approved', async () => {
