@@ -4,7 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
 import { configFromEnvironment, settingsInForce, type Config } from './config.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -24,6 +24,8 @@ export interface WorkerParts {
   readonly temporal: Temporal;
   readonly seam: Seam;
   readonly model: Model;
+  /** Begun early by who has other things to wait for meanwhile. */
+  readonly workflows: Promise<WorkflowBundleWithSourceMap>;
   readonly log: Logger;
 }
 
@@ -55,13 +57,20 @@ export function installRuntime(log: Logger): void {
   });
 }
 
-export async function startWorker({ config, store, temporal, seam, model, log }: WorkerParts): Promise<RunningWorker> {
+/** About a second of CPU. */
+export const bundleWorkflows = (): Promise<WorkflowBundleWithSourceMap> =>
+  bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL(`./workflows/index${extname(import.meta.url)}`, import.meta.url)),
+    logger: new DefaultLogger('WARN'),
+  });
+
+export async function startWorker({ config, store, temporal, seam, model, workflows, log }: WorkerParts): Promise<RunningWorker> {
   mkdirSync(config.dataDir, { recursive: true });
   const worker = await Worker.create({
     connection: temporal.connection,
     namespace: temporal.settings.namespace,
     taskQueue: temporal.settings.taskQueue,
-    workflowsPath: fileURLToPath(new URL(`./workflows/index${extname(import.meta.url)}`, import.meta.url)),
+    workflowBundle: await workflows,
     activities: createActivities({
       store,
       model,
@@ -104,13 +113,14 @@ async function main(config: Config, stopping: AbortSignal): Promise<void> {
   const log = createLogger({ level: config.logLevel, name: 'worker' });
   installRuntime(log);
   log.info({ settings: settingsInForce(config) }, 'starting the worker');
+  const workflows = bundleWorkflows();
   const opened = await openStore({ databaseUrl: config.databaseUrl, migrationDatabaseUrl: config.migrationDatabaseUrl, dir: '' });
   const temporal = await connectWhenThere(config.temporal, log, stopping);
   if (temporal === undefined) return opened.close();
   const problem = await searchAttributesProblem(temporal);
   if (problem !== undefined) throw new Error(problem);
-  const seam = createSeam({ store: opened.store, temporal, eager: false, log });
-  const worker = await startWorker({ config, store: opened.store, temporal, seam, model: modelOf(config), log });
+  const seam = createSeam({ store: opened.store, temporal, eager: false, retentionDays: config.retentionDays, log });
+  const worker = await startWorker({ config, store: opened.store, temporal, seam, model: modelOf(config), workflows, log });
   log.info({ taskQueue: temporal.settings.taskQueue }, 'the worker polls');
   await Promise.race([worker.ended, new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }))]);
   await worker.stop();

@@ -11,6 +11,7 @@ import { endAttempt } from '../store/turns.ts';
 import { MissingToolError, toolChanged, runToolCall, type CodeTools } from '../tools/tool.ts';
 import { endsRun, failureOf, triedAgain } from './failures.ts';
 import { withLifeline, type Lifeline } from './heartbeat.ts';
+import { untilStored } from './keep-trying.ts';
 
 export interface RunToolDeps {
   readonly store: Store;
@@ -77,11 +78,13 @@ export function createRunTool({ store, codeTools, secret, dataDir }: RunToolDeps
         await store.asWorker((unit) => recordCall(unit, runId, callId, call.n, { kind: 'WITHDRAWN' }));
         throw error;
       }
-      const recorded = await store.asWorker(async (unit) => {
-        const outcome = await recordCall(unit, runId, callId, call.n, end);
-        await endAttempt(unit, runId, attemptId, {});
-        return outcome;
-      });
+      const recorded = await untilStored(() =>
+        store.asWorker(async (unit) => {
+          const outcome = await recordCall(unit, runId, callId, call.n, end);
+          await endAttempt(unit, runId, attemptId, {});
+          return outcome;
+        }),
+      );
       if (recorded.kind === 'DONE') return { kind: 'DONE', resultDigest: shortDigest(recorded.result) };
       if (line.reason() === 'TIME_OVER') throw endsRun('BUDGET_EXCEEDED', 'The run took longer than limits.timeoutMs.');
       if (recorded.kind === 'UNKNOWN') return { kind: 'UNKNOWN' };

@@ -119,7 +119,7 @@ async function main(config: Config, stopping: AbortSignal): Promise<void> {
     const problem = await searchAttributesProblem(temporal);
     if (problem !== undefined) throw new Error(problem);
     there.temporal = temporal;
-    there.seam = createSeam({ store: opened.store, temporal, eager: false, log });
+    there.seam = createSeam({ store: opened.store, temporal, eager: false, retentionDays: config.retentionDays, log });
     await new Promise((resolve) => (stopping.aborted ? resolve(undefined) : stopping.addEventListener('abort', resolve, { once: true })));
   }
   await api.stop();

@@ -12,7 +12,7 @@ import { connectTemporal, connectWhenThere, type Temporal } from '../temporal/co
 import { searchAttributesProblem } from '../temporal/search-attributes.ts';
 import { createSeam, type Seam } from '../temporal/seam.ts';
 import { closeExampleDatabase } from '../tools/example-database.ts';
-import { installRuntime, modelOf, startWorker, type RunningWorker } from '../worker.ts';
+import { bundleWorkflows, installRuntime, modelOf, startWorker, type RunningWorker } from '../worker.ts';
 import { lockDataDir } from './data-dir-lock.ts';
 import { startDemoModel } from './demo-model.ts';
 import { developmentSecret } from './dev-secret.ts';
@@ -45,13 +45,15 @@ async function run(config: Config, stopping: AbortSignal, undo: Undo[]): Promise
   const agents = await agentsOf(config);
   for (const line of settingsInForce(config)) say(`  ${line}`);
 
-  // The database and the Temporal server come up side by side: the second start is to be under 10 s.
+  // Database, workflow bundle and Temporal server come up side by side: the second start is to be under 10 s.
   const database = openStore({
     databaseUrl: config.databaseUrl,
     migrationDatabaseUrl: config.migrationDatabaseUrl,
     dir: join(config.dataDir, 'database'),
   });
   database.catch(() => undefined);
+  const workflows = bundleWorkflows();
+  workflows.catch(() => undefined);
   const child = config.temporal.address === null ? await temporalChild(config, undo) : undefined;
   const opened: OpenStore = await database;
   undo.push(() => opened.close());
@@ -69,9 +71,17 @@ async function run(config: Config, stopping: AbortSignal, undo: Undo[]): Promise
   const demo = config.model.kind === 'demo' ? await startDemoModel() : undefined;
   if (demo !== undefined) undo.push(() => demo.close());
   undo.push(() => closeExampleDatabase());
-  const seam: Seam = createSeam({ store: opened.store, temporal, eager: true, log });
+  const seam: Seam = createSeam({ store: opened.store, temporal, eager: true, retentionDays: config.retentionDays, log });
   undo.push(() => seam.stop());
-  const worker: RunningWorker = await startWorker({ config, store: opened.store, temporal, seam, model: modelOf(config, demo?.url), log });
+  const worker: RunningWorker = await startWorker({
+    config,
+    store: opened.store,
+    temporal,
+    seam,
+    model: modelOf(config, demo?.url),
+    workflows,
+    log,
+  });
   undo.push(() => worker.stop());
   const api: RunningApi = await startApi({
     config,

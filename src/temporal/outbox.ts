@@ -27,6 +27,8 @@ const SEND_WITHIN_MS = 2800;
 const LOOK_EVERY_MS = 500;
 const LINES_AT_ONCE = 50;
 
+const idsOf = (lines: readonly OutboxLine[]): readonly number[] => lines.map((line) => line.id);
+
 export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbox {
   const underWay = new Set<Promise<unknown>>();
   let stopped = false;
@@ -47,26 +49,38 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
     }
   }
 
-  /** True if it was taken. */
+  /** True if the server took it. */
   async function sendLine(line: OutboxLine): Promise<boolean> {
     try {
       if ((await say(line)) === 'gone') onGone(line.runId);
-      await store.asReconciler((unit) => acknowledgeOutboxLines(unit, [line.id]));
       return true;
     } catch (error) {
       log.warn({ err: error, runId: line.runId, kind: line.message.kind }, 'Temporal did not take an outbox line; it is tried again');
-      await store.asReconciler((unit) => returnOutboxLines(unit, [line.id])).catch(() => undefined);
       return false;
     }
   }
 
-  /** True if there was nothing left that could be sent and all was taken. */
-  async function sendAll(runId: string | null): Promise<boolean> {
+  /** Sends until nothing is left, `onTaken` after each round; false where something was not taken. */
+  async function sendAll(runId: string | null, onTaken: () => void = () => undefined): Promise<boolean> {
+    let taken: readonly OutboxLine[] = [];
     for (;;) {
-      const lines = await store.asReconciler((unit) => leaseOutboxLines(unit, runId, LINES_AT_ONCE));
+      const lines = await store.asReconciler(async (unit) => {
+        if (taken.length > 0) await acknowledgeOutboxLines(unit, idsOf(taken));
+        return leaseOutboxLines(unit, runId, LINES_AT_ONCE);
+      });
       if (lines.length === 0) return true;
-      const taken = await Promise.all(lines.map(sendLine));
-      if (taken.includes(false)) return false;
+      const results = await Promise.all(lines.map(sendLine));
+      taken = lines.filter((_, i) => results[i] === true);
+      const left = lines.filter((_, i) => results[i] === false);
+      if (left.length === 0) {
+        onTaken();
+        continue;
+      }
+      await store.asReconciler(async (unit) => {
+        await acknowledgeOutboxLines(unit, idsOf(taken));
+        await returnOutboxLines(unit, idsOf(left));
+      });
+      return false;
     }
   }
 
@@ -100,7 +114,10 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
       let giveUp: NodeJS.Timeout | undefined;
       const tooLate = new Promise<boolean>((resolve) => (giveUp = setTimeout(() => resolve(false), SEND_WITHIN_MS)));
       try {
-        return await Promise.race([track(sendAll(runId)).catch(() => false), tooLate]);
+        // The caller need not wait for the line's acknowledgement: a line said twice changes nothing.
+        return await new Promise<boolean>((resolve) => {
+          void Promise.race([track(sendAll(runId, () => resolve(true))).catch(() => false), tooLate]).then(resolve);
+        });
       } finally {
         clearTimeout(giveUp);
       }

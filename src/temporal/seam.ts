@@ -1,6 +1,7 @@
-// The seam between the two records, put together: gateway, outbox, reconciler over one connection.
+// The seam between the two records, put together: gateway, outbox, reconciler over one connection; and what the record sheds in time.
 
 import type { Store } from '../store/access.ts';
+import { deleteOldEvents } from '../store/retention.ts';
 import type { Temporal } from './connect.ts';
 import { createGateway } from './gateway.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
@@ -16,16 +17,30 @@ export interface SeamDeps {
   readonly temporal: Temporal;
   /** Where a worker shares this connection, a run's first task comes back with its start. */
   readonly eager: boolean;
+  /** null: kept. */
+  readonly retentionDays: number | null;
   readonly log: { warn: (o: object, m: string) => void };
 }
 
-export function createSeam({ store, temporal, eager, log }: SeamDeps): Seam {
+const RETENTION_EVERY_MS = 600_000;
+
+export function createSeam({ store, temporal, eager, retentionDays, log }: SeamDeps): Seam {
   const gateway = createGateway(temporal, { eager });
   const outbox: Outbox = createOutbox({ store, gateway, log, onGone: (runId) => void reconciler.compare(runId) });
   const reconciler = createReconciler({ store, temporal, log, onReleased: () => outbox.nudge() });
+  const retention = retentionDays === null ? undefined : setInterval(() => void keepTo(retentionDays), RETENTION_EVERY_MS);
+  retention?.unref();
+  async function keepTo(days: number): Promise<void> {
+    try {
+      while ((await deleteOldEvents(store, days)) > 0);
+    } catch {
+      // The database is away: the next round goes on.
+    }
+  }
   return {
     outbox,
     stop: async () => {
+      clearInterval(retention);
       await outbox.stop();
       await reconciler.stop();
     },

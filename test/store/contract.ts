@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { checkClaim } from '../../src/store/calls.ts';
 import { leaseOutboxLines } from '../../src/store/outbox.ts';
+import { deleteOldEvents } from '../../src/store/retention.ts';
 import { startRun } from '../../src/store/runs.ts';
 import { settle } from '../../src/store/settle.ts';
 import { beginTurn, recordReply } from '../../src/store/turns.ts';
@@ -250,6 +251,19 @@ export function describeStore(bench: () => Bench): void {
       );
       assert.equal(late?.status, 'COMPLETED');
       assert.equal((await s.read(run)).content, 'done');
+    });
+
+    it('retention deletes the events of runs that ended long ago, and nothing else', async () => {
+      const s = step();
+      const [old, young] = [await s.start(), await s.start()];
+      for (const run of [old, young]) await s.answers(run, 1, 'done');
+      await sql`update runs set closed_at = now() - interval '8 days' where run_id = ${old.runId}`.execute(bench().db.kysely);
+      assert.equal(await deleteOldEvents(bench().store, 7), 1);
+      const { rows } = await sql<{
+        run_id: string;
+      }>`select distinct run_id from events where run_id in (${old.runId}, ${young.runId})`.execute(bench().db.kysely);
+      assert.deepEqual(rows, [{ run_id: young.runId }]);
+      assert.equal((await s.read(old)).content, 'done');
     });
 
     it('the events are counted without a gap', async () => {

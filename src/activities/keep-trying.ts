@@ -1,0 +1,19 @@
+// An outcome that has come must not be lost because the database is away for a while: what was paid for or has happened is written as
+// soon as it is back. The activity's heartbeat goes on meanwhile; a worker that is told to stop gives up.
+
+import { Context } from '@temporalio/activity';
+import { StoreUnavailableError } from '../store/access.ts';
+
+const AGAIN_AFTER_MS = 500;
+
+export async function untilStored<T>(write: () => Promise<T>): Promise<T> {
+  const { cancellationSignal } = Context.current();
+  for (;;) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError) || cancellationSignal.aborted) throw error;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
+    }
+  }
+}
