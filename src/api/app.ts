@@ -13,8 +13,11 @@ import { mountRoutes, type Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { decisionRoutes } from './routes/decisions.ts';
 import { healthRoutes } from './routes/health.ts';
+import { runListRoutes } from './routes/run-lists.ts';
 import { runRoutes } from './routes/runs.ts';
+import { sessionRoutes } from './routes/sessions.ts';
 import { startRoutes } from './routes/starts.ts';
+import { usageRoutes } from './routes/usage.ts';
 
 export interface AppDeps {
   readonly store: Store;
@@ -38,6 +41,9 @@ const createRoutes = (deps: AppDeps): readonly Route[] => [
   ...startRoutes(deps),
   ...runRoutes(deps),
   ...decisionRoutes(deps),
+  ...runListRoutes(deps),
+  ...sessionRoutes(deps),
+  ...usageRoutes(deps),
 ];
 
 export function createApp(deps: AppDeps): Koa<ApiState> {

@@ -1,9 +1,11 @@
 // The only way from a run's record, and from an agent's snapshot, to JSON. What is not named here never leaves.
 
 import type { AgentSnapshot } from '../contract/agent.ts';
+import { WAITING_INPUT_MAX_CHARS, type Conversation, type Message, type Session, type WaitingCall } from '../contract/lists.ts';
 import { isTerminal } from '../contract/names.ts';
 import type { Decision, PendingCall, RunResponse } from '../contract/run.ts';
 import type { CallRecord, RecordedDecision, RunRecord } from '../store/run-record.ts';
+import type { ExchangeRecord, SessionRecord } from '../store/sessions.ts';
 
 type Arguments = Record<string, unknown>;
 type ToolEntry = RunResponse['tools'][number];
@@ -101,6 +103,37 @@ const presentPending = (run: RunRecord, call: CallRecord): PendingCall => {
     votes: call.votes.map((vote) => ({ ...vote })),
   };
 };
+
+/** A line of the inbox. */
+export const presentWaiting = (run: RunRecord, call: CallRecord): WaitingCall => ({
+  ...presentPending(run, call),
+  pauseId: call.pauseId ?? '',
+  runId: run.runId,
+  sessionId: run.sessionId,
+  agentId: run.agentId,
+  userId: run.userId,
+  startedBy: run.startedBy,
+  // A half of a surrogate pair is no character.
+  input: run.input.slice(0, WAITING_INPUT_MAX_CHARS).replace(/[\ud800-\udbff]$/, ''),
+});
+
+export const presentSession = (s: SessionRecord): Session => ({
+  sessionId: s.sessionId,
+  agentId: s.agentId,
+  userId: s.userId,
+  orgId: s.orgId,
+  runCount: s.runCount,
+  createdAt: s.createdAt.toISOString(),
+  updatedAt: s.updatedAt.toISOString(),
+});
+
+export const presentConversation = (session: SessionRecord, exchanges: readonly ExchangeRecord[]): Conversation => ({
+  ...presentSession(session),
+  messages: exchanges.flatMap(({ runId, question, askedAt, answer, answeredAt }): Message[] => [
+    { role: 'user', content: question, runId, createdAt: askedAt.toISOString() },
+    { role: 'assistant', content: answer, runId, createdAt: answeredAt.toISOString() },
+  ]),
+});
 
 function argumentsOf(text: string): Arguments {
   try {

@@ -1,6 +1,7 @@
 // Waiting for a run to settle. A waiter subscribes, then reads, and again at each announcement; it owns nothing: when its patience
 // ends (deadline, drain, client gone) the run goes on.
 
+import { AppError } from '../contract/errors.ts';
 import type { RunStatus } from '../contract/names.ts';
 import { StoreUnavailableError, type Store, type Unit } from '../store/access.ts';
 import type { Watch } from '../store/announce.ts';
@@ -69,13 +70,17 @@ export async function waitForRun(store: Store, awaited: Awaited): Promise<RunRec
 /** The record, if the wait is over with it. */
 async function look(unit: Unit, { orgId, runId, stopBehindPause }: Awaited, over: boolean): Promise<RunRecord | undefined> {
   const standing = over ? undefined : await readStanding(unit, orgId, runId);
+  if (!over && standing === undefined) throw gone();
   const enough = over || (stopBehindPause && standing?.behindPause === true);
   if (!enough && !(standing !== undefined && isSettled(standing.status))) return undefined;
   const run = await readRun(unit, orgId, runId);
-  if (run === undefined) throw new Error('a run that was there is gone');
+  if (run === undefined) throw gone();
   // Between the two reads somebody may have decided: then it is on its way again.
   return enough || isSettled(run.status) ? run : undefined;
 }
+
+/** Its session was deleted while somebody waited for it. */
+const gone = (): AppError => new AppError('NOT_FOUND', 'There is no such run.');
 
 async function pause(watch: Watch, patience: AbortSignal): Promise<void> {
   const rest = createPatience(ASK_AGAIN_MS, [patience]);

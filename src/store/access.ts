@@ -4,7 +4,9 @@
 
 import { sql, type Transaction } from 'kysely';
 import type { Announcer } from './announce.ts';
+import { isConflict, isConnectionLoss } from './connection-loss.ts';
 import type { Database } from './database.ts';
+import { enterAs, type As } from './wall.ts';
 
 export interface Unit {
   readonly tx: Transaction<unknown>;
@@ -33,55 +35,64 @@ export class StoreUnavailableError extends Error {
   }
 }
 
+/** A database that has gone silent is not waited for longer than one that refuses. */
+async function within<T>(giveUpAt: number, progress: { abandoned: boolean }, work: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => {
+        progress.abandoned = true;
+        reject(Object.assign(new Error('the database is silent'), { code: 'ETIMEDOUT' }));
+      },
+      Math.max(1, giveUpAt - Date.now()),
+    );
+  });
+  const working = work();
+  working.catch(() => undefined);
+  try {
+    return await Promise.race([working, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 // The contract's 3 s for a 503, less what answering takes.
 const GIVE_UP_AFTER_MS = 2600;
 const CONFLICT_RETRIES = 20;
 
-const codeOf = (error: unknown): string => {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : '';
-};
-const isConflict = (error: unknown): boolean => ['40001', '40P01'].includes(codeOf(error));
-
-/** SQLSTATE classes 08 (connection), 57P (shutdown), 53 (resources); and what node and pg say when a socket broke. */
-export function isConnectionLoss(error: unknown): boolean {
-  const code = codeOf(error);
-  if (/^(08|57P|53)/.test(code) || /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|ENOENT)/.test(code)) return true;
-  // pg gives these three no code
-  const text = error instanceof Error ? error.message : '';
-  return /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/.test(
-    text,
-  );
-}
-
 export function createStore(db: Database, announcer: Announcer): Store {
-  async function transact<T>(work: Work<T>): Promise<T> {
+  async function transact<T>(as: As, work: Work<T>): Promise<T> {
     const giveUpAt = Date.now() + GIVE_UP_AFTER_MS;
     let uncertain = false;
     for (let attempt = 1; ; attempt++) {
       const announced = new Set<string>();
-      let atCommit = false;
+      const progress = { atCommit: false, abandoned: false };
       try {
-        const value = await db.kysely.transaction().execute(async (tx) => {
-          const result = await work({ tx, announce: (runId) => void announced.add(runId) });
-          atCommit = true;
-          return result;
-        });
+        const value = await within(giveUpAt, progress, () =>
+          db.kysely.transaction().execute(async (tx) => {
+            await enterAs(tx, as);
+            const result = await work({ tx, announce: (runId) => void announced.add(runId) });
+            // Whoever was told that it could not be done must not find it done later.
+            if (progress.abandoned) throw new Error('given up before the commit');
+            progress.atCommit = true;
+            return result;
+          }),
+        );
         if (announced.size > 0) announcer.announce([...announced]);
         return value;
       } catch (error) {
         if (isConflict(error) && attempt <= CONFLICT_RETRIES) continue;
         if (!isConnectionLoss(error)) throw error;
-        uncertain ||= atCommit;
+        uncertain ||= progress.atCommit;
         if (Date.now() >= giveUpAt) throw new StoreUnavailableError(uncertain, error);
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
   }
   return {
-    asOrg: (_orgId, work) => transact(work),
-    asWorker: transact,
-    asReconciler: transact,
+    asOrg: (orgId, work) => transact({ org: orgId }, work),
+    asWorker: (work) => transact('worker', work),
+    asReconciler: (work) => transact('reconciler', work),
     announcer,
     ping: async () => {
       await sql`select 1`.execute(db.kysely);

@@ -5,6 +5,7 @@
 import { sql } from 'kysely';
 import pg from 'pg';
 import type { Database } from './database.ts';
+import { enterAs } from './wall.ts';
 
 export interface Watch {
   /** Resolves at the next change after the last call, or at once if there was one in between; also when `signal` aborts. */
@@ -88,10 +89,15 @@ export function createAnnouncer(db: Database): Announcer {
     const ids = [...hubs.keys()];
     if (ids.length === 0) return;
     try {
-      const { rows } = await sql<{ run_id: string; stamp: string }>`
-        select run_id, status || ' ' || event_seq || ' ' || coalesce(pause_id, '') as stamp from runs where run_id = any(${ids})`.execute(
-        db.kysely,
-      );
+      const rows = await db.kysely.transaction().execute(async (tx) => {
+        await enterAs(tx, 'worker');
+        return (
+          await sql<{ run_id: string; stamp: string }>`
+          select run_id, status || ' ' || event_seq || ' ' || coalesce(pause_id, '') as stamp from runs where run_id = any(${ids})`.execute(
+            tx,
+          )
+        ).rows;
+      });
       for (const { run_id, stamp } of rows) {
         const hub = hubs.get(run_id);
         if (hub === undefined || hub.seen === stamp) continue;

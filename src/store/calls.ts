@@ -245,7 +245,7 @@ async function unanswered(unit: Unit, run: LockedRun, callId: string, row: CallR
   const count = row.unanswered + 1;
   if (row.retry !== 'never' && count < MAX_UNANSWERED && endedAs(run) === undefined) {
     const back = row.approval === 'required' ? 'APPROVED' : 'PROPOSED';
-    await sql`update calls set state = ${back}, unanswered = ${count} where call_id = ${callId}`.execute(unit.tx);
+    await sql`update calls set state = ${back}, unanswered = ${count}, evidence = ${evidence} where call_id = ${callId}`.execute(unit.tx);
     return { kind: 'AGAIN' };
   }
   if (row.retry === 'readOnly') {

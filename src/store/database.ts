@@ -3,8 +3,9 @@
 
 import { PGlite } from '@electric-sql/pglite';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
-import { Kysely, PostgresDialect } from 'kysely';
+import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
+import { isConnectionLoss } from './connection-loss.ts';
 
 export type DatabaseKind = 'postgres' | 'pglite';
 
@@ -30,15 +31,35 @@ export async function openPostgres(url: string): Promise<Database> {
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     // A blackholed server must not hold a request for ever: longer than any statement of ours takes.
-    query_timeout: 10_000,
-    statement_timeout: 10_000,
+    query_timeout: 5000,
+    statement_timeout: 5000,
     idle_in_transaction_session_timeout: 15_000,
     keepAlive: true,
     application_name: 'holdpoint',
   });
   pool.on('error', () => undefined); // an idle connection that broke: the next query takes a new one
-  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: withoutBroken(pool) }) });
   return { kind: 'postgres', kysely, url, close: () => kysely.destroy() };
+}
+
+/** A connection on which a query was lost leaves the pool: nobody else shall wait on it. */
+function withoutBroken(pool: pg.Pool): PostgresPool {
+  return {
+    connect: async () => {
+      const client = await pool.connect();
+      let broken = false;
+      const query = async (...args: Parameters<PostgresPoolClient['query']>) => {
+        try {
+          return await (client as unknown as PostgresPoolClient).query(...args);
+        } catch (error) {
+          broken ||= isConnectionLoss(error);
+          throw error;
+        }
+      };
+      return { query, release: () => client.release(broken) } as unknown as PostgresPoolClient;
+    },
+    end: () => pool.end(),
+  };
 }
 
 /** `dir` undefined: in memory, for tests. */

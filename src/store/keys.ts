@@ -23,13 +23,19 @@ export async function takeKey(unit: Unit, use: KeyUse, runId: string): Promise<s
     values (${use.orgId}, ${use.caller}, ${use.route}, ${use.agentId}, ${use.target}, ${use.key}, ${use.bodyHash}, ${runId})
     on conflict do nothing returning run_id`.execute(unit.tx);
   if (taken.rows.length > 0) return undefined;
-  const { rows } = await sql<{ body_hash: string; run_id: string }>`
-    select body_hash, run_id from idempotency_keys
+  const { rows } = await sql<{ body_hash: string; run_id: string; there: boolean }>`
+    select body_hash, run_id, exists (select 1 from runs r where r.run_id = k.run_id) as there from idempotency_keys k
     where org_id = ${use.orgId} and caller = ${use.caller} and route = ${use.route} and agent_id = ${use.agentId}
       and target = ${use.target} and key = ${use.key}`.execute(unit.tx);
   const row = rows[0];
   if (row === undefined) return undefined;
   if (row.body_hash !== use.bodyHash)
     throw new AppError('IDEMPOTENCY_KEY_REUSED', 'This Idempotency-Key was used with another body. Send a new key for a new request.');
+  // A session was deleted and its keys were kept: a late repetition must not begin the conversation anew.
+  if (!row.there && row.run_id !== runId)
+    throw new AppError(
+      'NOT_FOUND',
+      'The run that this Idempotency-Key started was deleted with its session. Send a new key for a new request.',
+    );
   return row.run_id === runId && use.route !== 'continue' ? undefined : row.run_id;
 }

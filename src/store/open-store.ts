@@ -4,6 +4,7 @@ import { createAnnouncer } from './announce.ts';
 import { createStore, type Store } from './access.ts';
 import { openPglite, openPostgres } from './database.ts';
 import { migrateToLatest } from './migrate.ts';
+import { wallProblem } from './wall.ts';
 
 export interface StoreSettings {
   /** null: embedded, in `dir`. */
@@ -21,6 +22,11 @@ export interface OpenStore {
 export async function openStore(settings: StoreSettings): Promise<OpenStore> {
   const db = settings.databaseUrl === null ? await openPglite(settings.dir) : await openPostgres(settings.databaseUrl);
   if (settings.migrationDatabaseUrl === null) await migrateToLatest(db);
+  const problem = await wallProblem(db);
+  if (problem !== undefined) {
+    await db.close();
+    throw new Error(problem);
+  }
   const announcer = createAnnouncer(db);
   return {
     store: createStore(db, announcer),

@@ -22,7 +22,7 @@ export const LEASE_SECONDS = 10;
 const keyOf = (runId: string, message: OutboxMessage): string =>
   message.kind === 'SIGNAL' ? `${runId} SIGNAL ${message.pauseId}` : `${runId} ${message.kind}`;
 
-/** Adds a line, leased to the process that adds it: it sends it right after the commit. */
+/** Adds a line; the process that adds it sends it right after the commit, any other where that one can't. */
 export async function addOutboxLine(unit: Unit, orgId: string, runId: string, message: OutboxMessage): Promise<void> {
   await sql`insert into outbox (run_id, org_id, line_key, kind, payload)
     values (${runId}, ${orgId}, ${keyOf(runId, message)}, ${message.kind}, ${JSON.stringify(message)}::jsonb)

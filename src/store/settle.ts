@@ -11,6 +11,7 @@ import { appendEvents } from './events.ts';
 import { withdrawStart } from './outbox.ts';
 import { openPause, viewPause } from './pauses.ts';
 import { lockRun, lockSessionAndRun, releaseNextOfSession, type LockedRun } from './runs.ts';
+import { activeMs } from './turns.ts';
 
 export type TerminalSettlement = Exclude<Settlement, { kind: 'PAUSED' }>;
 
@@ -29,7 +30,7 @@ async function settlePaused(unit: Unit, runId: string, s: Extract<Settlement, { 
   if (isTerminal(run.status)) return stands(run);
   const { pauseId, opened } = await openPause(unit, run, s);
   if (opened) {
-    await sql`update runs set status = 'PAUSED', pause_id = ${pauseId}, pauses = pauses + 1,
+    await sql`update runs set status = 'PAUSED', pause_id = ${pauseId}, pauses = pauses + 1, active_ms = ${activeMs(runId)},
       updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${runId}`.execute(unit.tx);
     await appendEvents(unit, runId, [{ kind: 'PAUSED', turn: s.turn, data: { pauseId } }]);
     await audit(unit, { orgId: run.orgId, runId, actor: 'holdpoint', action: 'run.paused', data: { pauseId, callIds: s.callIds } });
@@ -56,7 +57,7 @@ async function settleTerminal(unit: Unit, runId: string, s: TerminalSettlement, 
   const failure = s.kind === 'FAILED' ? s.failure : undefined;
   await closeCalls(unit, runId);
   await sql`
-    update runs r set status = ${s.kind}, pause_id = null,
+    update runs r set status = ${s.kind}, pause_id = null, active_ms = ${activeMs(runId)},
       error_code = ${failure?.code ?? null}, error_message = ${failure?.message ?? null},
       content = case when ${s.kind} = 'COMPLETED' then coalesce(t.text, '') || coalesce(
         (select E'\n\n**Suggested follow-ups:**\n' || string_agg('- ' || f.value, E'\n' order by f.ordinality)
@@ -85,7 +86,7 @@ async function settleTerminal(unit: Unit, runId: string, s: TerminalSettlement, 
 async function closeCalls(unit: Unit, runId: string): Promise<void> {
   await sql`
     update calls set pause_id = null, state = case
-        when state = 'UNKNOWN' or (state in ('PROPOSED', 'APPROVED') and unanswered > 0) then 'LEFT'
+        when state = 'UNKNOWN' or (state in ('PROPOSED', 'APPROVED') and evidence is not null) then 'LEFT'
         when state in ('PROPOSED', 'APPROVED') then 'CLOSED' else state end
     where run_id = ${runId} and (pause_id is not null or state in ('PROPOSED', 'APPROVED', 'UNKNOWN'))`.execute(unit.tx);
   await sql`update pauses set closed_at = clock_timestamp() where run_id = ${runId} and closed_at is null`.execute(unit.tx);

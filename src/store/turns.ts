@@ -1,6 +1,6 @@
 // A turn of the model: beginning an attempt, the transcript it is asked with, and the reply, written once per (run, turn).
 
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { AgentSnapshot } from '../contract/agent.ts';
 import { isTerminal, type RunFailure, type TerminalStatus } from '../contract/names.ts';
 import type { Approval, Risk, RetryClass } from '../contract/turn.ts';
@@ -78,13 +78,13 @@ export const endedAs = (run: LockedRun): { kind: 'ENDED'; status: TerminalStatus
     ? { kind: 'ENDED', status: run.status, ...(run.errorCode ? { failure: { code: run.errorCode, message: run.errorMessage ?? '' } } : {}) }
     : undefined;
 
-/** Time in which anything was under way, parallel calls counted once; a dead attempt up to its last beat. */
+/** Time in which anything was under way, parallel calls counted once; a dead attempt up to its last beat. As a part of a statement. */
+export const activeMs = (runId: string): RawBuilder<number> =>
+  sql<number>`coalesce((select sum(extract(epoch from upper(a) - lower(a))) * 1000 from unnest(
+    (select range_agg(tstzrange(started_at, greatest(started_at, coalesce(ended_at, beat_at)))) from attempts where run_id = ${runId})) a), 0)::float8`;
+
 export async function activeMsOf(unit: Unit, runId: string): Promise<number> {
-  const { rows } = await sql<{ ms: number }>`
-    select coalesce((select sum(extract(epoch from upper(r) - lower(r))) * 1000 from unnest(
-      (select range_agg(tstzrange(started_at, greatest(started_at, coalesce(ended_at, beat_at)))) from attempts where run_id = ${runId})) r), 0)::float8 as ms`.execute(
-    unit.tx,
-  );
+  const { rows } = await sql<{ ms: number }>`select ${activeMs(runId)} as ms`.execute(unit.tx);
   return rows[0]?.ms ?? 0;
 }
 

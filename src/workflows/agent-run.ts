@@ -56,8 +56,15 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
   try {
     end = await agentLoop(input, {
       callModel: (turn) => work(`turn ${turn} · ${input.model}`).callModel({ runId, turn }),
-      suggestFollowUps: (turn) =>
-        proxyActivities<Activities>({ ...extraOptions, summary: `follow-ups · ${input.model}` }).suggestFollowUps({ runId, turn }),
+      suggestFollowUps: async (turn) => {
+        const extra = proxyActivities<Activities>({ ...extraOptions, summary: `follow-ups · ${input.model}` });
+        try {
+          await extra.suggestFollowUps({ runId, turn });
+        } catch (error) {
+          // An extra that failed for good leaves the answer as it is; a cancellation, and a mistake of ours, are still heard.
+          if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+        }
+      },
       runTool: (_turn, call) => work(call.label).runTool({ runId, callId: call.callId }),
       ask: async (turn, n, pauseKind, callIds) => {
         const settled = await settle(runId, { kind: 'PAUSED', turn, n, pauseKind, callIds });

@@ -182,6 +182,18 @@ export function describeStore(bench: () => Bench): void {
       );
     });
 
+    it('that may have happened stays unknown when the run ends before it is done again', async () => {
+      const s = step();
+      const run = await s.start();
+      const [id = ''] = await s.asks(run, 1, ['note']);
+      await s.claim(run, id);
+      await s.record(run, id, 1, { kind: 'UNANSWERED', evidence: 'cut' });
+      await s.pause(run, 1, 1, [id], 'OUTCOME_UNKNOWN');
+      await s.vote(run, person('lea'), one(id, 'APPROVE', {}, { pauseId: s.pauseId(run, 1, 1) }));
+      await s.cancel(run);
+      assert.equal((await s.read(run)).calls[0]?.state, 'LEFT');
+    });
+
     it('a guarded one is never claimed without an approval', async () => {
       const s = step();
       const run = await s.start();

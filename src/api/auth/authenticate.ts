@@ -4,7 +4,7 @@
 
 import type { JWTPayload } from 'jose';
 import { AppError } from '../../contract/errors.ts';
-import { OPERATOR } from '../../contract/names.ts';
+import { EXPIRY, OPERATOR } from '../../contract/names.ts';
 import { SubjectSchema } from '../../contract/run.ts';
 import type { Authenticate, Caller } from './caller.ts';
 import { createKeys, KeyServerError, type KeySettings } from './keys.ts';
@@ -59,7 +59,7 @@ function callerOf(payload: JWTPayload, config: AuthenticateConfig): Caller {
   if (exp - iat > config.maxTokenAgeS) throw refused('The token lives longer than is accepted here.');
   const org = payload[config.orgClaim];
   if (!isSubject(sub)) throw refused('The token names no usable subject.');
-  if (sub === OPERATOR) throw refused(`The subject "${OPERATOR}" is kept for operators, who have no token.`);
+  if (sub === OPERATOR || sub === EXPIRY) throw refused(`The subject "${sub}" is kept for decisions that no token makes.`);
   if (!isSubject(org)) throw refused('The token names no usable organisation.');
   const roles = payload[config.rolesClaim];
   return {

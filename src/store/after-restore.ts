@@ -1,0 +1,114 @@
+// The store's side of `npm run after-restore`: what an older backup holds open, and how such a run is ended. Whatever the backup shows as
+// not yet done may have been done since: so nothing of it is ever told to have not happened.
+
+import { sql } from 'kysely';
+import type { RunFailure } from '../contract/names.ts';
+import type { Settled } from '../contract/turn.ts';
+import type { Unit } from './access.ts';
+import { audit } from './audit.ts';
+import { acknowledgeOutboxLines } from './outbox.ts';
+import type { CallState } from './run-record.ts';
+import { lockSessionAndRun } from './runs.ts';
+import { settle } from './settle.ts';
+
+export interface RestoredCall {
+  readonly callId: string;
+  readonly state: CallState;
+}
+
+export interface RestoredRun {
+  readonly runId: string;
+  readonly orgId: string;
+  readonly agentId: string;
+  readonly status: 'QUEUED' | 'RUNNING' | 'PAUSED';
+  readonly turns: readonly number[];
+  readonly calls: readonly RestoredCall[];
+  readonly pauses: readonly { readonly pauseId: string; readonly open: boolean }[];
+  /** A start, signal or cancel that the backup holds as not yet taken by Temporal. */
+  readonly unsent: readonly { readonly id: number; readonly kind: 'START' | 'SIGNAL' | 'CANCEL' }[];
+}
+
+/** Newest line of the record: nothing that is written all the time is newer than the backup. */
+export async function newestRecord(unit: Unit): Promise<Date | undefined> {
+  const { rows } = await sql<{ at: Date | null }>`select max(at) as at from audit`.execute(unit.tx);
+  return rows[0]?.at ?? undefined;
+}
+
+/** Connections of an API or a worker, which must not be there yet: their outbox would start what the backup has unsent. */
+export async function runningProcesses(unit: Unit): Promise<number> {
+  const { rows } = await sql<{ n: number }>`
+    select count(*)::int as n from pg_stat_activity
+    where datname = current_database() and application_name = 'holdpoint announcer'`.execute(unit.tx);
+  return rows[0]?.n ?? 0;
+}
+
+/** Open runs after `after` in the order of their ids, with what the record says of their progress. */
+export async function openRunsAfter(unit: Unit, after: string, most: number): Promise<readonly RestoredRun[]> {
+  const { rows } = await sql<RestoredRun>`
+    select r.run_id as "runId", r.org_id as "orgId", r.agent_id as "agentId", r.status,
+      coalesce((select jsonb_agg(t.turn order by t.turn) from turns t where t.run_id = r.run_id), '[]') as turns,
+      coalesce((select jsonb_agg(jsonb_build_object('callId', c.call_id, 'state', c.state)) from calls c where c.run_id = r.run_id), '[]') as calls,
+      coalesce((select jsonb_agg(jsonb_build_object('pauseId', p.pause_id, 'open', p.closed_at is null)) from pauses p
+        where p.run_id = r.run_id), '[]') as pauses,
+      coalesce((select jsonb_agg(jsonb_build_object('id', o.id, 'kind', o.kind) order by o.id) from outbox o
+        where o.run_id = r.run_id and o.acknowledged_at is null), '[]') as unsent
+    from runs r where r.status in ('QUEUED', 'RUNNING', 'PAUSED') and r.run_id > ${after} order by r.run_id limit ${most}`.execute(unit.tx);
+  return rows;
+}
+
+export async function missingRuns(unit: Unit, runIds: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await sql<{ run_id: string }>`select run_id from runs where run_id = any(${runIds})`.execute(unit.tx);
+  const there = new Set(rows.map((row) => row.run_id));
+  return runIds.filter((runId) => !there.has(runId));
+}
+
+/** Starts of runs that have ended in the record: they would be sent, and find that; they are taken off. */
+export async function withdrawStartsOfEnded(unit: Unit): Promise<number> {
+  const { rows } = await sql<{ id: number }>`
+    select o.id from outbox o join runs r using (run_id)
+    where o.kind = 'START' and o.acknowledged_at is null and r.status not in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(unit.tx);
+  await acknowledgeOutboxLines(unit, rows.map((row) => row.id)); // prettier-ignore
+  return rows.length;
+}
+
+const MAY_HAVE_HAPPENED =
+  'It is not known whether this call happened: the database was restored from a backup that is older than the end of this run.';
+
+/**
+ * Ends a run whose workflow went further than the backup. Starts are taken off first, so that none is sent in between. Calls that the
+ * backup shows as waiting are unknown, not closed: "never dispatched" is what nobody can say of them.
+ */
+export async function endRestoredRun(
+  unit: Unit,
+  runId: string,
+  end: { readonly kind: 'CANCELLED' } | { readonly kind: 'FAILED'; readonly failure: RunFailure },
+  why: string,
+): Promise<Settled | undefined> {
+  const run = await lockSessionAndRun(unit, runId);
+  if (run === undefined) return undefined;
+  await withdrawStarts(unit, runId);
+  await sql`update calls set state = 'UNKNOWN', evidence = ${why}, result = ${MAY_HAVE_HAPPENED}
+    where run_id = ${runId} and state in ('PROPOSED', 'APPROVED', 'DISPATCHING', 'UNKNOWN')`.execute(unit.tx);
+  await audit(unit, { orgId: run.orgId, runId, actor: 'after-restore', action: 'run.restored', data: { why } });
+  return settle(unit, runId, end, 'after-restore');
+}
+
+/** Temporal has had this run's start: its line in the backup only lacks the acknowledgement. */
+export async function withdrawStarts(unit: Unit, runId: string): Promise<void> {
+  const { rows } = await sql<{ id: number }>`
+    select id from outbox where run_id = ${runId} and kind = 'START' and acknowledged_at is null`.execute(unit.tx);
+  await acknowledgeOutboxLines(unit, rows.map((row) => row.id)); // prettier-ignore
+}
+
+/**
+ * The workflow has handed this call to a worker since, and the backup does not know it: it goes on as a call that went out and never came
+ * back. So the ledger's own rule holds: again with the same key where the tool honours it, else a person is asked.
+ */
+export async function markDispatched(unit: Unit, runId: string, callIds: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await sql<{ call_id: string }>`
+    update calls set state = 'DISPATCHING', dispatch_n = dispatch_n + 1, dispatched_at = coalesce(dispatched_at, clock_timestamp())
+    where run_id = ${runId} and call_id = any(${callIds})
+      and (state = 'APPROVED' or (state = 'PROPOSED' and approval = 'never'))
+    returning call_id`.execute(unit.tx);
+  return rows.map((row) => row.call_id);
+}

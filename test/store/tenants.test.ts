@@ -1,0 +1,194 @@
+// The second wall on both databases: every table that holds an org, asked bare, with no `where org_id` to help.
+
+import assert from 'node:assert/strict';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import pg from 'pg';
+import { openPostgres } from '../../src/store/database.ts';
+import { migrateToLatest } from '../../src/store/migrate.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { wallProblem } from '../../src/store/wall.ts';
+import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
+import { agent, drive, one, openBench, person, type Bench } from './fixture.ts';
+
+/** Every table of the schema that holds an org, whoever made it. */
+async function orgTables({ db }: Bench): Promise<readonly string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p') and a.attname = 'org_id' and n.nspname = current_schema() order by 1`.execute(db.kysely);
+  return rows.map((row) => row.name);
+}
+
+/** A run with a row in nearly every table. */
+async function fill({ store, db }: Bench, orgId: string): Promise<string> {
+  const s = drive(store);
+  const key = { orgId, caller: 'ada', route: 'run', agentId: 'agent', target: '', key: randomUUID(), bodyHash: 'h' } as const;
+  const run = await s.start({ orgId, key });
+  const [id = ''] = await s.asks(run, 1, ['send']);
+  await s.pause(run, 1, 1, [id]);
+  await s.vote(run, person('lea'), one(id, 'APPROVE'));
+  await sql`insert into deltas (run_id, org_id, seq, chunk_offset, kind, text) values (${run.runId}, ${orgId}, 1, 0, 'CONTENT', 'x')`.execute(
+    db.kysely,
+  );
+  return run.runId;
+}
+
+const refusedByWall = (error: unknown): boolean => (error as { code?: string }).code === '42501';
+
+function describeWall(bench: () => Bench): void {
+  it('a bare read of any table inside another org shows none of its rows, and inside its own all of them', async () => {
+    const [mine, theirs] = [`org-${randomUUID()}`, `org-${randomUUID()}`];
+    await fill(bench(), mine);
+    const tables = await orgTables(bench());
+    assert.ok(tables.length >= 13, tables.join());
+    for (const table of tables) {
+      const count = (org: string): Promise<number> =>
+        bench().store.asOrg(org, async ({ tx }) => {
+          const { rows } = await sql<{ org_id: string }>`select org_id from ${sql.table(table)}`.execute(tx);
+          assert.deepEqual(
+            [...new Set(rows.map((row) => row.org_id))].filter((o) => o !== org),
+            [],
+            `foreign rows of ${table}`,
+          );
+          return rows.length;
+        });
+      assert.equal(await count(theirs), 0, table);
+      const filled = await sql<{ n: number }>`select count(*) n from ${sql.table(table)} where org_id = ${mine}`.execute(bench().db.kysely);
+      assert.equal(await count(mine), filled.rows[0]?.n, table);
+      if (!['media', 'run_media'].includes(table)) assert.ok((filled.rows[0]?.n ?? 0) > 0, `the test has a row in ${table}`);
+    }
+  });
+
+  it('nothing of another org can be changed, deleted or added', async () => {
+    const [mine, theirs] = [`org-${randomUUID()}`, `org-${randomUUID()}`];
+    const runId = await fill(bench(), mine);
+    const { store } = bench();
+    const changed = await store.asOrg(theirs, ({ tx }) => sql`update runs set input = 'x' where run_id = ${runId}`.execute(tx));
+    const deleted = await store.asOrg(theirs, ({ tx }) => sql`delete from events`.execute(tx));
+    assert.deepEqual([changed.numAffectedRows, deleted.numAffectedRows], [0n, 0n]);
+    await assert.rejects(
+      store.asOrg(theirs, ({ tx }) => sql`insert into audit (org_id, actor, action, data) values (${mine}, 'x', 'y', '{}')`.execute(tx)),
+      refusedByWall,
+    );
+    await assert.rejects(
+      store.asOrg(mine, ({ tx }) => sql`update audit set actor = 'x'`.execute(tx)),
+      refusedByWall,
+    );
+  });
+
+  it('who names no org reads nothing, and the reconciler state is no tenant’s', async () => {
+    await fill(bench(), `org-${randomUUID()}`);
+    const { rows } = await bench().store.asOrg('', ({ tx }) => sql`select run_id from runs`.execute(tx));
+    assert.equal(rows.length, 0);
+    await bench().store.asReconciler(({ tx }) => sql`insert into reconciler_state values ('t', now()) on conflict do nothing`.execute(tx));
+    const seen = await bench().store.asOrg('acme', ({ tx }) => sql`select name from reconciler_state`.execute(tx));
+    assert.equal(seen.rows.length, 0);
+  });
+
+  it('the snapshot of an agent that is kept from an org is not read there', async () => {
+    const [mine, theirs] = [`org-${randomUUID()}`, `org-${randomUUID()}`];
+    const kept = agent({ orgs: [mine] });
+    await drive(bench().store).start({ orgId: mine, agent: kept });
+    const read = (org: string): Promise<number> =>
+      bench().store.asOrg(
+        org,
+        async ({ tx }) => (await sql`select 1 from agent_snapshots where revision = ${kept.revision}`.execute(tx)).rows.length,
+      );
+    assert.deepEqual([await read(mine), await read(theirs)], [1, 0]);
+  });
+
+  it('the worker and the reconciler reach every org', async () => {
+    const orgs = [`org-${randomUUID()}`, `org-${randomUUID()}`];
+    for (const org of orgs) await fill(bench(), org);
+    for (const as of [bench().store.asWorker, bench().store.asReconciler]) {
+      const { rows } = await as(({ tx }) => sql`select distinct org_id from runs where org_id = any(${orgs})`.execute(tx));
+      assert.equal(rows.length, 2);
+    }
+  });
+
+  it('the check at start finds a table whose wall was taken down', async () => {
+    assert.equal(await wallProblem(bench().db), undefined);
+    await sql`alter table votes no force row level security`.execute(bench().db.kysely);
+    assert.match((await wallProblem(bench().db)) ?? '', /not enabled and forced on votes/);
+    await sql`alter table votes force row level security`.execute(bench().db.kysely);
+  });
+}
+
+describe('tenants in PGlite', () => {
+  let bench: Bench;
+  before(async () => {
+    bench = await openBench();
+  });
+  after(() => bench.close());
+  describeWall(() => bench);
+});
+
+describe('tenants in PostgreSQL', () => {
+  let postgres: PostgresRig;
+  let bench: Bench;
+  before(async function () {
+    postgres = await postgresOrSkip(this);
+    bench = await openBench(await postgres.createDatabase());
+  });
+  after(async () => {
+    await bench?.close();
+    await postgres?.stop();
+  });
+  describeWall(() => bench);
+
+  /** A database and a login that owns it (or does not), as deployments have them. */
+  async function deployment(
+    attributes: string,
+    owns: boolean,
+  ): Promise<{ readonly url: string; readonly owner: string; readonly name: string }> {
+    const owner = await postgres.createDatabase();
+    const name = `login_${randomBytes(4).toString('hex')}`;
+    await postgres.sql(`create role ${name} login ${attributes}`);
+    const url = new URL(owner);
+    if (owns) await postgres.sql(`alter database ${url.pathname.slice(1)} owner to ${name}`);
+    url.username = name;
+    return { url: url.href, owner, name };
+  }
+
+  it('a login that owns its database and may create roles starts by itself, and is bound by the wall as the tables’ owner too', async () => {
+    const { url } = await deployment('createrole createdb', true);
+    const { store, close } = await openStore({ databaseUrl: url, migrationDatabaseUrl: null, dir: '' });
+    await drive(store).start();
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    assert.equal((await client.query('select 1 from runs')).rows.length, 0);
+    await client.end();
+    await close();
+  });
+
+  it('a login that owns nothing works after npm run migrate and a grant, and is told to the letter what lacks before', async () => {
+    const { url, owner, name } = await deployment('', false);
+    const open = (): ReturnType<typeof openStore> => openStore({ databaseUrl: url, migrationDatabaseUrl: owner, dir: '' });
+    const admin = await openPostgres(owner);
+    await migrateToLatest(admin);
+    await admin.close();
+    await assert.rejects(open(), new RegExp(`grant holdpoint_service to "${name}";`));
+    await postgres.sql(`grant holdpoint_service to "${name}"`);
+    const { store, close } = await open();
+    const run = await drive(store).start();
+    assert.equal((await drive(store).read(run)).status, 'QUEUED');
+    await close();
+  });
+
+  it('a login that may neither create nor become the role is told what to do', async () => {
+    const { url } = await deployment('', true);
+    await assert.rejects(
+      openStore({ databaseUrl: url, migrationDatabaseUrl: null, dir: '' }),
+      /grant holdpoint_service to .*MIGRATION_DATABASE_URL/,
+    );
+  });
+
+  it('a role that goes round row-level security is refused at start', async () => {
+    await postgres.sql('alter role holdpoint_service bypassrls');
+    try {
+      assert.match((await wallProblem(bench.db)) ?? '', /BYPASSRLS/);
+    } finally {
+      await postgres.sql('alter role holdpoint_service nobypassrls');
+    }
+  });
+});
