@@ -2,6 +2,7 @@
 // not yet done may have been done since: so nothing of it is ever told to have not happened.
 
 import { sql } from 'kysely';
+import pg from 'pg';
 import type { RunFailure } from '../contract/names.ts';
 import type { Settled } from '../contract/turn.ts';
 import type { Unit } from './access.ts';
@@ -34,12 +35,24 @@ export async function newestRecord(unit: Unit): Promise<Date | undefined> {
   return rows[0]?.at ?? undefined;
 }
 
-/** Connections of an API or a worker, which must not be there yet: their outbox would start what the backup has unsent. */
-export async function runningProcesses(unit: Unit): Promise<number> {
-  const { rows } = await sql<{ n: number }>`
-    select count(*)::int as n from pg_stat_activity
-    where datname = current_database() and application_name = 'holdpoint announcer'`.execute(unit.tx);
-  return rows[0]?.n ?? 0;
+/**
+ * Connections of APIs and workers, which must not be there yet: their outbox would start what the backup has unsent. Asked on a connection
+ * of its own, before ours are made and under the login's rights: the service's role sees no names of other sessions.
+ */
+export async function otherProcesses(databaseUrl: string): Promise<number> {
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'holdpoint after-restore',
+    connectionTimeoutMillis: 10_000,
+  });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ n: number }>(`select count(*)::int as n from pg_stat_activity
+      where datname = current_database() and application_name = 'holdpoint announcer'`);
+    return rows[0]?.n ?? 0;
+  } finally {
+    await client.end();
+  }
 }
 
 /** Open runs after `after` in the order of their ids, with what the record says of their progress. */

@@ -1,0 +1,111 @@
+// Nine bugs, as they are really made: each a few replaced pieces of source, and what has to notice. A piece that is not there any more is
+// a failure: the bug has to be planted anew where the code now is.
+
+import type { FaultKind } from './schedule.ts';
+
+export interface PlantedBug {
+  readonly name: string;
+  readonly patches: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
+  /** A short form of the programme and the rules of which one must fail, or test files of which one must. */
+  readonly caughtBy:
+    | { readonly seconds: number; readonly faults: readonly FaultKind[]; readonly rules: readonly string[] }
+    | { readonly tests: readonly string[] };
+}
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'session lock dropped',
+    patches: [
+      {
+        file: 'src/store/runs.ts',
+        find: 'const before = seq === 1 ? undefined : await openRunOfSession(unit, run);',
+        replace: 'const before = undefined as { runId: string; status: RunStatus } | undefined;',
+      },
+    ],
+    caughtBy: { seconds: 40, faults: [], rules: ['sessions-in-one-order'] },
+  },
+  {
+    name: 'no key on the tool call',
+    patches: [{ file: 'src/tools/http-tool.ts', find: '[HEADER.idempotencyKey.toLowerCase()]: legalValue(ctx.idempotencyKey),', replace: '' }],
+    caughtBy: { seconds: 40, faults: [], rules: ['every-delivery-has-its-key'] },
+  },
+  {
+    name: 'hash not compared',
+    patches: [
+      {
+        file: 'src/store/calls.ts',
+        find: "const textChanged = now !== (row.approval === 'required' ? row.approved_hash : row.arguments_hash);",
+        replace: 'const textChanged = now === undefined;',
+      },
+    ],
+    caughtBy: { tests: ['test/store/pglite.test.ts'] },
+  },
+  {
+    name: 'answer before commit',
+    patches: [
+      {
+        file: 'src/api/routes/starts.ts',
+        find: `      const started = await commit(deps, run);
+      void deps.send(started.runId).catch(() => false);`,
+        replace: `      const started = { kind: 'STARTED', runId: run.runId, released: true } as Started;
+      void commit(deps, run).then((made) => deps.send(made.runId)).catch(() => false);`,
+      },
+    ],
+    caughtBy: {
+      seconds: 50,
+      faults: ['kill-api', 'pg-kill', 'lost-commit-api', 'pg-kill'],
+      rules: ['acknowledged-is-there', 'acknowledged-is-kept', 'one-key-one-run'],
+    },
+  },
+  {
+    name: 'no chunk timeout',
+    patches: [
+      {
+        file: 'src/models/openai-model.ts',
+        find: 'if (!collector.finished()) waitAtMost(clock.silenceMs);',
+        replace: 'if (!collector.finished()) clearTimeout(silence);',
+      },
+    ],
+    caughtBy: { tests: ['test/models/openai-model.test.ts', 'test/models/provider-fault.test.ts'] },
+  },
+  {
+    name: 'approval kept per run',
+    patches: [
+      {
+        file: 'src/workflows/agent-loop.ts',
+        find: "again = open.filter((call) => call.approval === 'required').map((call) => call.callId);",
+        replace: "again = await dispatch(open.filter((call) => call.approval === 'required').map((call) => call.callId));\n  if ('kind' in again) return again;",
+      },
+      {
+        file: 'src/store/calls.ts',
+        find: "if (row.approval === 'required' && row.state === 'PROPOSED') return { kind: 'ASK_AGAIN' };",
+        replace: `const kept = await sql\`select 1 from decisions where run_id = \${runId} and action = 'APPROVE'\`.execute(unit.tx);
+  if (row.approval === 'required' && row.state === 'PROPOSED' && kept.rows.length === 0) return { kind: 'ASK_AGAIN' };`,
+      },
+      {
+        file: 'src/store/calls.ts',
+        find: "(row.approval === 'required' ? row.approved_hash : row.arguments_hash)",
+        replace: "(row.approval === 'required' ? (row.approved_hash ?? row.arguments_hash) : row.arguments_hash)",
+      },
+    ],
+    caughtBy: { seconds: 40, faults: [], rules: ['approved-before-effect'] },
+  },
+  {
+    name: 'tenant filter off',
+    patches: [
+      { file: 'src/store/visibility.ts', find: 'const ofOrg = sql<boolean>`r.org_id = ${viewer.orgId}`;', replace: 'const ofOrg = sql<boolean>`true`;' },
+      { file: 'src/store/access.ts', find: '{ org: orgId }', replace: "'reconciler'" },
+    ],
+    caughtBy: { seconds: 50, faults: [], rules: ['no-foreign-bytes'] },
+  },
+  {
+    name: 'retry of a non-idempotent tool',
+    patches: [{ file: 'src/store/calls.ts', find: "if (row.retry !== 'never' && count < MAX_UNANSWERED", replace: 'if (count < MAX_UNANSWERED' }],
+    caughtBy: { seconds: 50, faults: ['tool-drop', 'tool-slow', 'tool-drop'], rules: ['effects-at-most-once', 'unknown-is-surfaced'] },
+  },
+  {
+    name: 'decision accepted after cancel',
+    patches: [{ file: 'src/store/judge-vote.ts', find: "if (s.status !== 'PAUSED') {", replace: "if (s.status !== 'PAUSED' && s.status !== 'CANCELLED') {" }],
+    caughtBy: { seconds: 50, faults: [], rules: ['cancel-stands'] },
+  },
+]; // prettier-ignore
