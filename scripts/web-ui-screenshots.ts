@@ -1,0 +1,84 @@
+// `npm run screenshots`: what an operator sees in Temporal's Web UI, as pictures in docs/images: a paused run, the dialog from which a
+// decision is sent, and the run after it. Needs Chromium (CHROMIUM, or `chromium` on PATH) and drives a real `npm start`.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium, type Page } from 'playwright-core';
+import { callerOf, openStage, plan, tokenOf } from '../test/e2e/stage.ts';
+import { startProduct } from '../test/rig/product.ts';
+import { tempDir } from '../test/rig/temp-dir.ts';
+import { temporalCliPath } from '../test/rig/temporal.ts';
+import { until } from '../test/rig/wait.ts';
+
+const images = fileURLToPath(new URL('../docs/images/', import.meta.url));
+mkdirSync(images, { recursive: true });
+const executablePath = process.env['CHROMIUM'] ?? execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim();
+
+const dataDir = tempDir();
+const stage = await openStage();
+const product = await startProduct({ role: 'start', env: { ...stage.env, DATA_DIR: dataDir, TEMPORAL_CLI: await temporalCliPath() } });
+const { uiPort } = JSON.parse(readFileSync(join(dataDir, 'temporal', 'child.json'), 'utf8')) as { uiPort: number };
+const ada = callerOf(product.url, await tokenOf('ada'));
+const { run } = await ada.ask(plan([['look', { note: 'NVDA' }]], [['pay', { amount: 120, note: 'invoice 7' }]], 'Paid.'));
+assert.equal(run.status, 'PAUSED');
+
+const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, colorScheme: 'light' });
+const address = `http://127.0.0.1:${uiPort}/namespaces/default/workflows`;
+const shoot = async (name: string, on: Page = page): Promise<void> => {
+  await on.screenshot({ path: join(images, `${name}.png`) });
+  console.log(`docs/images/${name}.png`);
+};
+const openRun = async (): Promise<void> => {
+  await page.goto(`${address}/${run.runId}`);
+  await page.getByText('agentRun').first().waitFor();
+  await page.waitForLoadState('networkidle').catch(() => undefined);
+};
+
+await openRun();
+await shoot('paused-run');
+for (const [tab, name] of [
+  ['Metadata', 'paused-run-metadata'],
+  ['User Metadata', 'paused-run-metadata'],
+] as const) {
+  const link = page.getByRole('link', { name: tab }).or(page.getByRole('tab', { name: tab }));
+  if ((await link.count()) === 0) continue;
+  await link.first().click();
+  await page.waitForLoadState('networkidle').catch(() => undefined);
+  await shoot(name);
+  break;
+}
+
+await openRun();
+await page.getByRole('button', { name: 'Workflow Actions' }).or(page.getByLabel('Workflow Actions')).first().click();
+await page
+  .getByRole('menuitem', { name: /Signal/ })
+  .first()
+  .click();
+await page.getByRole('dialog').waitFor();
+await shoot('signal-dialog');
+if (process.env['EXPLORE']) console.log(await page.getByRole('dialog').innerHTML());
+const dialog = page.getByRole('dialog');
+const picker = dialog.getByRole('combobox').first();
+if ((await picker.count()) > 0) {
+  await picker.click();
+  await page.getByText('approve', { exact: true }).first().click();
+} else await dialog.getByLabel(/Signal Name|Signal Type/i).fill('approve');
+await shoot('signal-approve');
+await dialog.getByRole('button', { name: /Submit|Send/ }).click();
+await until('the run went to its end', async () => (await ada.read(run)).run.status === 'COMPLETED');
+const ended = (await ada.read(run)).run;
+assert.deepEqual([ended.content, ended.tools[1]?.decision?.by], ['Paid.', ['operator']]);
+await openRun();
+await shoot('approved-run');
+
+await page.goto(address);
+await page.getByText(run.runId.slice(0, 12)).first().waitFor();
+await shoot('runs');
+await browser.close();
+await product.stop();
+await stage.close();
+process.exit(0);

@@ -1,0 +1,50 @@
+// The product as it runs in production: API and worker processes apart, any number of each, on a PostgreSQL and a Temporal server that a
+// test may kill.
+
+import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
+import { startProduct, type ProductProcess } from '../rig/product.ts';
+import { skipBecause } from '../rig/skip.ts';
+import { tempDir } from '../rig/temp-dir.ts';
+import { startTemporal, type TemporalRig } from '../rig/temporal.ts';
+import { callerOf, openStage, tokenOf, type Caller, type Stage } from './stage.ts';
+
+export interface Cluster {
+  readonly stage: Stage;
+  readonly postgres: PostgresRig;
+  readonly databaseUrl: string;
+  readonly temporal: TemporalRig;
+  readonly apis: readonly ProductProcess[];
+  readonly workers: readonly ProductProcess[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Speaks to the API of that number. */
+  readonly as: (user: string, api?: number) => Promise<Caller>;
+  readonly stop: () => Promise<void>;
+}
+
+export async function startCluster(
+  context: Mocha.Context,
+  { apis = 1, workers = 1, kills = false }: { apis?: number; workers?: number; kills?: boolean } = {},
+): Promise<Cluster> {
+  const postgres = await postgresOrSkip(context);
+  if (kills && !postgres.ours) skipBecause(context, 'TEST_DATABASE_URL is not ours to kill');
+  const [temporal, stage, databaseUrl] = await Promise.all([startTemporal(), openStage(), postgres.createDatabase()]);
+  const env = { ...stage.env, DATABASE_URL: databaseUrl, TEMPORAL_ADDRESS: temporal.address, LOG_LEVEL: 'error' };
+  const some = (role: 'api' | 'worker', count: number): Promise<readonly ProductProcess[]> =>
+    Promise.all(
+      Array.from({ length: count }, () => startProduct({ role, env: { ...env, DATA_DIR: tempDir() }, noWait: role === 'worker' })),
+    );
+  const started = { apis: await some('api', apis), workers: await some('worker', workers) };
+  return {
+    ...{ stage, postgres, databaseUrl, temporal, env },
+    ...started,
+    as: async (user, api = 0) => callerOf(started.apis[api]?.url ?? '', await tokenOf(user)),
+    stop: async () => {
+      await Promise.all([...started.workers, ...started.apis].map((one) => one.kill9()));
+      await stage.close();
+      await temporal.stop();
+      await postgres.stop();
+    },
+  };
+}
+
+export const deliveriesOf = (stage: Stage, runId: string) => stage.sink.deliveries.filter((d) => d.headers['x-holdpoint-run'] === runId);

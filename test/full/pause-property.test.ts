@@ -1,0 +1,30 @@
+import { openBench, type Bench } from '../store/fixture.ts';
+import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
+import { holdsForInterleavings } from '../property/decide-property.ts';
+
+describe('random interleavings of votes, expiry, cancel and dispatch, the long form', function () {
+  this.timeout(1_200_000);
+
+  describe('on PGlite', () => {
+    let bench: Bench;
+    before(async () => {
+      bench = await openBench();
+    });
+    after(() => bench.close());
+    it('the invariants of a decision hold after 1,000 sequences, one step after the other', () => holdsForInterleavings(bench, 1000));
+  });
+
+  describe('on PostgreSQL', () => {
+    let postgres: PostgresRig;
+    let bench: Bench;
+    before(async function () {
+      postgres = await postgresOrSkip(this);
+      bench = await openBench(await postgres.createDatabase());
+    });
+    after(async () => {
+      await bench?.close();
+      await postgres?.stop();
+    });
+    it('the invariants of a decision hold after 10,000 interleavings over several connections', () => holdsForInterleavings(bench, 10_000));
+  });
+});

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const text = readFileSync(`${ROOT}docs/guarantees.md`, 'utf8');
+
+/** Titles as they are written in a file; what a template is filled in with stands as `…`. */
+function titlesIn(file: string): ReadonlySet<string> {
+  const source = readFileSync(`${ROOT}${file}`, 'utf8');
+  const titles = source.matchAll(/\bit\(\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g);
+  return new Set(
+    [...titles].map(([, single, double, template]) =>
+      (single ?? double ?? template ?? '').replace(/\$\{[^}]*\}/g, '…').replace(/\\(.)/g, '$1'),
+    ),
+  );
+}
+
+const named = [...text.matchAll(/`(test\/[^`]+\.ts)`: "([^"]+)"/g)].map(([, file = '', title = '']) => ({ file, title }));
+const promises = text.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| What '));
+
+describe('docs/guarantees.md', () => {
+  it('names a test for every promise', () => {
+    assert.ok(promises.length > 20);
+    assert.deepEqual(
+      promises.filter((line) => !/`test\/[^`]+\.ts`: "[^"]+" ?[|;]/.test(line)),
+      [],
+    );
+  });
+
+  it('names tests that are there, by their exact titles', () => {
+    const gone = named.filter(({ file, title }) => !existsSync(`${ROOT}${file}`) || !titlesIn(file).has(title));
+    assert.deepEqual(gone, []);
+  });
+});

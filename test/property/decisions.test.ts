@@ -1,0 +1,32 @@
+import { openBench, type Bench } from '../store/fixture.ts';
+import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
+import { holdsForInterleavings } from './decide-property.ts';
+
+describe('random interleavings of votes, expiry, cancel and dispatch', function () {
+  this.timeout(120_000);
+
+  describe('on PGlite, one step after the other', () => {
+    let bench: Bench;
+    before(async () => {
+      bench = await openBench();
+    });
+    after(() => bench.close());
+    it('leave one decision a call, no dispatch without its approval, and none after an end, in 150 interleavings', () =>
+      holdsForInterleavings(bench, 150));
+  });
+
+  describe('on PostgreSQL, at once over several connections', () => {
+    let postgres: PostgresRig;
+    let bench: Bench;
+    before(async function () {
+      postgres = await postgresOrSkip(this);
+      bench = await openBench(await postgres.createDatabase());
+    });
+    after(async () => {
+      await bench?.close();
+      await postgres?.stop();
+    });
+    it('leave one decision a call, no dispatch without its approval, and none after an end, in 1,000 interleavings', () =>
+      holdsForInterleavings(bench, 1000));
+  });
+});
