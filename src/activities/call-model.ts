@@ -9,9 +9,11 @@ import { estimateTokens } from '../models/estimate-tokens.ts';
 import { ModelError, type Model, type ModelReply, type ModelToolCall } from '../models/model.ts';
 import type { Store } from '../store/access.ts';
 import { callIdOf, hashOfCall, shortDigest } from '../store/call-hash.ts';
+import { appendDeltas, sayAgainIfOvertaken } from '../store/deltas.ts';
 import { beginTurn, endAttempt, recordReply, type StoredCall, type StoredReply, type TurnWork, type Usage } from '../store/turns.ts';
 import { checkArguments } from '../tools/arguments.ts';
 import { callLabel } from '../tools/label.ts';
+import { createDeltaPublisher } from './delta-publisher.ts';
 import { codeOfFault, endsRun, failureOf, fallsBack, triedAgain } from './failures.ts';
 import { withLifeline } from './heartbeat.ts';
 import { offeredTools, transcriptOf } from './transcript.ts';
@@ -69,25 +71,37 @@ export function createCallModel({ store, model }: CallModelDeps) {
       ...(temperature === null ? {} : { temperature }),
       ...(maxTokens === null ? {} : { maxTokens }),
     };
+    const { orgId } = work.run;
+    const publisher = createDeltaPublisher(store, { runId, orgId, turn, seq: work.attemptSeq });
     return withLifeline(store, { runId, attemptId, leftMs: agent.limits.timeoutMs - work.activeMs }, async (line) => {
       let reply: ModelReply;
       try {
-        reply = await model.stream(request, { signal: line.signal, onDelta: () => undefined });
+        reply = await model.stream(request, { signal: line.signal, onDelta: publisher.say });
       } catch (error) {
         if (!(error instanceof ModelError)) throw error;
         const usage = error.usage === null ? undefined : { ...error.usage, estimated: false };
         const ours = error.fault === 'ABORTED';
-        await store.asWorker((unit) => endAttempt(unit, runId, attemptId, { usage, model: name, fault: ours ? undefined : error.fault }));
+        const said = await publisher.rest();
+        await store.asWorker(async (unit) => {
+          await appendDeltas(unit, runId, orgId, said);
+          await endAttempt(unit, runId, attemptId, { usage, model: name, fault: ours ? undefined : error.fault });
+        });
         if (ours && line.reason() === 'TIME_OVER')
           throw endsRun('BUDGET_EXCEEDED', `The run took longer than limits.timeoutMs (${agent.limits.timeoutMs} ms).`);
         throw ours ? triedAgain('the call was stopped', undefined, error) : afterFault(error, name, candidates, work);
       }
       const stored = storedReply(reply, work, runId, turn);
-      const recorded = await store.asWorker((unit) => recordReply(unit, runId, turn, attemptId, stored, usageOf(reply, request.messages)));
+      const said = await publisher.rest();
+      const recorded = await store.asWorker(async (unit) => {
+        const written = await recordReply(unit, runId, turn, attemptId, stored, usageOf(reply, request.messages));
+        if (written.kind !== 'GONE') await appendDeltas(unit, runId, orgId, said);
+        if (written.kind === 'RECORDED' && written.reply === stored) await sayAgainIfOvertaken(unit, runId, turn, work.attemptSeq);
+        return written;
+      });
       if (recorded.kind === 'ENDED') return recorded;
       if (recorded.kind === 'GONE') throw endsRun('INTERNAL', 'The record of this run is gone.');
       return annotated(recorded.reply, agent);
-    });
+    }).finally(publisher.close);
   }
 }
 

@@ -12,11 +12,13 @@ import { problemLayer } from './problem.ts';
 import { mountRoutes, type Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { decisionRoutes } from './routes/decisions.ts';
+import { documentationRoutes } from './routes/documentation.ts';
 import { healthRoutes } from './routes/health.ts';
 import { runListRoutes } from './routes/run-lists.ts';
 import { runRoutes } from './routes/runs.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { startRoutes } from './routes/starts.ts';
+import { streamRoutes } from './routes/streams.ts';
 import { usageRoutes } from './routes/usage.ts';
 
 export interface AppDeps {
@@ -35,10 +37,16 @@ export interface AppDeps {
 }
 
 /** Every route there is, by what it is about. */
-const createRoutes = (deps: AppDeps): readonly Route[] => [
+export function createRoutes(deps: AppDeps): readonly Route[] {
+  const routes = createApiRoutes(deps);
+  return [...routes, ...documentationRoutes(routes)];
+}
+
+const createApiRoutes = (deps: AppDeps): readonly Route[] => [
   ...healthRoutes(deps),
   ...agentRoutes(deps),
   ...startRoutes(deps),
+  ...streamRoutes(deps),
   ...runRoutes(deps),
   ...decisionRoutes(deps),
   ...runListRoutes(deps),

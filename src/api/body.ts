@@ -8,26 +8,31 @@ import getRawBody from 'raw-body';
 import { AppError } from '../contract/errors.ts';
 import { parseStrict } from '../json/strict.ts';
 import type { ApiContext } from './api-context.ts';
+import { watchPace } from './slow-clients.ts';
 
 export const BODY_MAX_BYTES = 2 ** 20;
 
 /** Deeper than any schema of ours, and room for a tool's edited arguments; keys are kept in a set while they are read. */
 const STRICT_LIMITS = { maxDepth: 32, maxKeys: 2000 };
 
-// A body that drips in holds a socket and memory: 5 s for the usual one, and for a large one what a slow line (256 KiB/s) needs.
-const ARRIVES_WITHIN_MS = 5000;
-const BYTES_PER_MS = 262;
-
 const inflate = promisify(gunzip);
 
-export async function readJsonBody(ctx: ApiContext, maxBytes: number): Promise<unknown> {
+export interface BodyLimits {
+  readonly maxBytes: number;
+  /** Bytes that do not count towards BODY_MAX_BYTES, where `maxBytes` is above it: those of media. */
+  readonly uncounted?: (value: unknown) => number;
+}
+
+export async function readJsonBody(ctx: ApiContext, { maxBytes, uncounted }: BodyLimits): Promise<unknown> {
   checkContentType(ctx);
   const encoding = (ctx.get('Content-Encoding') || 'identity').trim().toLowerCase();
   if (encoding !== 'identity' && encoding !== 'gzip')
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body may be sent as it is or as gzip; this Content-Encoding is not accepted.');
   const sent = await receive(ctx.req, maxBytes);
-  const parsed = parseStrict(textOf(encoding === 'gzip' ? await inflated(sent, maxBytes) : sent), STRICT_LIMITS);
+  const bytes = encoding === 'gzip' ? await inflated(sent, maxBytes) : sent;
+  const parsed = parseStrict(textOf(bytes), STRICT_LIMITS);
   if (!parsed.ok) throw new AppError('MALFORMED_JSON', parsed.problem);
+  if (bytes.length - (uncounted?.(parsed.value) ?? 0) > BODY_MAX_BYTES && maxBytes > BODY_MAX_BYTES) throw tooLarge(BODY_MAX_BYTES);
   return parsed.value;
 }
 
@@ -40,13 +45,14 @@ function checkContentType({ request }: ApiContext): void {
 async function receive(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const declared = Number(req.headers['content-length'] ?? 0);
   if (declared > maxBytes) throw tooLarge(maxBytes);
-  let timer: NodeJS.Timeout | undefined;
+  let stopWatching: () => void = () => undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => {
-        reject(new AppError('INVALID_REQUEST', 'The body did not arrive in time.', { headers: { Connection: 'close' } }));
-      },
-      ARRIVES_WITHIN_MS + declared / BYTES_PER_MS,
+    stopWatching = watchPace(req, () =>
+      reject(
+        new AppError('INVALID_REQUEST', 'The body came too slowly: send at least 64 KiB in five seconds.', {
+          headers: { Connection: 'close' },
+        }),
+      ),
     );
   });
   try {
@@ -55,7 +61,7 @@ async function receive(req: IncomingMessage, maxBytes: number): Promise<Buffer> 
     if (error instanceof Error && 'type' in error && error.type === 'entity.too.large') throw tooLarge(maxBytes);
     throw error;
   } finally {
-    clearTimeout(timer);
+    stopWatching();
   }
 }
 
@@ -76,4 +82,5 @@ function textOf(bytes: Buffer): string {
   }
 }
 
-const tooLarge = (maxBytes: number): AppError => new AppError('PAYLOAD_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`);
+const tooLarge = (maxBytes: number): AppError =>
+  new AppError('PAYLOAD_TOO_LARGE', `The body is larger than ${maxBytes} bytes${maxBytes === BODY_MAX_BYTES ? ' without media' : ''}.`);

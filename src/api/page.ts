@@ -22,7 +22,10 @@ export function defineCursor(list: string, ids: readonly z.ZodType<string>[]): C
   return {
     write,
     read: (text) => {
-      const parsed = z.array(z.unknown()).length(ids.length + 2).safeParse(parse(text));
+      const parsed = z
+        .array(z.unknown())
+        .length(ids.length + 2)
+        .safeParse(parse(text));
       if (!parsed.success) return undefined;
       const [kind, at, ...values] = parsed.data;
       const time = At.safeParse(at);
@@ -42,13 +45,15 @@ function parse(text: string): unknown {
   }
 }
 
+export const LIMIT = z
+  .string(LIMIT_WORDING)
+  .regex(/^(100|[1-9][0-9]?)$/, LIMIT_WORDING)
+  .transform(Number)
+  .optional();
+
 /** The two parameters every list takes. */
 export const pageQuery = (cursor: CursorKind) => ({
-  limit: z
-    .string(LIMIT_WORDING)
-    .regex(/^(100|[1-9][0-9]?)$/, LIMIT_WORDING)
-    .transform(Number)
-    .optional(),
+  limit: LIMIT,
   after: z
     .string('must be given once')
     .max(1000, 'is not a cursor of this list')
@@ -71,13 +76,20 @@ export const wanted = ({ limit = LIMIT_DEFAULT, after }: PageQuery): PageWanted 
 type Values = Readonly<Record<string, string | number | Date | After | undefined>>;
 
 /** `query`: as validated; what it holds besides the cursor goes into the Link of the next page. */
-export function pageAnswer<T>(path: string, query: Values, cursor: CursorKind, { items, hasMore, next }: Listed<T>, present: (item: T) => unknown): Answer {
+export function pageAnswer<T>(
+  path: string,
+  query: Values,
+  cursor: CursorKind,
+  { items, hasMore, next }: Listed<T>,
+  present: (item: T) => unknown,
+): Answer {
   const nextCursor = next === undefined ? null : cursor.write(next);
   const kept = Object.entries(query).flatMap(([name, value]): [string, string][] => {
     if (name === 'after' || value === undefined) return [];
     return [[name, value instanceof Date ? value.toISOString() : String(value)]];
   });
-  const link = nextCursor === null ? undefined : `<${path}?${new URLSearchParams([...kept, ['after', nextCursor]]).toString()}>; rel="next"`;
+  const link =
+    nextCursor === null ? undefined : `<${path}?${new URLSearchParams([...kept, ['after', nextCursor]]).toString()}>; rel="next"`;
   return {
     status: 200,
     ...(link === undefined ? {} : { headers: { Link: link } }),

@@ -84,7 +84,7 @@ const presentDecision = (d: RecordedDecision): Decision => ({
   ...(d.proposedArguments === null ? {} : { proposedArguments: argumentsOf(d.proposedArguments) }),
 });
 
-const presentPending = (run: RunRecord, call: CallRecord): PendingCall => {
+export const presentPending = (run: Pick<RunRecord, 'quorum' | 'updatedAt'>, call: CallRecord): PendingCall => {
   const kind = call.pauseKind ?? 'APPROVAL';
   return {
     callId: call.callId,

@@ -1,7 +1,7 @@
 // Composition root of the API role: the app over the store and the seam, listening, and draining when told to stop.
 // `npm run api` runs it alone; dev/start.ts beside the worker.
 
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import gracefulShutdown from 'http-graceful-shutdown';
 import { loadAgents } from '../agents/load-agents.ts';
 import { configFromEnvironment, settingsInForce, type Config } from '../config.ts';
@@ -20,6 +20,7 @@ import { codeTools } from '../tools/index.ts';
 import { createApp } from './app.ts';
 import { createAuthenticate } from './auth/authenticate.ts';
 import { createNotReady } from './readiness.ts';
+import { createGuardedServer } from './slow-clients.ts';
 
 export interface ApiParts {
   readonly config: Config;
@@ -38,9 +39,6 @@ export interface RunningApi {
   readonly stop: () => Promise<void>;
 }
 
-/** Slow clients are cut: headers not whole after 5 s, and looked at every second. */
-const HEADERS_TIMEOUT_MS = 5000;
-const CHECK_EVERY_MS = 1000;
 /** Waiters answer within milliseconds of the drain; what writes longer than this is cut. */
 const DRAIN_MS = 5000;
 
@@ -68,10 +66,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     log,
   });
   const handle = app.callback();
-  const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_EVERY_MS, requestTimeout: 0 },
-    (req, res) => void handle(req, res),
-  );
+  const server = createGuardedServer((req, res) => void handle(req, res));
   const shutdown = gracefulShutdown(server, { signals: '', timeout: DRAIN_MS, forceExit: false });
   await listen(server, config);
   const address = server.address();

@@ -6,6 +6,7 @@ import { sql, type Transaction } from 'kysely';
 import type { Announcer } from './announce.ts';
 import { isConflict, isConnectionLoss } from './connection-loss.ts';
 import type { Database } from './database.ts';
+import { createLiveDeltas, type LiveDeltas } from './live-deltas.ts';
 import { enterAs, type As } from './wall.ts';
 
 export interface Unit {
@@ -21,6 +22,8 @@ export interface Store {
   readonly asWorker: <T>(work: Work<T>) => Promise<T>;
   readonly asReconciler: <T>(work: Work<T>) => Promise<T>;
   readonly announcer: Announcer;
+  /** What models are saying in this process. */
+  readonly live: LiveDeltas;
   /** Resolves if the database answers; for the readiness route. */
   readonly ping: () => Promise<void>;
 }
@@ -44,7 +47,7 @@ async function within<T>(giveUpAt: number, progress: { abandoned: boolean }, wor
         progress.abandoned = true;
         reject(Object.assign(new Error('the database is silent'), { code: 'ETIMEDOUT' }));
       },
-      Math.max(1, giveUpAt - Date.now()),
+      Math.max(1, giveUpAt - performance.now()),
     );
   });
   const working = work();
@@ -62,7 +65,8 @@ const CONFLICT_RETRIES = 20;
 
 export function createStore(db: Database, announcer: Announcer): Store {
   async function transact<T>(as: As, work: Work<T>): Promise<T> {
-    const giveUpAt = Date.now() + GIVE_UP_AFTER_MS;
+    // Not the wall clock: put back by an hour, it would have a caller wait for an hour.
+    const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
     let uncertain = false;
     for (let attempt = 1; ; attempt++) {
       const announced = new Set<string>();
@@ -84,7 +88,7 @@ export function createStore(db: Database, announcer: Announcer): Store {
         if (isConflict(error) && attempt <= CONFLICT_RETRIES) continue;
         if (!isConnectionLoss(error)) throw error;
         uncertain ||= progress.atCommit;
-        if (Date.now() >= giveUpAt) throw new StoreUnavailableError(uncertain, error);
+        if (performance.now() >= giveUpAt) throw new StoreUnavailableError(uncertain, error);
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
@@ -94,6 +98,7 @@ export function createStore(db: Database, announcer: Announcer): Store {
     asWorker: (work) => transact('worker', work),
     asReconciler: (work) => transact('reconciler', work),
     announcer,
+    live: createLiveDeltas(),
     ping: async () => {
       await sql`select 1`.execute(db.kysely);
     },

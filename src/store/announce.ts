@@ -13,9 +13,16 @@ export interface Watch {
   readonly close: () => void;
 }
 
+/** `RUN`: its row or its events have changed. `DELTAS`: chunks of what its model says were stored. */
+export type Change = 'RUN' | 'DELTAS';
+
 export interface Announcer {
   readonly announce: (runIds: readonly string[]) => void;
-  /** Subscribe first, then read. */
+  /** To other processes only: in this one live-deltas.ts has said them already. */
+  readonly announceDeltas: (runId: string) => void;
+  /** Calls back at each change of the run; returns what ends it. */
+  readonly listen: (runId: string, listener: (change: Change) => void) => () => void;
+  /** Of the run's row and events. Subscribe first, then read. */
   readonly watch: (runId: string) => Watch;
   readonly close: () => Promise<void>;
 }
@@ -24,16 +31,27 @@ const CHANNEL = 'holdpoint_runs';
 const MAKE_UP_EVERY_MS = 2000;
 const RECONNECT_AFTER_MS = 500;
 const IDS_PER_NOTIFY = 150; // 8,000 bytes is NOTIFY's limit, an id has 40
+/** Before an id: only deltas of it. */
+const DELTAS_MARK = '+';
 
 interface Hub {
-  readonly listeners: Set<() => void>;
+  readonly listeners: Set<(change: Change) => void>;
   seen: string;
 }
 
 export function createAnnouncer(db: Database): Announcer {
   const hubs = new Map<string, Hub>();
-  const tell = (runId: string): void => {
-    for (const listener of [...(hubs.get(runId)?.listeners ?? [])]) listener();
+  const tell = (runId: string, change: Change): void => {
+    for (const listener of [...(hubs.get(runId)?.listeners ?? [])]) listener(change);
+  };
+  const listen: Announcer['listen'] = (runId, listener) => {
+    const hub = hubs.get(runId) ?? { listeners: new Set(), seen: '' };
+    hubs.set(runId, hub);
+    hub.listeners.add(listener);
+    return () => {
+      hub.listeners.delete(listener);
+      if (hub.listeners.size === 0 && hubs.get(runId) === hub) hubs.delete(runId);
+    };
   };
 
   let closed = false;
@@ -56,8 +74,11 @@ export function createAnnouncer(db: Database): Announcer {
       if (!closed) setTimeout(() => void connect(), RECONNECT_AFTER_MS).unref();
     };
     next.on('error', again);
-    next.on('notification', (message) => {
-      for (const id of message.payload?.split(',') ?? []) tell(id);
+    next.on('notification', ({ payload, processId }) => {
+      if (processId === pidOf(next)) return; // our own: told before it was sent
+      for (const id of payload?.split(',') ?? [])
+        if (id.startsWith(DELTAS_MARK)) tell(id.slice(DELTAS_MARK.length), 'DELTAS');
+        else tell(id, 'RUN');
     });
     try {
       await next.connect();
@@ -93,16 +114,17 @@ export function createAnnouncer(db: Database): Announcer {
         await enterAs(tx, 'worker');
         return (
           await sql<{ run_id: string; stamp: string }>`
-          select run_id, status || ' ' || event_seq || ' ' || coalesce(pause_id, '') as stamp from runs where run_id = any(${ids})`.execute(
-            tx,
-          )
+          select run_id, status || ' ' || event_seq || ' ' || coalesce(pause_id, '') || ' ' || coalesce((
+              select max(chunk_offset) from deltas d where d.run_id = r.run_id and d.seq = (select max(seq) from deltas l where l.run_id = r.run_id)
+            ), 0) as stamp
+          from runs r where run_id = any(${ids})`.execute(tx)
         ).rows;
       });
       for (const { run_id, stamp } of rows) {
         const hub = hubs.get(run_id);
         if (hub === undefined || hub.seen === stamp) continue;
         hub.seen = stamp;
-        tell(run_id);
+        tell(run_id, 'RUN');
       }
     } catch {
       // the database is away: the next round tries again
@@ -114,21 +136,25 @@ export function createAnnouncer(db: Database): Announcer {
 
   return {
     announce: (runIds) => {
-      runIds.forEach(tell);
+      for (const id of runIds) tell(id, 'RUN');
       if (db.url === undefined) return;
       for (const id of runIds) outgoing.add(id);
       void flush();
     },
+    announceDeltas: (runId) => {
+      if (db.url === undefined) return;
+      outgoing.add(DELTAS_MARK + runId);
+      void flush();
+    },
+    listen,
     watch: (runId) => {
-      const hub = hubs.get(runId) ?? { listeners: new Set(), seen: '' };
-      hubs.set(runId, hub);
       let dirty = false;
       let wake: (() => void) | undefined;
-      const listener = (): void => {
+      const close = listen(runId, (change) => {
+        if (change !== 'RUN') return;
         dirty = true;
         wake?.();
-      };
-      hub.listeners.add(listener);
+      });
       return {
         changed: (signal) =>
           new Promise((resolve) => {
@@ -142,10 +168,7 @@ export function createAnnouncer(db: Database): Announcer {
             wake = done;
             signal?.addEventListener('abort', done, { once: true });
           }),
-        close: () => {
-          hub.listeners.delete(listener);
-          if (hub.listeners.size === 0 && hubs.get(runId) === hub) hubs.delete(runId);
-        },
+        close,
       };
     },
     close: async () => {
@@ -155,3 +178,6 @@ export function createAnnouncer(db: Database): Announcer {
     },
   };
 }
+
+/** Of the connection's server process; the driver has it and its types do not. */
+const pidOf = (client: pg.Client): unknown => (client as unknown as { readonly processID?: unknown }).processID;

@@ -88,7 +88,9 @@ export async function claimCall(unit: Unit, request: ClaimRequest): Promise<Clai
   const ended = endedAs(run);
   if (ended !== undefined) return ended;
   if (row.state === 'UNKNOWN') return { kind: 'UNKNOWN' };
-  if (row.state === 'DISPATCHING') {
+  // The reply to this very claim's commit was lost, and it is asked for again: nothing has gone out under it yet.
+  const own = row.state === 'DISPATCHING' && (await isLastClaim(unit, callId, request.attemptId));
+  if (row.state === 'DISPATCHING' && !own) {
     // An earlier attempt went out and never came back.
     const verdict = await unanswered(unit, run, callId, row, 'the worker that made the call stopped before the answer came');
     if (verdict.kind !== 'AGAIN') return verdict;
@@ -100,10 +102,27 @@ export async function claimCall(unit: Unit, request: ClaimRequest): Promise<Clai
   if (changed !== undefined) return changed;
   const leftMs = row.agent.limits.timeoutMs - (await activeMsOf(unit, runId));
   if (leftMs <= 0) return { kind: 'TIME_OVER' };
+  if (!own) await recordClaim(unit, run, row, request);
+  return {
+    kind: 'DISPATCH',
+    call: {
+      n: own ? row.dispatch_n : row.dispatch_n + 1,
+      turn: row.turn,
+      tool,
+      arguments: row.arguments,
+      hash: row.approved_hash ?? row.arguments_hash,
+      orgId: run.orgId,
+      userId: row.user_id,
+      leftMs,
+    },
+  };
+}
+
+async function recordClaim(unit: Unit, run: LockedRun, row: CallRow, { runId, callId, attemptId }: ClaimRequest): Promise<void> {
   await sql`update calls set state = 'DISPATCHING', dispatch_n = dispatch_n + 1, dispatched_at = coalesce(dispatched_at, clock_timestamp()) where call_id = ${callId}`.execute(
     unit.tx,
   );
-  await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind, call_id) values (${request.attemptId}, ${runId}, ${run.orgId}, ${row.turn}, 'TOOL', ${callId})
+  await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind, call_id) values (${attemptId}, ${runId}, ${run.orgId}, ${row.turn}, 'TOOL', ${callId})
     on conflict do nothing`.execute(unit.tx);
   if (row.dispatch_n === 0)
     await appendEvents(unit, runId, [
@@ -116,19 +135,12 @@ export async function claimCall(unit: Unit, request: ClaimRequest): Promise<Clai
     action: 'call.dispatched',
     data: { callId, n: row.dispatch_n + 1, hash: row.arguments_hash },
   });
-  return {
-    kind: 'DISPATCH',
-    call: {
-      n: row.dispatch_n + 1,
-      turn: row.turn,
-      tool,
-      arguments: row.arguments,
-      hash: row.approved_hash ?? row.arguments_hash,
-      orgId: run.orgId,
-      userId: row.user_id,
-      leftMs,
-    },
-  };
+}
+
+async function isLastClaim(unit: Unit, callId: string, attemptId: string): Promise<boolean> {
+  const { rows } = await sql<{ attempt_id: string }>`
+    select attempt_id from attempts where call_id = ${callId} order by started_at desc limit 1`.execute(unit.tx);
+  return rows[0]?.attempt_id === attemptId;
 }
 
 /** Is it still what was approved (or, unguarded, what the model asked for)? If not, it is proposed again as it stands now. */

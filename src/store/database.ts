@@ -38,6 +38,8 @@ export async function openPostgres(url: string): Promise<Database> {
     application_name: 'holdpoint',
   });
   pool.on('error', () => undefined); // an idle connection that broke: the next query takes a new one
+  // The pool listens while a connection is idle only: one that breaks between two statements of a transaction would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: withoutBroken(pool) }) });
   return { kind: 'postgres', kysely, url, close: () => kysely.destroy() };
 }

@@ -4,7 +4,11 @@
 import { sql } from 'kysely';
 import type { Unit } from './access.ts';
 
-export type EventKind = 'START' | 'ATTEMPT' | 'RETRY' | 'TOOL_START' | 'TOOL_END' | 'PAUSED' | 'RESUMED' | 'STOP' | 'CANCELLED' | 'ERROR';
+export type EventKind =
+  'START' | 'ATTEMPT' | 'RETRY' | 'TOOL_START' | 'TOOL_END' | 'PAUSED' | 'RESUMED' | 'FOLLOW_UPS' | 'STOP' | 'CANCELLED' | 'ERROR';
+
+/** Kinds that no reader outside sees: marks for the order of what he does see. */
+export const HIDDEN: readonly EventKind[] = ['ATTEMPT', 'RESUMED'];
 
 export interface NewEvent {
   readonly kind: EventKind;

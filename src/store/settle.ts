@@ -10,6 +10,7 @@ import type { Unit } from './access.ts';
 import { appendEvents } from './events.ts';
 import { withdrawStart } from './outbox.ts';
 import { openPause, viewPause } from './pauses.ts';
+import { readRun, type RunRecord } from './run-record.ts';
 import { lockRun, lockSessionAndRun, releaseNextOfSession, type LockedRun } from './runs.ts';
 import { activeMs } from './turns.ts';
 
@@ -32,13 +33,19 @@ async function settlePaused(unit: Unit, runId: string, s: Extract<Settlement, { 
   if (opened) {
     await sql`update runs set status = 'PAUSED', pause_id = ${pauseId}, pauses = pauses + 1, active_ms = ${activeMs(runId)},
       updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${runId}`.execute(unit.tx);
-    await appendEvents(unit, runId, [{ kind: 'PAUSED', turn: s.turn, data: { pauseId } }]);
+    await appendEvents(unit, runId, [{ kind: 'PAUSED', turn: s.turn, data: { pauseId, ...(await openCallsOf(unit, run, pauseId)) } }]);
     await audit(unit, { orgId: run.orgId, runId, actor: 'holdpoint', action: 'run.paused', data: { pauseId, callIds: s.callIds } });
     await announceQueued(unit, run);
   }
   const now = await lockRun(unit, runId);
   if (now === undefined) return undefined;
   return now.pauseId === pauseId ? { ...stands(now), pause: await viewPause(unit, pauseId) } : stands(now);
+}
+
+/** As they stand at the pause: a reader of the record is shown the same, whatever became of them since. */
+async function openCallsOf(unit: Unit, run: LockedRun, pauseId: string): Promise<Pick<RunRecord, 'quorum' | 'calls'>> {
+  const record = await readRun(unit, run.orgId, run.runId);
+  return { quorum: record?.quorum ?? 1, calls: record?.calls.filter((call) => call.pauseId === pauseId) ?? [] };
 }
 
 /** Callers behind a paused run stop waiting: they are answered 202. */
@@ -56,7 +63,7 @@ async function settleTerminal(unit: Unit, runId: string, s: TerminalSettlement, 
   if (isTerminal(run.status)) return stands(run);
   const failure = s.kind === 'FAILED' ? s.failure : undefined;
   await closeCalls(unit, runId);
-  await sql`
+  const { rows } = await sql<{ added: string }>`
     update runs r set status = ${s.kind}, pause_id = null, active_ms = ${activeMs(runId)},
       error_code = ${failure?.code ?? null}, error_message = ${failure?.message ?? null},
       content = case when ${s.kind} = 'COMPLETED' then coalesce(t.text, '') || coalesce(
@@ -65,8 +72,12 @@ async function settleTerminal(unit: Unit, runId: string, s: TerminalSettlement, 
       model = coalesce(t.model, r.model), finish_reason = coalesce(t.finish_reason, r.finish_reason),
       updated_at = date_trunc('milliseconds', clock_timestamp()), closed_at = clock_timestamp()
     from (select 1) one left join turns t on t.run_id = ${runId} and t.turn = ${s.kind === 'COMPLETED' ? s.turn : -1}
-    where r.run_id = ${runId}`.execute(unit.tx);
+    where r.run_id = ${runId}
+    returning substr(r.content, length(t.text) + 1) as added`.execute(unit.tx);
+  // The block of follow-ups: on a stream, too, it is the end of the answer.
+  const added = rows[0]?.added;
   await appendEvents(unit, runId, [
+    ...(s.kind === 'COMPLETED' && added ? [{ kind: 'FOLLOW_UPS', turn: s.turn, data: { text: added } } as const] : []),
     s.kind === 'COMPLETED'
       ? { kind: 'STOP', turn: s.turn, data: {} }
       : s.kind === 'CANCELLED'

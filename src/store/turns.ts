@@ -5,6 +5,7 @@ import type { AgentSnapshot } from '../contract/agent.ts';
 import { isTerminal, type RunFailure, type TerminalStatus } from '../contract/names.ts';
 import type { Approval, Risk, RetryClass } from '../contract/turn.ts';
 import type { Unit } from './access.ts';
+import { keepThrough } from './deltas.ts';
 import { appendEvents, type NewEvent } from './events.ts';
 import { lockRun, type LockedRun, type RunOptions } from './runs.ts';
 
@@ -101,7 +102,11 @@ export async function beginTurn(unit: Unit, runId: string, turn: number, attempt
     on conflict do nothing`.execute(unit.tx);
   await sql`update runs set status = 'RUNNING', turn = ${turn}, updated_at = case when status = 'QUEUED' then date_trunc('milliseconds', clock_timestamp()) else updated_at end
     where run_id = ${runId}`.execute(unit.tx);
-  const attemptSeq = await appendEvents(unit, runId, [{ kind: work.attempts === 0 ? 'ATTEMPT' : 'RETRY', turn, data: {} }]);
+  const attemptSeq = await appendEvents(unit, runId, [
+    work.attempts === 0
+      ? { kind: 'ATTEMPT', turn, data: {} }
+      : { kind: 'RETRY', turn, data: { keepThrough: await keepThrough(unit, runId, turn) } },
+  ]);
   return { kind: 'WORK', work: { ...work, attemptSeq, activeMs: turn === 1 && work.attempts === 0 ? 0 : await activeMsOf(unit, runId) } };
 }
 

@@ -4,13 +4,15 @@ import { randomUUID } from 'node:crypto';
 import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SignJWT } from 'jose';
-import { createApp, type AppDeps } from '../../src/api/app.ts';
+import { createApp, createRoutes, type AppDeps } from '../../src/api/app.ts';
 import { createAuthenticate } from '../../src/api/auth/authenticate.ts';
 import type { AgentSnapshot, ToolSnapshot } from '../../src/contract/agent.ts';
 import { createStore, type Store } from '../../src/store/access.ts';
 import { createAnnouncer } from '../../src/store/announce.ts';
 import { openPglite } from '../../src/store/database.ts';
 import { migrateToLatest } from '../../src/store/migrate.ts';
+import { createDocument } from '../../src/api/openapi.ts';
+import { createDocumentCheck, type DocumentCheck } from './document-check.ts';
 import { createPlayedRuns, type PlayedRuns } from './played-runs.ts';
 
 export const SECRET = 's'.repeat(43);
@@ -130,7 +132,7 @@ export async function startApiRig(change: Partial<AppDeps> = {}): Promise<ApiRig
   const draining = new AbortController();
   const logged: object[] = [];
   const log = { info: () => undefined, warn: () => undefined, error: (o: object) => void logged.push(o) };
-  const app = createApp({
+  const deps: AppDeps = {
     store,
     agents: new Map(AGENTS.map((a) => [a.id, a])),
     authenticate: createAuthenticate({ ...CONFIG, auth: { kind: 'secret', secret: SECRET } }),
@@ -142,11 +144,17 @@ export async function startApiRig(change: Partial<AppDeps> = {}): Promise<ApiRig
       typeof edited['to'] === 'string' ? { canonical: JSON.stringify(edited) } : { problem: '"to" must be text' },
     log,
     ...change,
-  });
+  };
+  const app = createApp(deps);
+  const { holds } = documentCheck(deps);
   const server = createServer(app.callback());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const call: ApiRig['call'] = (method, path, options = {}) => send(port, method, path, options);
+  const call: ApiRig['call'] = async (method, path, options = {}) => {
+    const reply = await send(port, method, path, options);
+    holds(method, path, reply);
+    return reply;
+  };
   return {
     store,
     runs,
@@ -158,6 +166,10 @@ export async function startApiRig(change: Partial<AppDeps> = {}): Promise<ApiRig
     close: () => closeServer(server),
   };
 }
+
+let checked: DocumentCheck | undefined;
+/** One for all files: the document depends on no rig's settings. */
+export const documentCheck = (deps: AppDeps): DocumentCheck => (checked ??= createDocumentCheck(createDocument(createRoutes(deps), '1')));
 
 export async function token(user: string, { org = 'acme', scope = EVERYDAY, ...more }: CallerClaims = {}): Promise<string> {
   return new SignJWT({ sub: user, org_id: org, scope, ...more })
@@ -190,7 +202,12 @@ function send(port: number, method: string, path: string, { headers = {}, body, 
         res.on('data', (chunk: Buffer) => chunks.push(chunk));
         res.on('end', () => {
           const text = Buffer.concat(chunks).toString();
-          resolve({ status: res.statusCode ?? 0, headers: res.headers, text, json: text === '' ? undefined : JSON.parse(text) });
+          resolve({
+            status: res.statusCode ?? 0,
+            headers: res.headers,
+            text,
+            json: text !== '' && /json/.test(res.headers['content-type'] ?? '') ? JSON.parse(text) : undefined,
+          });
         });
       },
     );

@@ -202,10 +202,12 @@ describe('continue', () => {
     const away = await startApiRig({ send: async () => false });
     const p = await paused();
     const bearer = away.as('ada', { org: p.run.orgId });
+    const t0 = performance.now();
     for (let i = 0; i < 2; i++) {
       const r = await bearer.decide('guard', p.id, { action: 'APPROVE' });
       assert.deepEqual([r.status, r.json.status], [202, 'RUNNING'], r.text);
     }
+    assert.ok(performance.now() - t0 < 8000, 'not after the whole wait');
     await away.close();
   });
 

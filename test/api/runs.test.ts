@@ -110,8 +110,10 @@ describe('the runs of an agent', () => {
 
   it('Temporal out of reach: 202 as soon as that is known, and the run is kept', async () => {
     const ada = anyone();
+    const t0 = performance.now();
     const r = await ada.run('guard', 'away');
     assert.equal(r.status, 202);
+    assert.ok(performance.now() - t0 < 5000, 'not after the whole wait');
     assert.equal((await ada.read('guard', r.json.runId)).json.status, 'QUEUED');
   });
 
@@ -162,8 +164,10 @@ describe('the runs of an agent', () => {
     await idOfSession(api.store, sessionId, 2);
     const calls = await api.runs.ask(first.json.runId, 1, ['send_email']);
     await api.runs.pause(first.json.runId, 1, 1, 'APPROVAL', calls);
+    const t0 = performance.now();
     const r = await second;
     assert.equal(r.status, 202, r.text);
+    assert.ok(performance.now() - t0 < 5000, 'not after the whole wait');
     assert.equal(r.json.status, 'QUEUED');
     assert.match(isProblem(await ada.run('guard', 'third', { sessionId }), 409, 'SESSION_PAUSED').text, new RegExp(first.json.runId));
   });

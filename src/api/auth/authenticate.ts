@@ -41,7 +41,10 @@ export function createAuthenticate(config: AuthenticateConfig): Authenticate {
       payload = await keys.verify(token, { clockTolerance: CLOCK_SKEW_S, requiredClaims: ['exp', 'iat'] });
     } catch (cause) {
       if (cause instanceof KeyServerError)
-        throw new AppError('UNAVAILABLE', 'The keys that tokens are verified with cannot be had right now. Try again.', { cause });
+        throw new AppError('UNAVAILABLE', 'The keys that tokens are verified with cannot be had right now. Try again.', {
+          headers: { 'Retry-After': String(cause.retryAfterS) },
+          cause,
+        });
       throw refused('The token is not valid: wrongly signed, expired, not valid yet, or not meant for this service.', cause);
     }
     if (segment(token, 1) === undefined) throw refused('The token names a claim twice or holds what cannot be read.');

@@ -14,6 +14,8 @@ export const everyAnswer: ApiMiddleware = async (ctx, next) => {
     'X-Content-Type-Options': 'nosniff',
     'Referrer-Policy': 'no-referrer',
     'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'X-Frame-Options': 'DENY',
     'Cache-Control': 'no-store',
   });
   await next();

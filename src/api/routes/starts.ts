@@ -22,7 +22,7 @@ import { createPatience, waitForRun } from '../wait.ts';
 import { agentOf } from './agents.ts';
 
 /** Eight pieces of media at most, and base64 adds a third. */
-const START_MAX_BYTES = 28 * BODY_MAX_BYTES;
+export const START_BODY = { schema: StartBodySchema, maxBytes: 28 * BODY_MAX_BYTES };
 
 type StartRequest = RouteRequest<unknown, StartBody>;
 
@@ -31,7 +31,7 @@ export const startRoutes = (deps: AppDeps): readonly Route[] => [
     method: 'POST',
     path: '/api/agents/:agentId/runs',
     scope: 'runs:write',
-    body: { schema: StartBodySchema, maxBytes: START_MAX_BYTES },
+    body: START_BODY,
     handle: async (request) => {
       const preference = readPreference(request.header('Prefer'), deps.syncWaitMaxMs);
       const patience = createPatience(preference.waitMs, [deps.draining, request.gone]);
@@ -51,7 +51,7 @@ export const startRoutes = (deps: AppDeps): readonly Route[] => [
     method: 'POST',
     path: '/api/agents/:agentId/runs/background',
     scope: 'runs:write',
-    body: { schema: StartBodySchema, maxBytes: START_MAX_BYTES },
+    body: START_BODY,
     handle: async (request) => {
       const run = newRun(deps, request, 'background');
       const started = await commit(deps, run);
@@ -68,7 +68,7 @@ export const startRoutes = (deps: AppDeps): readonly Route[] => [
 ];
 
 /** Everything that a start is refused for before the store is asked; the run's ids are made here, so that a repeated transaction finds itself. */
-function newRun({ agents }: AppDeps, request: StartRequest, route: KeyUse['route']): NewRun {
+export function newRun({ agents }: AppDeps, request: StartRequest, route: KeyUse['route']): NewRun {
   const { caller, body } = request;
   const key = readIdempotencyKey(request.headerValues('Idempotency-Key'));
   refuseUnsupported(body);
@@ -118,7 +118,7 @@ function refuseModel(agent: AgentSnapshot, model: string | undefined): void {
   });
 }
 
-async function commit({ store }: AppDeps, run: NewRun): Promise<Started> {
+export async function commit({ store }: AppDeps, run: NewRun): Promise<Started> {
   try {
     return await store.asOrg(run.orgId, (unit) => startRun(unit, run));
   } catch (error) {

@@ -1,0 +1,42 @@
+// A frame of a run's stream, as its `data:` line and the stored events hold it. `event` says what `data` is.
+
+import { z } from 'zod';
+import { FAILURE_CODE } from './names.ts';
+import { PendingCallSchema, RunResponseSchema } from './run.ts';
+
+const frame = <E extends string, D extends z.ZodType>(event: E, data: D) =>
+  z.object({
+    event: z.literal(event),
+    data,
+    /** Epoch milliseconds. */
+    timestamp: z.int(),
+    turn: z.int().nonnegative(),
+  });
+
+const CallName = { callId: z.string(), name: z.string() };
+
+export const FRAMES = [
+  frame('START', z.object({ runId: z.string(), sessionId: z.string() })),
+  frame('REASONING_DELTA', z.string()),
+  frame('CONTENT_DELTA', z.string()),
+  frame('TOOL_START', z.object({ ...CallName, arguments: z.record(z.string(), z.unknown()) })),
+  frame('TOOL_END', z.object({ ...CallName, result: z.string(), isError: z.boolean() })),
+  frame('PAUSED', z.object({ pauseId: z.string(), pending: z.array(PendingCallSchema) })),
+  /** A model call is being repeated: what came after that id is void. */
+  frame('RETRY', z.object({ keepThrough: z.string() })),
+  frame('STOP', RunResponseSchema),
+  frame('CANCELLED', z.object({})),
+  frame('ERROR', z.object({ code: z.enum(FAILURE_CODE), message: z.string() })),
+] as const;
+
+export const FrameSchema = z.discriminatedUnion('event', FRAMES);
+export type Frame = z.infer<typeof FrameSchema>;
+
+/** As `…/events` lists it: its id is the frame's on the stream. */
+export const StoredEventSchema = z.object({
+  id: z.string(),
+  event: z.string(),
+  data: z.unknown(),
+  timestamp: z.int(),
+  turn: z.int().nonnegative(),
+});

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+import { createRoutes, type AppDeps } from '../../src/api/app.ts';
+import { EXAMPLES } from '../../src/api/documentation/examples.ts';
+import { FIELD_NOTES } from '../../src/api/documentation/field-notes.ts';
+import { OPERATIONS } from '../../src/api/documentation/operations.ts';
+import { QUERY_NOTES } from '../../src/api/documentation/parameters.ts';
+import { createDocument, templateOf, type OpenApiDocument } from '../../src/api/openapi.ts';
+import { PROBLEM_STATUS } from '../../src/contract/errors.ts';
+import { FAILURE_CODE } from '../../src/contract/names.ts';
+import { newOrg, startApiRig, type ApiRig, type Json, type Reply } from './api-rig.ts';
+import { createDocumentCheck, type DocumentCheck } from './document-check.ts';
+
+/** The document is of the routes alone: what they work with is not asked. */
+const NOTHING = { draining: new AbortController().signal } as AppDeps;
+
+describe('the OpenAPI document', () => {
+  let api: ApiRig;
+  let document: OpenApiDocument;
+  let check: DocumentCheck;
+  before(async () => {
+    api = await startApiRig();
+    document = (await api.call('GET', '/openapi.json')).json;
+    check = createDocumentCheck(document);
+  });
+  after(() => api.close());
+  const sorted = (texts: Iterable<string>): string[] => [...texts].toSorted();
+  const operations = () =>
+    Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.entries(item).map(([method, operation]) => ({ key: `${method.toUpperCase()} ${path}`, operation })),
+    );
+
+  it('every route of the router stands in it, and every line of it is a route', () => {
+    const routes = createRoutes(NOTHING);
+    const keys = sorted(routes.map((route) => `${route.method} ${templateOf(route.path)}`));
+    assert.deepEqual(sorted(operations().map(({ key }) => key)), keys);
+    assert.deepEqual(sorted(Object.keys(OPERATIONS)), keys);
+    assert.equal(new Set(operations().map(({ operation }) => operation.operationId)).size, keys.length);
+  });
+
+  it('a route that nothing is said of is refused', () => {
+    const [route] = createRoutes(NOTHING);
+    assert.throws(() => createDocument([{ ...(route ?? assert.fail()), path: '/api/new' }], '1'), /says nothing of GET \/api\/new/);
+  });
+
+  it('is OpenAPI 3.1 and lint-clean', async function () {
+    this.timeout(120_000);
+    assert.match(document.openapi, /^3\.1\.\d/);
+    const config = await createConfig({ extends: ['recommended'] });
+    const problems = await lintFromString({ source: JSON.stringify(document), config });
+    // It is served by the API itself, whose address it therefore need not name.
+    const allowed = ['no-empty-servers'];
+    assert.deepEqual(
+      problems.filter((p) => !allowed.includes(p.ruleId)).map((p) => `${p.ruleId}: ${p.message} ${p.location[0]?.pointer ?? ''}`),
+      [],
+    );
+  });
+
+  it('lists the problem codes and the ways to fail as closed lists', () => {
+    const { Problem, RunResponse } = document.components.schemas as Json;
+    assert.deepEqual(Problem.properties.code.enum, Object.keys(PROBLEM_STATUS));
+    assert.deepEqual(RunResponse.properties.error.properties.code.enum, [...FAILURE_CODE]);
+  });
+
+  it('says what each field and each parameter means, and nothing of one that is not there', () => {
+    for (const key of Object.keys(FIELD_NOTES)) {
+      const [name = '', field] = key.split('.');
+      const schema = document.components.schemas[name] as Json;
+      assert.ok(field === undefined ? schema : schema?.properties?.[field], key);
+    }
+    const parameters = operations().flatMap(({ operation }) => operation.parameters.filter((p) => p.in === 'query').map((p) => p.name));
+    assert.deepEqual(sorted(new Set(parameters)), sorted(Object.keys(QUERY_NOTES)));
+  });
+
+  it('its examples fit their schemas', () => {
+    assert.ok(Object.keys(EXAMPLES).length > 0);
+    for (const [key, examples] of Object.entries(EXAMPLES)) {
+      const [, method = '', path = '', what = ''] = /^(\w+) (\S+) (\w+)$/.exec(key) ?? assert.fail(key);
+      const operation = document.paths[path]?.[method.toLowerCase()] ?? assert.fail(key);
+      const content = (what === 'body' ? operation.requestBody?.content : operation.responses[what]?.content) ?? assert.fail(key);
+      for (const [name, { value }] of Object.entries(examples)) {
+        const schema = Object.values(content)[0]?.schema ?? assert.fail(key);
+        const validate = check.validator(String(schema['$ref']).slice(1));
+        assert.ok(validate(value), `${key} ${name}: ${JSON.stringify(validate.errors)}`);
+        assert.deepEqual(Object.values(content)[0]?.examples?.[name]?.value, value);
+      }
+    }
+  });
+
+  it('the check of answers against it can fail: an unknown field, a missing one, a status, a type', () => {
+    const reply = (status: number, json: unknown, type = 'application/json'): Reply => ({
+      ...{ status, json, text: JSON.stringify(json), headers: { 'content-type': type } },
+    });
+    const health = { status: 'live' };
+    check.holds('GET', '/health/live', reply(200, health));
+    for (const bad of [reply(200, { ...health, more: 1 }), reply(200, {}), reply(202, health), reply(200, health, 'text/html')])
+      assert.throws(() => check.holds('GET', '/health/live', bad), /document/);
+    assert.throws(() => check.holds('GET', '/api/none', reply(200, {})), /not documented/);
+  });
+
+  it('is read without a token, and so is its page, which runs no script and asks nobody for anything', async () => {
+    const page = await api.call('GET', '/docs');
+    assert.equal(page.status, 200);
+    assert.match(page.headers['content-type'] ?? '', /^text\/html/);
+    assert.doesNotMatch(page.text, /<script|<link|<img|<iframe|src=|url\(|@import|javascript:|https?:\/\/(?!127\.0\.0\.1)\S+["'>]/i);
+    const style = /<style>([^]*?)<\/style>/.exec(page.text)?.[1] ?? '';
+    const policy = String(page.headers['content-security-policy']);
+    assert.match(policy, /^default-src 'none'; style-src 'sha256-/);
+    assert.ok(policy.includes(createHash('sha256').update(style).digest('base64')));
+    for (const { operation } of operations()) assert.ok(page.text.includes(`id="${operation.operationId}"`), operation.operationId);
+    assert.equal((await api.as('ada', { org: newOrg() }).call('GET', '/openapi.json')).status, 200);
+  });
+});

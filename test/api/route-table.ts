@@ -1,0 +1,57 @@
+// Every route with an address and a body that it takes: the matrices are made of these. A new route without its row fails the tests.
+
+import { createRoutes, type AppDeps } from '../../src/api/app.ts';
+import type { Route } from '../../src/api/route.ts';
+
+export interface Ids {
+  readonly agentId: string;
+  readonly runId: string;
+  readonly sessionId: string;
+}
+
+/** What each takes; `undefined`: no body. */
+const BODIES: Readonly<Record<string, ((ids: Ids) => object) | undefined>> = {
+  'GET /health/live': undefined,
+  'GET /health/ready': undefined,
+  'GET /api/agents': undefined,
+  'GET /api/agents/:agentId': undefined,
+  'POST /api/agents/:agentId/runs': ({ sessionId }) => ({ message: 'stay', sessionId }),
+  'POST /api/agents/:agentId/runs/background': ({ sessionId }) => ({ message: 'stay', sessionId }),
+  'POST /api/agents/:agentId/runs/stream': ({ sessionId }) => ({ message: 'stay', sessionId }),
+  'GET /api/agents/:agentId/runs/:runId': undefined,
+  'GET /api/agents/:agentId/runs/:runId/status': undefined,
+  'GET /api/agents/:agentId/runs/:runId/stream': undefined,
+  'GET /api/agents/:agentId/runs/:runId/events': undefined,
+  'POST /api/agents/:agentId/runs/:runId/continue': () => ({ action: 'APPROVE' }),
+  'DELETE /api/agents/:agentId/runs/:runId': undefined,
+  'GET /api/runs': undefined,
+  'GET /api/approvals': undefined,
+  'GET /api/sessions': undefined,
+  'GET /api/sessions/:sessionId': undefined,
+  'GET /api/sessions/:sessionId/runs': undefined,
+  'DELETE /api/sessions/:sessionId': undefined,
+  'GET /api/usage': undefined,
+  'GET /openapi.json': undefined,
+  'GET /openapi.yaml': undefined,
+  'GET /docs': undefined,
+};
+
+export interface RouteRow extends Pick<Route, 'method' | 'path' | 'scope'> {
+  readonly address: (ids: Ids) => string;
+  readonly body: ((ids: Ids) => object) | undefined;
+}
+
+export function routeTable(): readonly RouteRow[] {
+  const nothing = {
+    ...{ agents: new Map(), syncWaitMaxMs: 1000, draining: new AbortController().signal },
+  } as unknown as AppDeps;
+  return createRoutes(nothing).map(({ method, path, scope }) => {
+    const name = `${method} ${path}`;
+    if (!(name in BODIES))
+      throw new Error(`${name} has no row in test/api/route-table.ts: say what it takes, so that its tenants and tokens are tested`);
+    return {
+      ...{ method, path, scope, body: BODIES[name] },
+      address: (ids) => path.replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids[id as keyof Ids])),
+    };
+  });
+}

@@ -1,0 +1,118 @@
+// Raw sockets against the server as it runs, with node's own HTTP below every layer of ours.
+
+import assert from 'node:assert/strict';
+import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import type { Server } from 'node:http';
+import { createGuardedServer } from '../../src/api/slow-clients.ts';
+import { createApp } from '../../src/api/app.ts';
+import { createAuthenticate } from '../../src/api/auth/authenticate.ts';
+import { CONFIG, SECRET, sharedStore, token } from './api-rig.ts';
+
+interface Exchange {
+  readonly text: string;
+  readonly ms: number;
+  readonly closed: boolean;
+}
+
+describe('clients that hold a socket', () => {
+  let server: Server;
+  let port = 0;
+  let bearer = '';
+  before(async () => {
+    bearer = await token('ada');
+    const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
+    const app = createApp({
+      store: await sharedStore(),
+      agents: new Map(),
+      authenticate: createAuthenticate({ ...CONFIG, auth: { kind: 'secret', secret: SECRET } }),
+      send: async () => true,
+      notReady: async () => [],
+      syncWaitMaxMs: 1000,
+      draining: new AbortController().signal,
+      checkEdit: () => ({ canonical: '{}' }),
+      log: quiet,
+    });
+    const handle = app.callback();
+    server = createGuardedServer((req, res) => void handle(req, res));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    port = (server.address() as AddressInfo).port;
+  });
+  after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+
+  const post = (length: number): string =>
+    `POST /api/agents/x/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${bearer}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+
+  function exchange(parts: readonly (string | Buffer)[], everyMs = 0, patienceMs = 9000): Promise<Exchange> {
+    return new Promise((resolve) => {
+      const t0 = performance.now();
+      let text = '';
+      let next = 0;
+      const socket = connect(port, '127.0.0.1');
+      const write = (): void => {
+        const part = parts[next++];
+        if (part !== undefined && !socket.destroyed) socket.write(part);
+      };
+      const timer = setInterval(write, everyMs || 10);
+      const patience = setTimeout(() => done(false), patienceMs);
+      const done = (closed: boolean): void => {
+        clearInterval(timer);
+        clearTimeout(patience);
+        socket.destroy();
+        resolve({ text, ms: performance.now() - t0, closed });
+      };
+      socket.on('data', (data) => (text += data.toString()));
+      socket.on('error', () => undefined);
+      socket.on('close', () => done(true));
+    });
+  }
+
+  it('slow headers, half a line, no request at all, a dripping body and one that nobody reads: cut in time, while others are served', async () => {
+    const drip = (first: string): Promise<Exchange> => exchange([first, ...Array<string>(60).fill('a')], 300);
+    const slow = [
+      exchange(['GET /api/agents HTTP/1.1\r\nHost: x\r\n', ...Array<string>(60).fill('X-A: b\r\n')], 300),
+      exchange(['GET /api/ag']),
+      exchange([]),
+      drip(`${post(5000)}{"mess`),
+      drip(post(5000).replace(/Bearer [^\r]*/, 'Bearer none')),
+    ];
+    for (let i = 0; i < 20; i++) {
+      const t0 = performance.now();
+      const response = await fetch(`http://127.0.0.1:${port}/api/agents`, { headers: { authorization: `Bearer ${bearer}` } });
+      assert.equal(response.status, 200);
+      assert.ok(performance.now() - t0 < 1000);
+    }
+    const got = await Promise.all(slow);
+    for (const [index, { closed, ms }] of got.entries()) assert.ok(closed && ms < 7500, `${index}: ${closed} ${ms}`);
+    assert.match(got[3]?.text ?? '', /400 Bad Request[^]*problem\+json[^]*too slowly/);
+    assert.match(got[0]?.text ?? '', /408[^]*problem\+json/);
+  });
+
+  it('a body that keeps the pace is taken, however long it takes', async () => {
+    const piece = Buffer.alloc(20 * 1024, 0x20);
+    const { text } = await exchange(
+      [post(30 * piece.length).replace('Host', 'Connection: close\r\nHost'), ...Array<Buffer>(30).fill(piece)],
+      200,
+    );
+    assert.match(text, /400 Bad Request[^]*MALFORMED_JSON/, 'read to its end: blanks are no JSON');
+  });
+
+  it('what node itself would answer is a problem: no HTTP, headers too long, an expectation', async () => {
+    for (const [sent, status] of [
+      ['nonsense\r\n\r\n', 400],
+      [`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431],
+      ['GET / HTTP/1.1\r\nHost: x\r\nExpect: magic\r\n\r\n', 417],
+      ['POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n', 400],
+      ['GET / HTTP/1.1\r\n\r\n', 400],
+    ] as const) {
+      const { text, closed } = await exchange([sent], 0, 4000);
+      assert.ok(text.startsWith(`HTTP/1.1 ${status} `) && closed, `${sent.slice(0, 40)}: ${text.slice(0, 200)}`);
+      const [head = '', body = ''] = text.split('\r\n\r\n');
+      assert.match(head, /application\/problem\+json/);
+      assert.equal((JSON.parse(body) as { status: number }).status, status);
+    }
+  });
+});
