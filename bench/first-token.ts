@@ -95,7 +95,14 @@ await stage.close();
 const at = (list: readonly Took[], stageOf: keyof Took, share = 0.5): number => percentile(list.map((took) => took[stageOf]), share); // prettier-ignore
 const row = (name: string, list: readonly Took[]): string[] => [
   name,
-  ...[at(list, 'whole'), at(list, 'whole', 0.95), at(list, 'start'), at(list, 'asked'), at(list, 'delivery'), at(list, 'delivery', 0.95)].map(ms),
+  ...[
+    at(list, 'whole'),
+    at(list, 'whole', 0.95),
+    at(list, 'start'),
+    at(list, 'asked'),
+    at(list, 'delivery'),
+    at(list, 'delivery', 0.95),
+  ].map(ms),
 ];
 console.log(`${RUNS} streams at concurrency 1 on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}; in ms\n`);
 console.log(
@@ -107,5 +114,7 @@ console.log(
 const [oursMs, serverMs] = [(after[0] - before[0]) / RUNS, (after[1] - before[1]) / RUNS];
 console.log(`\nCPU a stream: ours ${ms(oursMs)} ms, Temporal server ${ms(serverMs)} ms`);
 console.log(`added at the median: ${ms(at(ours, 'delivery') - at(theirs, 'delivery'))} ms from the model's mouth to the client,`);
-console.log(`  ${ms(at(ours, 'whole') - at(theirs, 'whole'))} ms from the request to the first token (it begins with the run's commit and its start)`);
+console.log(
+  `  ${ms(at(ours, 'whole') - at(theirs, 'whole'))} ms from the request to the first token (it begins with the run's commit and its start)`,
+);
 process.exit(0);

@@ -82,9 +82,9 @@ export async function createWorld(onUnmeant: (what: string) => void): Promise<Wo
   const start = (role: 'api' | 'worker', i: 0 | 1) => lookAfter({ name: `${role}${i + 1}`, role, env: envOf(role, i), onUnmeant });
   // One first: it migrates, the others find that done.
   const api1 = await start('api', 0);
-  await ready(api1.url, 60_000);
+  await ready(api1, 60_000);
   const [api2, worker1, worker2] = await Promise.all([start('api', 1), start('worker', 0), start('worker', 1)]);
-  await ready(api2.url, 60_000);
+  await ready(api2, 60_000);
   const tokens = new Map<string, string>();
   for (const org of ORGS) tokens.set(org, await tokenFor(secret, org));
   return {
@@ -118,11 +118,11 @@ async function tokenFor(secret: string, org: string): Promise<string> {
     .sign(new TextEncoder().encode(secret));
 }
 
-export async function ready(url: string, timeoutMs: number): Promise<void> {
+async function ready({ name, url, log }: Looked, timeoutMs: number): Promise<void> {
   for (const end = Date.now() + timeoutMs; ;) {
     const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(3000) }).then((response) => response.ok, () => false); // prettier-ignore
     if (answer) return;
-    if (Date.now() > end) throw new Error(`${url} is not ready within ${timeoutMs} ms`);
+    if (Date.now() > end) throw new Error(`${name} is not ready within ${timeoutMs} ms: ${log().slice(-1500)}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -25,60 +25,71 @@ const ada = callerOf(product.url, await tokenOf('ada'));
 const { run } = await ada.ask(plan([['look', { note: 'NVDA' }]], [['pay', { amount: 120, note: 'invoice 7' }]], 'Paid.'));
 assert.equal(run.status, 'PAUSED');
 
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
-const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, colorScheme: 'light' });
-const address = `http://127.0.0.1:${uiPort}/namespaces/default/workflows`;
-const shoot = async (name: string, on: Page = page): Promise<void> => {
-  await on.screenshot({ path: join(images, `${name}.png`) });
-  console.log(`docs/images/${name}.png`);
-};
-const openRun = async (): Promise<void> => {
-  await page.goto(`${address}/${run.runId}`);
-  await page.getByText('agentRun').first().waitFor();
-  await page.waitForLoadState('networkidle').catch(() => undefined);
-};
+async function play(): Promise<void> {
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, colorScheme: 'light' });
+  const address = `http://127.0.0.1:${uiPort}/namespaces/default/workflows`;
+  const shoot = async (name: string, on: Page = page): Promise<void> => {
+    await on.screenshot({ path: join(images, `${name}.png`) });
+    console.log(`docs/images/${name}.png`);
+  };
+  const openRun = async (): Promise<void> => {
+    await page.goto(`${address}/${run.runId}`);
+    await page.getByText('agentRun').first().waitFor();
+  };
 
-await openRun();
-await shoot('paused-run');
-for (const [tab, name] of [
-  ['Metadata', 'paused-run-metadata'],
-  ['User Metadata', 'paused-run-metadata'],
-] as const) {
-  const link = page.getByRole('link', { name: tab }).or(page.getByRole('tab', { name: tab }));
-  if ((await link.count()) === 0) continue;
-  await link.first().click();
-  await page.waitForLoadState('networkidle').catch(() => undefined);
-  await shoot(name);
-  break;
+  await openRun();
+  await shoot('paused-run');
+  for (const [tab, name] of [
+    ['User Metadata', 'paused-run-waits-for'],
+    ['Search Attributes', 'paused-run-search-attributes'],
+  ] as const) {
+    await page
+      .getByRole('link', { name: tab })
+      .or(page.getByRole('tab', { name: tab }))
+      .first()
+      .click();
+    const words = tab === 'User Metadata' ? 'This run waits for a person' : 'HoldpointWaitingSince';
+    // Markdown is shown in a frame of its own.
+    const shown = async (): Promise<boolean> =>
+      (await Promise.all(page.frames().map((frame) => frame.getByText(words).count()))).some((n) => n > 0);
+    await until(words, shown, 30_000, 200);
+    await shoot(name);
+  }
+
+  await openRun();
+  await page.getByRole('button', { name: 'More Actions' }).click();
+  await page
+    .getByRole('menuitem', { name: /Signal/ })
+    .first()
+    .click();
+  await page.getByRole('dialog').waitFor();
+  await shoot('signal-dialog');
+  if (process.env['EXPLORE']) console.log(await page.getByRole('dialog').innerHTML());
+  const dialog = page.getByRole('dialog');
+  const picker = dialog.getByRole('combobox').first();
+  if ((await picker.count()) > 0) {
+    await picker.click();
+    await page.getByText('approve', { exact: true }).first().click();
+  } else await dialog.getByLabel(/Signal Name|Signal Type/i).fill('approve');
+  await shoot('signal-approve');
+  await dialog.getByRole('button', { name: /Submit|Send/ }).click();
+  await until('the run went to its end', async () => (await ada.read(run)).run.status === 'COMPLETED');
+  const ended = (await ada.read(run)).run;
+  assert.deepEqual([ended.content, ended.tools[1]?.decision?.by], ['Paid.', ['operator']]);
+  await openRun();
+  await shoot('approved-run');
+
+  await page.goto(address);
+  await page.getByText(run.runId.slice(0, 12)).first().waitFor();
+  await shoot('runs');
+  await browser.close();
 }
 
-await openRun();
-await page.getByRole('button', { name: 'Workflow Actions' }).or(page.getByLabel('Workflow Actions')).first().click();
-await page
-  .getByRole('menuitem', { name: /Signal/ })
-  .first()
-  .click();
-await page.getByRole('dialog').waitFor();
-await shoot('signal-dialog');
-if (process.env['EXPLORE']) console.log(await page.getByRole('dialog').innerHTML());
-const dialog = page.getByRole('dialog');
-const picker = dialog.getByRole('combobox').first();
-if ((await picker.count()) > 0) {
-  await picker.click();
-  await page.getByText('approve', { exact: true }).first().click();
-} else await dialog.getByLabel(/Signal Name|Signal Type/i).fill('approve');
-await shoot('signal-approve');
-await dialog.getByRole('button', { name: /Submit|Send/ }).click();
-await until('the run went to its end', async () => (await ada.read(run)).run.status === 'COMPLETED');
-const ended = (await ada.read(run)).run;
-assert.deepEqual([ended.content, ended.tools[1]?.decision?.by], ['Paid.', ['operator']]);
-await openRun();
-await shoot('approved-run');
-
-await page.goto(address);
-await page.getByText(run.runId.slice(0, 12)).first().waitFor();
-await shoot('runs');
-await browser.close();
-await product.stop();
-await stage.close();
+try {
+  await play();
+} finally {
+  await product.stop();
+  await stage.close();
+}
 process.exit(0);

@@ -15,10 +15,10 @@ const PARTS = ['worker', 'API', 'database server', 'Temporal server'] as const;
 type Part = (typeof PARTS)[number];
 const VICTIMS: readonly (readonly Part[])[] = [...PARTS.map((part) => [part]), PARTS];
 /** After the vote was sent: before its commit, around it, and while its signal travels, as the dice fall. */
-const MOMENTS_MS = [0, 5, 15, 40, 120];
+const MOMENTS_MS = [0, 10, 30, 100];
 
 describe('kill -9 around a decision', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let cluster: Cluster;
   let ada: Caller;
   let lea: Caller;
@@ -56,14 +56,25 @@ describe('kill -9 around a decision', function () {
     return run;
   }
   const exactly = (run: Answer['run']): object => ({ action: 'APPROVE', callId: pendingOf(run)[0]?.callId, pauseId: run.pauseId });
+  /** One decision, and one effect: deliveries with one Idempotency-Key are one. */
   async function appliedOnce(run: Answer['run']): Promise<void> {
     let last: Answer['run'] | undefined;
-    await until('the run went to its end', async () => (last = (await ada.read(run)).run).status === 'COMPLETED', 60_000, 200);
+    const settled = async (): Promise<boolean> => {
+      last = (await ada.read(run)).run;
+      return last.status === 'COMPLETED' || last.pending?.[0]?.kind === 'OUTCOME_UNKNOWN';
+    };
+    await until('the run went on', settled, 90_000, 200);
+    if (last?.status === 'PAUSED') {
+      // Killed in the middle of a call that must not be repeated: a person says that it is to be left.
+      const left = { action: 'REJECT', callId: pendingOf(last)[0]?.callId, pauseId: last.pauseId };
+      last = (await lea.decide(last, left)).run;
+    } else assert.ok(deliveriesOf(cluster.stage, run.runId).length >= 1);
     assert.equal(last?.content, 'Done.');
-    assert.deepEqual(last.tools[0]?.decision?.by, ['lea']);
-    assert.equal(deliveriesOf(cluster.stage, run.runId).length, 1);
-    const rows = await cluster.postgres.sql(`select count(*)::int as n from decisions where run_id = '${run.runId}'`, cluster.databaseUrl);
-    assert.equal(rows[0]?.['n'], 1);
+    const deliveries = deliveriesOf(cluster.stage, run.runId);
+    assert.ok(new Set(deliveries.map((d) => d.idempotencyKey)).size <= 1);
+    if (deliveries[0]?.path === '/pay') assert.equal(deliveries.length, 1);
+    const decided = `select deciders from decisions d join pauses p using (pause_id) where d.run_id = '${run.runId}' and p.kind = 'APPROVAL'`;
+    assert.deepEqual(await cluster.postgres.sql(decided, cluster.databaseUrl), [{ deciders: ['lea'] }]);
   }
   const nameOf = (parts: readonly Part[]): string => (parts.length === 1 ? (parts[0] ?? '') : 'all of them together');
 
@@ -80,8 +91,8 @@ describe('kill -9 around a decision', function () {
 
   for (const parts of VICTIMS)
     it(`at the moment of the decision, of the ${nameOf(parts)}: the vote sent again is the same vote, applied once`, async () => {
-      for (const moment of MOMENTS_MS) {
-        const run = await paused();
+      for (const [index, moment] of MOMENTS_MS.entries()) {
+        const run = await paused(index % 2 === 0 ? 'send' : 'pay');
         const vote = lea.decide(run, exactly(run), 'wait=1').catch(() => undefined);
         await sleep(moment);
         await kill(parts);

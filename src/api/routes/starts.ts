@@ -89,7 +89,7 @@ export function newRun({ agents }: AppDeps, request: StartRequest, route: KeyUse
     sessionId: body.sessionId ?? randomUUID(),
     input: body.message,
     options,
-    generateFollowups: false,
+    generateFollowups: body.generateFollowups ?? false,
     requestId: request.requestId,
     ...(key === undefined
       ? {}
@@ -104,10 +104,9 @@ const hashOf = (body: StartBody): string =>
   );
 
 function refuseUnsupported(body: StartBody): void {
-  const field = (body.media ?? []).length > 0 ? 'media' : body.generateFollowups === true ? 'generateFollowups' : undefined;
-  if (field === undefined) return;
-  throw new AppError('NOT_SUPPORTED', `${field} is not supported yet: leave it out.`, {
-    errors: [{ path: field, message: 'is not supported yet' }],
+  if ((body.media ?? []).length === 0) return;
+  throw new AppError('NOT_SUPPORTED', 'media is not supported yet: leave it out.', {
+    errors: [{ path: 'media', message: 'is not supported yet' }],
   });
 }
 
