@@ -52,7 +52,7 @@ async function play(): Promise<void> {
     const words = tab === 'User Metadata' ? 'This run waits for a person' : 'HoldpointWaitingSince';
     // Markdown is shown in a frame of its own.
     const shown = async (): Promise<boolean> =>
-      (await Promise.all(page.frames().map((frame) => frame.getByText(words).count()))).some((n) => n > 0);
+      (await Promise.all(page.frames().map((frame) => frame.getByText(words).count().catch(() => 0)))).some((n) => n > 0);
     await until(words, shown, 30_000, 200);
     await shoot(name);
   }

@@ -190,7 +190,6 @@ describe('the runs of an agent', () => {
       isProblem(await ada.run('guard', 'answer', { options: { model: 'gpt-x' } }), 400, 'INVALID_REQUEST').text,
       /options\.model/,
     );
-    assert.match(isProblem(await ada.run('guard', 'answer', { generateFollowups: true }), 400, 'NOT_SUPPORTED').text, /generateFollowups/);
     assert.match(
       isProblem(await ada.run('guard', 'answer', { media: [{ type: 'image/png', data: 'AA==' }] }), 400, 'NOT_SUPPORTED').text,
       /media/,
