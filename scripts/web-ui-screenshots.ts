@@ -52,7 +52,16 @@ async function play(): Promise<void> {
     const words = tab === 'User Metadata' ? 'This run waits for a person' : 'HoldpointWaitingSince';
     // Markdown is shown in a frame of its own.
     const shown = async (): Promise<boolean> =>
-      (await Promise.all(page.frames().map((frame) => frame.getByText(words).count().catch(() => 0)))).some((n) => n > 0);
+      (
+        await Promise.all(
+          page.frames().map((frame) =>
+            frame
+              .getByText(words)
+              .count()
+              .catch(() => 0),
+          ),
+        )
+      ).some((n) => n > 0);
     await until(words, shown, 30_000, 200);
     await shoot(name);
   }
@@ -65,13 +74,10 @@ async function play(): Promise<void> {
     .click();
   await page.getByRole('dialog').waitFor();
   await shoot('signal-dialog');
-  if (process.env['EXPLORE']) console.log(await page.getByRole('dialog').innerHTML());
   const dialog = page.getByRole('dialog');
-  const picker = dialog.getByRole('combobox').first();
-  if ((await picker.count()) > 0) {
-    await picker.click();
-    await page.getByText('approve', { exact: true }).first().click();
-  } else await dialog.getByLabel(/Signal Name|Signal Type/i).fill('approve');
+  await dialog.locator('[aria-controls="signal-select-select"], #signal-select').first().click();
+  await shoot('signal-choices');
+  await dialog.getByRole('option', { name: 'approve' }).click();
   await shoot('signal-approve');
   await dialog.getByRole('button', { name: /Submit|Send/ }).click();
   await until('the run went to its end', async () => (await ada.read(run)).run.status === 'COMPLETED');

@@ -77,6 +77,7 @@ export async function startWorker({ config, store, temporal, seam, model, workfl
       codeTools,
       secret: config.secret,
       dataDir: config.dataDir,
+      egressAllow: config.egressAllow,
       operatorDecisions: config.operatorDecisions,
       onReleased: () => seam.outbox.nudge(),
     }),

@@ -7,6 +7,7 @@ import type { AnnotatedCall, TurnReply } from '../contract/turn.ts';
 import { storable } from '../json/storable.ts';
 import { estimateTokens } from '../models/estimate-tokens.ts';
 import { ModelError, type Model, type ModelReply, type ModelToolCall } from '../models/model.ts';
+import { publicAddresses } from '../egress/public-address.ts';
 import type { Store } from '../store/access.ts';
 import { callIdOf, hashOfCall, shortDigest } from '../store/call-hash.ts';
 import { appendDeltas, sayAgainIfOvertaken } from '../store/deltas.ts';
@@ -15,12 +16,15 @@ import { checkArguments } from '../tools/arguments.ts';
 import { callLabel } from '../tools/label.ts';
 import { createDeltaPublisher } from './delta-publisher.ts';
 import { codeOfFault, endsRun, failureOf, fallsBack, triedAgain } from './failures.ts';
-import { withLifeline } from './heartbeat.ts';
+import { withLifeline, type Lifeline } from './heartbeat.ts';
+import { loadMedia, type MediaByRun } from './run-media.ts';
 import { offeredTools, transcriptOf } from './transcript.ts';
 
 export interface CallModelDeps {
   readonly store: Store;
   readonly model: Model;
+  /** Addresses that media may be fetched from though they are no public ones. */
+  readonly egressAllow?: readonly string[];
 }
 
 export interface CallModelRequest {
@@ -31,7 +35,8 @@ export interface CallModelRequest {
 /** Attempts of one model, counted by its own faults, before the next one is asked or the run ends. */
 const ATTEMPTS_PER_MODEL = 3;
 
-export function createCallModel({ store, model }: CallModelDeps) {
+export function createCallModel({ store, model, egressAllow = [] }: CallModelDeps) {
+  const addresses = publicAddresses(egressAllow);
   return async function callModel({ runId, turn }: CallModelRequest): Promise<TurnReply> {
     const attemptId = randomUUID();
     try {
@@ -64,16 +69,16 @@ export function createCallModel({ store, model }: CallModelDeps) {
     }
     const temperature = options.temperature ?? agent.temperature;
     const maxTokens = options.maxTokens ?? agent.maxTokens;
-    const request = {
+    const asked = {
       model: name,
-      messages: transcriptOf(work),
       tools: offeredTools(agent),
       ...(temperature === null ? {} : { temperature }),
       ...(maxTokens === null ? {} : { maxTokens }),
     };
     const { orgId } = work.run;
-    const publisher = createDeltaPublisher(store, { runId, orgId, turn, seq: work.attemptSeq });
+    const publisher = createDeltaPublisher(store, { runId, orgId, turn, seq: work.attemptSeq, first: work.attempts === 0 });
     return withLifeline(store, { runId, attemptId, leftMs: agent.limits.timeoutMs - work.activeMs }, async (line) => {
+      const request = { ...asked, messages: transcriptOf(work, await mediaFor(work, attemptId, line)) };
       let reply: ModelReply;
       try {
         reply = await model.stream(request, { signal: line.signal, onDelta: publisher.say });
@@ -86,8 +91,7 @@ export function createCallModel({ store, model }: CallModelDeps) {
           await appendDeltas(unit, runId, orgId, said);
           await endAttempt(unit, runId, attemptId, { usage, model: name, fault: ours ? undefined : error.fault });
         });
-        if (ours && line.reason() === 'TIME_OVER')
-          throw endsRun('BUDGET_EXCEEDED', `The run took longer than limits.timeoutMs (${agent.limits.timeoutMs} ms).`);
+        if (ours && line.reason() === 'TIME_OVER') throw timeOver(work);
         throw ours ? triedAgain('the call was stopped', undefined, error) : afterFault(error, name, candidates, work);
       }
       const stored = storedReply(reply, work, runId, turn);
@@ -103,6 +107,16 @@ export function createCallModel({ store, model }: CallModelDeps) {
       return annotated(recorded.reply, agent);
     }).finally(publisher.close);
   }
+
+  async function mediaFor(work: TurnWork, attemptId: string, line: Lifeline): Promise<MediaByRun> {
+    try {
+      return await loadMedia({ store, addresses }, work, line.signal);
+    } catch (error) {
+      await store.asWorker((unit) => endAttempt(unit, work.run.runId, attemptId, {}));
+      if (line.reason() === 'TIME_OVER') throw timeOver(work);
+      throw line.signal.aborted ? triedAgain('the call was stopped', undefined, error) : error;
+    }
+  }
 }
 
 function budgetProblem(work: TurnWork): Error | undefined {
@@ -112,10 +126,12 @@ function budgetProblem(work: TurnWork): Error | undefined {
       'BUDGET_EXCEEDED',
       `The run was stopped before its next model call: it has used ${work.tokens} tokens, limits.maxTotalTokens is ${limits.maxTotalTokens}.`,
     );
-  if (work.activeMs >= limits.timeoutMs)
-    return endsRun('BUDGET_EXCEEDED', `The run took longer than limits.timeoutMs (${limits.timeoutMs} ms).`);
+  if (work.activeMs >= limits.timeoutMs) return timeOver(work);
   return undefined;
 }
+
+const timeOver = ({ agent }: TurnWork): Error =>
+  endsRun('BUDGET_EXCEEDED', `The run took longer than limits.timeoutMs (${agent.limits.timeoutMs} ms).`);
 
 /** Tried again, or the run's end: the model's third fault is the last, unless another model may be asked. */
 function afterFault(error: ModelError, name: string, candidates: readonly string[], work: TurnWork): Error {

@@ -5,7 +5,7 @@ import { storable } from '../json/storable.ts';
 import type { ModelDelta } from '../models/model.ts';
 import type { Store } from '../store/access.ts';
 import { appendDeltas } from '../store/deltas.ts';
-import type { Delta } from '../store/live-deltas.ts';
+import type { AttemptPlace, Delta } from '../store/live-deltas.ts';
 
 /** The contract's 100 ms, less what the write takes. */
 const GATHER_MS = 90;
@@ -17,16 +17,13 @@ export interface DeltaPublisher {
   readonly close: () => void;
 }
 
-export interface SpeakingAttempt {
+export interface SpeakingAttempt extends AttemptPlace {
   readonly runId: string;
   readonly orgId: string;
-  readonly turn: number;
-  /** Of its event. */
-  readonly seq: number;
 }
 
-export function createDeltaPublisher(store: Store, { runId, orgId, turn, seq }: SpeakingAttempt): DeltaPublisher {
-  const live = store.live.open(runId, { seq, turn });
+export function createDeltaPublisher(store: Store, { runId, orgId, ...place }: SpeakingAttempt): DeltaPublisher {
+  const live = store.live.open(runId, place);
   let half: ModelDelta | undefined;
   let writing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;

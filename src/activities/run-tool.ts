@@ -18,6 +18,7 @@ export interface RunToolDeps {
   readonly codeTools: CodeTools;
   readonly secret: (name: string) => string | undefined;
   readonly dataDir: string;
+  readonly egressAllow?: readonly string[];
 }
 
 export interface RunToolRequest {
@@ -34,7 +35,7 @@ class ClaimLostError extends Error {
   }
 }
 
-export function createRunTool({ store, codeTools, secret, dataDir }: RunToolDeps) {
+export function createRunTool({ store, codeTools, secret, dataDir, egressAllow = [] }: RunToolDeps) {
   return async function runTool({ runId, callId }: RunToolRequest): Promise<CallOutcome> {
     const attemptId = randomUUID();
     try {
@@ -110,6 +111,7 @@ export function createRunTool({ store, codeTools, secret, dataDir }: RunToolDeps
           callId,
           idempotencyKey: `${runId}:${callId}`,
           dataDir,
+          egressAllow,
           signal: line.signal,
           beforeWrite,
         },

@@ -4,13 +4,21 @@ import type { ModelMessage, ModelTool } from '../models/model.ts';
 import { estimateTokens } from '../models/estimate-tokens.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
 import type { Exchange, PastTurn, TurnWork } from '../store/turns.ts';
+import type { MediaByRun } from './run-media.ts';
 
-export function transcriptOf(work: Pick<TurnWork, 'agent' | 'history' | 'input' | 'turns'>): readonly ModelMessage[] {
+export function transcriptOf(
+  work: Pick<TurnWork, 'agent' | 'history' | 'input' | 'turns'> & Partial<Pick<TurnWork, 'run'>>,
+  media: MediaByRun = new Map(),
+): readonly ModelMessage[] {
   const messages: ModelMessage[] = [];
   if (work.agent.instructions !== '') messages.push({ role: 'system', text: work.agent.instructions });
-  for (const { question, answer } of fitting(work.history, work.agent.limits.historyTokens))
-    messages.push({ role: 'user', text: question }, { role: 'assistant', text: answer });
-  messages.push({ role: 'user', text: work.input });
+  const asked = (runId: string, text: string): ModelMessage => {
+    const parts = media.get(runId);
+    return { role: 'user', text, ...(parts === undefined ? {} : { media: parts }) };
+  };
+  for (const { runId, question, answer } of fitting(work.history, work.agent.limits.historyTokens))
+    messages.push(asked(runId, question), { role: 'assistant', text: answer });
+  messages.push(asked(work.run?.runId ?? '', work.input));
   for (const turn of work.turns) messages.push(...messagesOf(turn));
   return messages;
 }

@@ -33,6 +33,8 @@ export interface AppDeps {
   /** Aborts when the server drains: waiting callers are answered 202, or as the run stands. */
   readonly draining: AbortSignal;
   readonly checkEdit: CheckEdit;
+  /** Addresses that media may name though they are no public ones. */
+  readonly egressAllow?: readonly string[];
   readonly log: Log;
 }
 

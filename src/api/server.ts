@@ -63,6 +63,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     syncWaitMaxMs: config.syncWaitMaxS * 1000,
     draining: draining.signal,
     checkEdit,
+    egressAllow: config.egressAllow,
     log,
   });
   const handle = app.callback();

@@ -27,6 +27,7 @@ export async function appendEvents(unit: Unit, runId: string, events: readonly N
     select c.run_id, c.org_id, c.event_seq - ${events.length} + e.ord, e.event->>'kind', e.event->'data', (e.event->>'turn')::int, clock_timestamp()
     from counted c, jsonb_array_elements(${JSON.stringify(events)}::jsonb) with ordinality as e(event, ord)
     returning seq`.execute(unit.tx);
-  unit.announce(runId);
+  // Nobody waits for an attempt to begin: what it says is announced by itself.
+  if (events.some((event) => event.kind !== 'ATTEMPT')) unit.announce(runId);
   return Math.max(...rows.map((row) => row.seq));
 }

@@ -34,8 +34,16 @@ export interface LiveAttempt {
   readonly close: () => void;
 }
 
+export interface AttemptPlace {
+  /** Of its event. */
+  readonly seq: number;
+  readonly turn: number;
+  /** The first at its turn: its event is hidden from readers. */
+  readonly first: boolean;
+}
+
 export interface LiveDeltas {
-  readonly open: (runId: string, attempt: { readonly seq: number; readonly turn: number }) => LiveAttempt;
+  readonly open: (runId: string, attempt: AttemptPlace) => LiveAttempt;
   /** What follows `position` without a gap; `STORE` where the store has to be asked first. */
   readonly after: (runId: string, position: Position) => readonly Delta[] | 'STORE';
   /** Called at each delta; returns what ends it. */
@@ -44,6 +52,7 @@ export interface LiveDeltas {
 
 interface Voice {
   readonly seq: number;
+  readonly first: boolean;
   /** Where the unstored part begins. */
   from: number;
   unstored: Delta[];
@@ -55,8 +64,8 @@ export function createLiveDeltas(): LiveDeltas {
   const listeners = new Map<string, Set<() => void>>();
 
   return {
-    open: (runId, { seq, turn }) => {
-      const voice: Voice = { seq, from: 0, unstored: [] };
+    open: (runId, { seq, turn, first }) => {
+      const voice: Voice = { seq, first, from: 0, unstored: [] };
       let end = 0;
       member(voices, runId).add(voice);
       return {
@@ -75,6 +84,9 @@ export function createLiveDeltas(): LiveDeltas {
     },
     after: (runId, position) => {
       for (const voice of voices.get(runId) ?? []) {
+        // Who has all events but its own, which says nothing, need not ask for that: only deltas and calls come between two turns.
+        if (voice.first && voice.from === 0 && voice.seq === position.seq + 1 && position.offset === 0)
+          return unseen(voice.unstored, position);
         if (voice.seq > position.seq) return 'STORE';
         if (voice.seq < position.seq) continue;
         if (voice.from > position.offset) return 'STORE';

@@ -4,9 +4,10 @@ import { Migrator, type MigrationProvider } from 'kysely';
 import type { Database } from './database.ts';
 import { first } from './migrations/0001-first.ts';
 import { tenants } from './migrations/0002-tenants.ts';
+import { media } from './migrations/0003-media.ts';
 
 const provider: MigrationProvider = {
-  getMigrations: () => Promise.resolve({ '0001-first': first, '0002-tenants': tenants }),
+  getMigrations: () => Promise.resolve({ '0001-first': first, '0002-tenants': tenants, '0003-media': media }),
 };
 
 export async function migrateToLatest(db: Database): Promise<void> {

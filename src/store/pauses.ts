@@ -65,22 +65,30 @@ export async function viewPause(unit: Unit, pauseId: string): Promise<PauseView>
 }
 
 function describe(pauseId: string, rows: readonly Waiting[]): string {
-  const unknown = rows[0]?.kind === 'OUTCOME_UNKNOWN';
+  const first = rows[0];
+  const callId = first?.call_id ?? '';
+  const unknown = first?.kind === 'OUTCOME_UNKNOWN';
   const head = unknown
     ? 'This run waits for a person: a call may or may not have happened, and it must not be repeated without being asked.'
-    : 'This run waits for a person to approve or reject:';
+    : 'This run waits for a person. Nothing below has been run yet:';
   const lines = rows.map((row) => {
     const shown = visible(row.arguments);
     const args = shown.length > ARGUMENTS_SHOWN ? `${shown.slice(0, ARGUMENTS_SHOWN)}…` : shown;
-    const who = row.approvers === null ? '' : ` · approvers: ${row.approvers.join(', ')}`;
-    return `- **${visible(row.name)}** \`${args}\`\n  callId \`${row.call_id}\` · risk ${row.risk}${who}${row.evidence === null ? '' : `\n  known: ${visible(row.evidence)}`}`;
+    const more = [
+      `callId \`${row.call_id}\``,
+      ...(row.risk === 'high' ? [`**high risk**, argumentsHash \`${row.arguments_hash}\``] : []),
+      ...(row.approvers === null ? [] : [`may be approved by ${row.approvers.map(visible).join(', ')}`]),
+      ...(row.evidence === null ? [] : [`known: ${visible(row.evidence)}`]),
+    ];
+    return `- **${visible(row.name)}** with \`${args}\`\n${more.map((line) => `  - ${line}`).join('\n')}`;
   });
-  const first = rows[0];
-  const exact = first?.risk === 'high' ? `, "argumentsHash": "${first.arguments_hash}"` : '';
+  const where = 'To decide from here: **More Actions → Send a Signal**';
+  const risky = rows.find((row) => row.risk === 'high');
+  const several = rows.length > 1;
   const how = unknown
-    ? `To do it again, send the signal \`approve\` with \`{"callId": "${first?.call_id ?? ''}", "pauseId": "${pauseId}"}\`. To leave it, send \`reject\`.`
-    : first?.risk === 'high'
-      ? `Send the signal \`approve\` with \`{"callId": "${first.call_id}"${exact}}\`, or \`reject\` (with nothing, or \`{"reason": "…"}\`).`
-      : 'Send the signal `approve` or `reject`: with nothing it is about every call above; `{"callId": "…", "reason": "…"}` is about one.';
+    ? `${where}. To do it again choose \`approve\` with the input \`{"callId": "${callId}", "pauseId": "${pauseId}"}\`. To leave it choose \`reject\` without input.`
+    : risky !== undefined
+      ? `${where}. Choose \`approve\` with the input \`{"callId": "${risky.call_id}", "argumentsHash": "${risky.arguments_hash}"}\`${several ? ', one call at a time' : ''}; or \`reject\` without input.`
+      : `${where}, choose \`approve\` or \`reject\`, and leave the input empty${several ? ': that decides about all of them' : ''}. For a reason${several ? ', or for one of them only,' : ''} the input is \`{"callId": "${callId}", "reason": "…"}\`.`;
   return `${head}\n\n${lines.join('\n')}\n\n${how}`;
 }

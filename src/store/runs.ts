@@ -7,6 +7,7 @@ import type { FailureCode, RunStatus } from '../contract/names.ts';
 import type { AgentRunInput } from '../contract/turn.ts';
 import type { Unit } from './access.ts';
 import { takeKey, type KeyUse } from './keys.ts';
+import { attachMedia, type NewMedia } from './media.ts';
 import { addOutboxLine } from './outbox.ts';
 
 export interface NewRun {
@@ -17,6 +18,7 @@ export interface NewRun {
   readonly startedBy: string;
   readonly sessionId: string;
   readonly input: string;
+  readonly media?: readonly NewMedia[];
   readonly options: RunOptions;
   readonly generateFollowups: boolean;
   readonly requestId: string;
@@ -92,6 +94,7 @@ export async function startRun(unit: Unit, run: NewRun): Promise<Started> {
     select run_id, org_id, 1, 'START', ${JSON.stringify({ runId: run.runId, sessionId: run.sessionId })}::jsonb, 0, created_at from made`.execute(
     unit.tx,
   );
+  await attachMedia(unit, run, run.media ?? []);
   const released = before === undefined;
   if (released) await addOutboxLine(unit, run.orgId, run.runId, { kind: 'START', input: workflowInput(run) });
   return { kind: 'STARTED', runId: run.runId, released };

@@ -35,6 +35,8 @@ export interface StoredReply {
 }
 
 export interface Exchange {
+  readonly runId: string;
+  readonly hasMedia: boolean;
   readonly question: string;
   readonly answer: string;
 }
@@ -56,6 +58,7 @@ export interface TurnWork {
   readonly agent: AgentSnapshot;
   readonly options: RunOptions;
   readonly input: string;
+  readonly hasMedia: boolean;
   readonly history: readonly Exchange[];
   readonly turns: readonly PastTurn[];
   /** Seq of the attempt's event: its deltas are `<seq>.<offset>`. */
@@ -120,12 +123,13 @@ export async function readTurnWork(
     agent: AgentSnapshot;
     options: RunOptions;
     input: string;
+    hasMedia: boolean;
     tokens: number;
     faults: Record<string, number> | null;
     attempts: number;
     turns: PastTurn[];
   }>`
-    select s.body as agent, r.options, r.input, r.prompt_tokens + r.completion_tokens as tokens,
+    select s.body as agent, r.options, r.input, exists (select 1 from run_media m where m.run_id = r.run_id) as "hasMedia", r.prompt_tokens + r.completion_tokens as tokens,
       (select jsonb_object_agg(f.model, f.n) from (
         select model, count(*) n from attempts a where a.run_id = r.run_id and a.turn = ${turn} and a.kind = 'MODEL' and a.fault is not null group by model) f) as faults,
       (select count(*) from attempts a where a.run_id = r.run_id and a.turn = ${turn} and a.kind = 'MODEL') as attempts,
@@ -148,8 +152,8 @@ const CHARS_PER_TOKEN = 4;
 async function readHistory(unit: Unit, run: LockedRun, historyTokens: number): Promise<readonly Exchange[]> {
   if (run.sessionSeq === 1) return [];
   const { rows } = await sql<Exchange>`
-    select question, answer from (
-      select r.input as question, t.text as answer, r.session_seq,
+    select h.run_id as "runId", question, answer, exists (select 1 from run_media m where m.run_id = h.run_id) as "hasMedia" from (
+      select r.run_id, r.input as question, t.text as answer, r.session_seq,
         sum(length(r.input) + length(t.text)) over (order by r.session_seq desc) as chars
       from runs r join turns t on t.run_id = r.run_id and t.kind = 'ANSWER'
       where r.org_id = ${run.orgId} and r.user_id = ${run.userId} and r.session_id = ${run.sessionId}

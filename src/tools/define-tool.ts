@@ -13,6 +13,8 @@ export interface ToolContext {
   /** `<runId>:<callId>`, the same on every attempt. */
   readonly idempotencyKey: string;
   readonly dataDir: string;
+  /** Addresses that a tool may read though they are no public ones. */
+  readonly egressAllow?: readonly string[];
   readonly signal: AbortSignal;
   /** The last check whether this call may still be made: awaited by a tool immediately before it acts. A throw ends the call. */
   readonly beforeWrite: () => Promise<void>;

@@ -17,7 +17,7 @@ describe('publishing what a model says', () => {
 
   async function speaking(store: Store = bench.store): Promise<{ runId: string; publisher: DeltaPublisher; seq: number }> {
     const { runId, orgId } = await drive(bench.store).start();
-    return { runId, seq: 1, publisher: createDeltaPublisher(store, { runId, orgId, turn: 0, seq: 1 }) };
+    return { runId, seq: 1, publisher: createDeltaPublisher(store, { runId, orgId, turn: 0, seq: 1, first: true }) };
   }
   const stored = async (runId: string): Promise<readonly Delta[]> => {
     const wanted = { after: BEGINNING, limit: 100, framesOnly: true };

@@ -191,8 +191,8 @@ describe('the runs of an agent', () => {
       /options\.model/,
     );
     assert.match(
-      isProblem(await ada.run('guard', 'answer', { media: [{ type: 'image/png', data: 'AA==' }] }), 400, 'NOT_SUPPORTED').text,
-      /media/,
+      isProblem(await ada.run('guard', 'answer', { media: [{ type: 'image/png', data: 'AA==' }] }), 400, 'INVALID_REQUEST').text,
+      /media.*vision/,
     );
     isProblem(await ada.run('guard', 'answer', { orgId: 'elsewhere' }), 403, 'FORBIDDEN');
     const r = isProblem(await ada.run('guard', 'answer', { userId: 'bob' }), 403, 'INSUFFICIENT_SCOPE');

@@ -109,8 +109,8 @@ export async function speaker(store: Store, runId: string, turn: number): Promis
   const attemptId = randomUUID();
   const begun = await store.asWorker((unit) => beginTurn(unit, runId, turn, attemptId));
   if (begun.kind !== 'WORK') throw new Error(`the turn is ${begun.kind}`);
-  const { run, attemptSeq: seq } = begun.work;
-  const publisher = createDeltaPublisher(store, { runId, orgId: run.orgId, turn, seq });
+  const { run, attempts, attemptSeq: seq } = begun.work;
+  const publisher = createDeltaPublisher(store, { runId, orgId: run.orgId, turn, seq, first: attempts === 0 });
   return {
     say: publisher.say,
     reply: async (text, more = {}) => {

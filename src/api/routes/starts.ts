@@ -14,6 +14,8 @@ import { startRun, type NewRun, type Started } from '../../store/runs.ts';
 import type { AppDeps } from '../app.ts';
 import { requireScope } from '../auth/caller.ts';
 import { BODY_MAX_BYTES } from '../body.ts';
+import { publicAddresses } from '../../egress/public-address.ts';
+import { mediaLength, readMedia } from '../media.ts';
 import { readIdempotencyKey } from '../idempotency-key.ts';
 import { readPreference } from '../prefer.ts';
 import { defineRoute, type Route, type RouteRequest } from '../route.ts';
@@ -22,7 +24,7 @@ import { createPatience, waitForRun } from '../wait.ts';
 import { agentOf } from './agents.ts';
 
 /** Eight pieces of media at most, and base64 adds a third. */
-export const START_BODY = { schema: StartBodySchema, maxBytes: 28 * BODY_MAX_BYTES };
+export const START_BODY = { schema: StartBodySchema, maxBytes: 28 * BODY_MAX_BYTES, uncounted: mediaLength };
 
 type StartRequest = RouteRequest<unknown, StartBody>;
 
@@ -68,10 +70,9 @@ export const startRoutes = (deps: AppDeps): readonly Route[] => [
 ];
 
 /** Everything that a start is refused for before the store is asked; the run's ids are made here, so that a repeated transaction finds itself. */
-export function newRun({ agents }: AppDeps, request: StartRequest, route: KeyUse['route']): NewRun {
+export function newRun({ agents, egressAllow = [] }: AppDeps, request: StartRequest, route: KeyUse['route']): NewRun {
   const { caller, body } = request;
   const key = readIdempotencyKey(request.headerValues('Idempotency-Key'));
-  refuseUnsupported(body);
   if (body.orgId !== undefined && body.orgId !== caller.orgId)
     throw new AppError('FORBIDDEN', "The orgId is not the token's: runs start in the token's org only.");
   const userId = body.userId ?? caller.subject;
@@ -80,6 +81,7 @@ export function newRun({ agents }: AppDeps, request: StartRequest, route: KeyUse
   if (!agent.active) throw new AppError('AGENT_INACTIVE', `The agent "${agent.id}" is switched off and takes no runs.`);
   const options = body.options ?? {};
   refuseModel(agent, options.model);
+  const media = readMedia(body.media ?? [], agent, publicAddresses(egressAllow));
   return {
     runId: `run_${v7()}`,
     orgId: caller.orgId,
@@ -88,6 +90,7 @@ export function newRun({ agents }: AppDeps, request: StartRequest, route: KeyUse
     startedBy: caller.subject,
     sessionId: body.sessionId ?? randomUUID(),
     input: body.message,
+    ...(media.length === 0 ? {} : { media }),
     options,
     generateFollowups: body.generateFollowups ?? false,
     requestId: request.requestId,
@@ -100,15 +103,13 @@ export function newRun({ agents }: AppDeps, request: StartRequest, route: KeyUse
 /** A field left out and one given as its default are the same body. */
 const hashOf = (body: StartBody): string =>
   sha256Hex(
-    canonicalJson({ ...body, generateFollowups: body.generateFollowups ?? false, media: body.media ?? [], options: body.options ?? {} }),
+    canonicalJson({
+      ...body,
+      generateFollowups: body.generateFollowups ?? false,
+      media: (body.media ?? []).map(({ type, data }) => ({ type, data: sha256Hex(data) })),
+      options: body.options ?? {},
+    }),
   );
-
-function refuseUnsupported(body: StartBody): void {
-  if ((body.media ?? []).length === 0) return;
-  throw new AppError('NOT_SUPPORTED', 'media is not supported yet: leave it out.', {
-    errors: [{ path: 'media', message: 'is not supported yet' }],
-  });
-}
 
 function refuseModel(agent: AgentSnapshot, model: string | undefined): void {
   if (model === undefined || model === agent.model || agent.models.includes(model)) return;

@@ -1,0 +1,28 @@
+# One image for both roles: `node lib/api/server.js` (the default) and `node lib/worker.js`; `node lib/store/run-migrations.js` migrates.
+# Nothing of it runs as root, and nothing writes outside /data and /tmp.
+FROM node:22.21.1-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# No package needs its install script: docs/operations.md says why.
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json ./
+COPY src ./src
+RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:22.21.1-bookworm-slim
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data AGENTS_DIR=/app/agents
+WORKDIR /app
+# The Temporal SDK's native part reads the system's certificates, which the slim image lacks.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
+  && install -d -o node -g node /data
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/lib ./lib
+# A tool's sample data, which the compiler does not copy.
+COPY src/tools/data ./src/tools/data
+COPY agents ./agents
+USER node
+EXPOSE 8080
+# Longer than the drain's own limit, 24 s: compose sets stop_grace_period.
+STOPSIGNAL SIGTERM
+CMD ["node", "lib/api/server.js"]
