@@ -80,7 +80,7 @@ function describe(pauseId: string, rows: readonly Waiting[]): string {
       ...(row.approvers === null ? [] : [`may be approved by ${row.approvers.map(visible).join(', ')}`]),
       ...(row.evidence === null ? [] : [`known: ${visible(row.evidence)}`]),
     ];
-    return `- **${visible(row.name)}** with \`${args}\`\n${more.map((line) => `  - ${line}`).join('\n')}`;
+    return `- **${visible(row.name)}** with \`${args}\` · ${more.join(' · ')}`; // the Web UI draws no list inside a list
   });
   const where = 'To decide from here: **More Actions → Send a Signal**';
   const risky = rows.find((row) => row.risk === 'high');

@@ -11,8 +11,13 @@ export interface ReceivedSignal {
   readonly payload: unknown;
 }
 
-const TYPE_THIS =
-  'Send nothing to decide about every call that waits, or {"callId": "…", "reason": "…"} for one. A high-risk call needs {"callId": "…", "argumentsHash": "…"}, a call of unknown outcome {"callId": "…", "pauseId": "…"}. Current details name them.';
+// What the Web UI shows beside the names in its dialog.
+const DESCRIPTION = {
+  approve:
+    'Approves what this run waits for. Leave the input empty to approve every call that waits, or give {"callId": "…", "reason": "…"} for one. A high-risk call needs {"callId": "…", "argumentsHash": "…"}, a call of unknown outcome {"callId": "…", "pauseId": "…"}: the tab User Metadata names them.',
+  reject:
+    'Rejects what this run waits for: it is not run, and the agent is told. Leave the input empty to reject every call that waits, or give {"callId": "…", "reason": "…"} for one.',
+} as const;
 
 export interface Approvals {
   /** Waits until the pause is decided; `expiresInMs` is what was left of it when it was opened. */
@@ -41,7 +46,7 @@ export function receiveDecisions(
         else if (asking) received.push({ name, payload: payload ?? null });
         else onLate(`The signal ${name} came while nothing waited for a decision: it changed nothing.`);
       },
-      { description: `${name === SIGNAL.approve ? 'Approves' : 'Rejects'} what this run waits for. ${TYPE_THIS}` },
+      { description: DESCRIPTION[name] },
     );
   }
 
