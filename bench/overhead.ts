@@ -14,6 +14,7 @@ import { tempDir } from '../test/rig/temp-dir.ts';
 import { temporalCliPath } from '../test/rig/temporal.ts';
 import { cpuMsOf, ms, percentile, table } from './measure.ts';
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1)); // the rigs clear up at exit
 const RUNS = Number(process.env['RUNS'] ?? 200);
 const WARM_UP = 30;
 const message = plan([['look', { note: 'NVDA' }]], 'It stands at 120.');

@@ -12,6 +12,7 @@ import { startTemporal } from '../test/rig/temporal.ts';
 import { until } from '../test/rig/wait.ts';
 import { ms, percentile, privateBytesOf, table } from './measure.ts';
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1)); // the rigs clear up at exit
 const PAUSED = Number(process.env['PAUSED'] ?? 10_000);
 const AT_ONCE = 16;
 const PROBES = 60;

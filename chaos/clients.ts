@@ -31,7 +31,7 @@ export interface Clients {
   readonly follow: (op: Op) => Promise<boolean>;
 }
 
-export function createClients(ask: Ask, history: History, random: Random): Clients {
+export function createClients(ask: Ask, history: History, random: Random, only?: readonly string[]): Clients {
   const plans = new Map<string, Drawn>();
   let count = 0;
 
@@ -180,10 +180,11 @@ export function createClients(ask: Ask, history: History, random: Random): Clien
     client: async (n, over) => {
       const org = ORGS[n % ORGS.length] ?? ORGS[0];
       while (!over()) {
-        const kind = drawKind(random);
+        const kind = drawKind(random, only);
         if (kind !== 'session') {
           const op = await one(kind, org);
-          if (op.ackedAt !== undefined && random.chance(0.25)) await pry(op);
+          // A filter that is off shows most where votes make a run visible to more than its user.
+          if (op.ackedAt !== undefined && (kind === 'approve' || random.chance(0.1))) await pry(op);
           continue;
         }
         const sessionId = crypto.randomUUID();

@@ -1,4 +1,4 @@
-// `npm run chaos -- --seconds 600 --seed N [--schedule FILE] [--only fault,fault]`: real servers, two APIs, two workers, eight clients,
+// `npm run chaos -- --seconds 600 --seed N [--schedule FILE] [--only fault,fault] [--kinds plain,cancel]`: real servers, two APIs, two workers, eight clients,
 // and everything that can go wrong, by a printed schedule. Closes with `N passed, N failed` alone on its last line.
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -34,6 +34,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     schedule: { type: 'string' },
     only: { type: 'string' },
+    kinds: { type: 'string' },
   },
 });
 
@@ -72,7 +73,7 @@ async function settle(history: History, clients: Clients): Promise<number> {
 }
 
 async function play(world: World, schedule: Schedule, history: History): Promise<readonly Check[]> {
-  const clients = createClients(createAsk(world, history), history, createRandom(schedule.seed + 1));
+  const clients = createClients(createAsk(world, history), history, createRandom(schedule.seed + 1), values.kinds?.split(','));
   const over = new AbortController();
   const watching = watchStates(world.postgres.url, history, over.signal);
   const began = Date.now();

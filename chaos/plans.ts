@@ -13,12 +13,14 @@ const MIX: readonly (readonly [OpKind, number])[] = [
   ['session', 16],
 ];
 
-export function drawKind(random: Random): OpKind {
+/** `only`: of the mix, those kinds; for a planted bug that few of them would meet. */
+export function drawKind(random: Random, only?: readonly string[]): OpKind {
+  const mix = only === undefined ? MIX : MIX.filter(([kind]) => only.includes(kind));
   let left = random.int(
     1,
-    MIX.reduce((sum, [, share]) => sum + share, 0),
+    mix.reduce((sum, [, share]) => sum + share, 0),
   );
-  for (const [kind, share] of MIX) if ((left -= share) <= 0) return kind;
+  for (const [kind, share] of mix) if ((left -= share) <= 0) return kind;
   return 'plain';
 }
 

@@ -1,6 +1,7 @@
 // Nine bugs, as they are really made: each a few replaced pieces of source, and what has to notice. A piece that is not there any more is
 // a failure: the bug has to be planted anew where the code now is.
 
+import type { OpKind } from './history.ts';
 import type { FaultKind } from './schedule.ts';
 
 export interface PlantedBug {
@@ -8,7 +9,13 @@ export interface PlantedBug {
   readonly patches: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
   /** A short form of the programme and the rules of which one must fail, or test files of which one must. */
   readonly caughtBy:
-    | { readonly seconds: number; readonly faults: readonly FaultKind[]; readonly rules: readonly string[] }
+    | {
+        readonly seconds: number;
+        readonly faults: readonly FaultKind[];
+        readonly rules: readonly string[];
+        /** Only runs of these kinds, where few of the mix would meet the bug. */
+        readonly kinds?: readonly OpKind[];
+      }
     | { readonly tests: readonly string[] };
 }
 
@@ -22,7 +29,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         replace: 'const before = undefined as { runId: string; status: RunStatus } | undefined;',
       },
     ],
-    caughtBy: { seconds: 40, faults: [], rules: ['sessions-in-one-order'] },
+    caughtBy: { seconds: 40, faults: [], rules: ['sessions-in-one-order'], kinds: ['session'] },
   },
   {
     name: 'no key on the tool call',
@@ -88,7 +95,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         replace: "(row.approval === 'required' ? (row.approved_hash ?? row.arguments_hash) : row.arguments_hash)",
       },
     ],
-    caughtBy: { seconds: 40, faults: [], rules: ['approved-before-effect'] },
+    caughtBy: { seconds: 40, faults: [], rules: ['approved-before-effect'], kinds: ['two-pauses'] },
   },
   {
     name: 'tenant filter off',
@@ -96,7 +103,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       { file: 'src/store/visibility.ts', find: 'const ofOrg = sql<boolean>`r.org_id = ${viewer.orgId}`;', replace: 'const ofOrg = sql<boolean>`true`;' },
       { file: 'src/store/access.ts', find: '{ org: orgId }', replace: "'reconciler'" },
     ],
-    caughtBy: { seconds: 50, faults: [], rules: ['no-foreign-bytes'] },
+    caughtBy: { seconds: 40, faults: [], rules: ['no-foreign-bytes'], kinds: ['approve'] },
   },
   {
     name: 'retry of a non-idempotent tool',
@@ -106,6 +113,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'decision accepted after cancel',
     patches: [{ file: 'src/store/judge-vote.ts', find: "if (s.status !== 'PAUSED') {", replace: "if (s.status !== 'PAUSED' && s.status !== 'CANCELLED') {" }],
-    caughtBy: { seconds: 50, faults: [], rules: ['cancel-stands'] },
+    caughtBy: { seconds: 40, faults: [], rules: ['cancel-stands'], kinds: ['cancel'] },
   },
 ]; // prettier-ignore

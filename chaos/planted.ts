@@ -58,17 +58,9 @@ async function caught(folder: string, { caughtBy }: PlantedBug): Promise<{ reado
     return counts && counts[1] !== '0' ? { by: `${counts[2]} tests of ${caughtBy.tests.join(', ')}` } : { missed: text.slice(-1500) };
   }
   const only = caughtBy.faults.length === 0 ? 'none' : caughtBy.faults.join(',');
-  const { text } = await run(folder, [
-    '--import',
-    'tsx',
-    'chaos/main.ts',
-    '--seconds',
-    String(caughtBy.seconds),
-    '--seed',
-    SEED,
-    '--only',
-    only,
-  ]);
+  const kinds = caughtBy.kinds === undefined ? [] : ['--kinds', caughtBy.kinds.join(',')];
+  const args = ['--seconds', String(caughtBy.seconds), '--seed', SEED, '--only', only, ...kinds];
+  const { text } = await run(folder, ['--import', 'tsx', 'chaos/main.ts', ...args]);
   const failed = [...text.matchAll(/^FAILED ([a-z-]+)/gm)].map((match) => match[1] ?? '');
   const fitting = failed.filter((rule) => caughtBy.rules.includes(rule));
   return fitting.length > 0 ? { by: fitting.join(', ') } : { missed: `failed rules: ${failed.join(', ') || 'none'}\n${text.slice(-1500)}` };
