@@ -42,7 +42,7 @@ export async function lookAfter({ name, role, env, onUnmeant }: LookedOptions): 
       if (stopped) return;
       ends++;
       const starting = code === 1 && Date.now() - begun < STARTING_MS;
-      if (!meant && !starting) onUnmeant(`${name} ended by itself (${signal ?? code}): ${product.log().slice(-1500)}`);
+      if (!meant && !starting) onUnmeant(`${name} ended by itself (${signal ?? code}): ${product.log().slice(-1100)}`);
       meant = false;
       await held;
       if (starting) await sleep(500);

@@ -883,7 +883,6 @@ export interface components {
       code:
         | 'INVALID_REQUEST'
         | 'MALFORMED_JSON'
-        | 'NOT_SUPPORTED'
         | 'UNAUTHENTICATED'
         | 'INSUFFICIENT_SCOPE'
         | 'FORBIDDEN'
@@ -1249,7 +1248,7 @@ export interface operations {
           'application/json': components['schemas']['RunResponse'];
         };
       };
-      /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `NOT_SUPPORTED` */
+      /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
@@ -1396,7 +1395,7 @@ export interface operations {
           'application/json': components['schemas']['Started'];
         };
       };
-      /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `NOT_SUPPORTED` */
+      /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
@@ -1542,7 +1541,7 @@ export interface operations {
           'text/event-stream': string;
         };
       };
-      /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `NOT_SUPPORTED` */
+      /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];

@@ -18,6 +18,7 @@ import { createDeltaPublisher } from './delta-publisher.ts';
 import { codeOfFault, endsRun, failureOf, fallsBack, triedAgain } from './failures.ts';
 import { withLifeline, type Lifeline } from './heartbeat.ts';
 import { loadMedia, type MediaByRun } from './run-media.ts';
+import { untilStored } from './keep-trying.ts';
 import { offeredTools, transcriptOf } from './transcript.ts';
 
 export interface CallModelDeps {
@@ -87,21 +88,25 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
         const usage = error.usage === null ? undefined : { ...error.usage, estimated: false };
         const ours = error.fault === 'ABORTED';
         const said = await publisher.rest();
-        await store.asWorker(async (unit) => {
-          await appendDeltas(unit, runId, orgId, said);
-          await endAttempt(unit, runId, attemptId, { usage, model: name, fault: ours ? undefined : error.fault });
-        });
+        await untilStored(() =>
+          store.asWorker(async (unit) => {
+            await appendDeltas(unit, runId, orgId, said);
+            await endAttempt(unit, runId, attemptId, { usage, model: name, fault: ours ? undefined : error.fault });
+          }),
+        );
         if (ours && line.reason() === 'TIME_OVER') throw timeOver(work);
         throw ours ? triedAgain('the call was stopped', undefined, error) : afterFault(error, name, candidates, work);
       }
       const stored = storedReply(reply, work, runId, turn);
       const said = await publisher.rest();
-      const recorded = await store.asWorker(async (unit) => {
-        const written = await recordReply(unit, runId, turn, attemptId, stored, usageOf(reply, request.messages));
-        if (written.kind !== 'GONE') await appendDeltas(unit, runId, orgId, said);
-        if (written.kind === 'RECORDED' && written.reply === stored) await sayAgainIfOvertaken(unit, runId, turn, work.attemptSeq);
-        return written;
-      });
+      const recorded = await untilStored(() =>
+        store.asWorker(async (unit) => {
+          const written = await recordReply(unit, runId, turn, attemptId, stored, usageOf(reply, request.messages));
+          if (written.kind !== 'GONE') await appendDeltas(unit, runId, orgId, said);
+          if (written.kind === 'RECORDED' && written.reply === stored) await sayAgainIfOvertaken(unit, runId, turn, work.attemptSeq);
+          return written;
+        }),
+      );
       if (recorded.kind === 'ENDED') return recorded;
       if (recorded.kind === 'GONE') throw endsRun('INTERNAL', 'The record of this run is gone.');
       return annotated(recorded.reply, agent);

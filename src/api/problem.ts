@@ -8,7 +8,6 @@ import type { ApiContext, ApiMiddleware, Log } from './api-context.ts';
 const TITLE = {
   INVALID_REQUEST: 'Invalid request',
   MALFORMED_JSON: 'Malformed JSON',
-  NOT_SUPPORTED: 'Not supported',
   UNAUTHENTICATED: 'Authentication needed',
   INSUFFICIENT_SCOPE: 'Insufficient scope',
   FORBIDDEN: 'Forbidden',

@@ -46,7 +46,6 @@ const stream: AnswerNote = {
 const startRefusals = [
   'NOT_FOUND',
   'FORBIDDEN',
-  'NOT_SUPPORTED',
   'AGENT_INACTIVE',
   'SESSION_OF_OTHER_AGENT',
   'SESSION_PAUSED',
