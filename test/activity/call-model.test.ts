@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { ApplicationFailure } from '@temporalio/common';
+import { createCallModel, type CallModelRequest } from '../../src/activities/call-model.ts';
+import { ModelError, type Model, type ModelReply, type ModelRequest } from '../../src/models/model.ts';
+import type { TurnReply } from '../../src/contract/turn.ts';
+import { quietly } from './quietly.ts';
+import { agent, drive, openBench, type Bench } from '../store/fixture.ts';
+
+const answer = (text: string): ModelReply => ({
+  text,
+  reasoning: '',
+  toolCalls: [],
+  finishReason: 'stop',
+  model: 'm',
+  usage: { promptTokens: 7, completionTokens: 3 },
+});
+
+const failedAs = (type: string, nonRetryable: boolean) => (error: unknown) =>
+  error instanceof ApplicationFailure && error.type === type && (error.nonRetryable ?? false) === nonRetryable;
+
+describe('the activity callModel', () => {
+  let bench: Bench;
+  before(async () => {
+    bench = await openBench();
+  });
+  after(() => bench.close());
+
+  /** Runs one attempt with a model that does what `stream` says. */
+  const attempt = (stream: Model['stream'], runId: string, turn = 1): Promise<TurnReply> => {
+    const callModel = createCallModel({ store: bench.store, model: { stream } });
+    return quietly().run<[CallModelRequest], TurnReply, typeof callModel>(callModel, { runId, turn });
+  };
+
+  it('a repeated attempt finds its own reply and asks the model no more', async () => {
+    const run = await drive(bench.store).start();
+    let asked = 0;
+    const stream: Model['stream'] = async () => (asked++, answer('Hello'));
+    assert.deepEqual(await attempt(stream, run.runId), { kind: 'ANSWER', model: 'm' });
+    assert.deepEqual(await attempt(stream, run.runId), { kind: 'ANSWER', model: 'm' });
+    assert.equal(asked, 1);
+  });
+
+  it("the model's third fault ends the run, the ones before are retried by Temporal, after the wait that was asked for", async () => {
+    const run = await drive(bench.store).start();
+    const down: Model['stream'] = async () => {
+      throw new ModelError('RATE_LIMITED', 'The model is busy.', { retryable: true, retryAfterMs: 1500 });
+    };
+    for (let i = 1; i <= 2; i++)
+      await assert.rejects(
+        attempt(down, run.runId),
+        (error) => failedAs('TRIED_AGAIN', false)(error) && (error as ApplicationFailure).nextRetryDelay === 1500,
+      );
+    await assert.rejects(attempt(down, run.runId), failedAs('MODEL_RATE_LIMITED', true));
+  });
+
+  it('a model that is down gives way to the fallback after three faults of its own', async () => {
+    const run = await drive(bench.store).start({ agent: agent({ fallbackModels: ['spare'] }) });
+    const asked: string[] = [];
+    const stream: Model['stream'] = async ({ model }: ModelRequest) => {
+      asked.push(model);
+      if (model === 'm') throw new ModelError('UNAVAILABLE', 'The model does not answer.', { retryable: true });
+      return { ...answer('From the spare one'), model };
+    };
+    for (let i = 1; i <= 3; i++) await assert.rejects(attempt(stream, run.runId), failedAs('TRIED_AGAIN', false));
+    assert.deepEqual(await attempt(stream, run.runId), { kind: 'ANSWER', model: 'spare' });
+    assert.deepEqual(asked, ['m', 'm', 'm', 'spare']);
+  });
+
+  it('a fault that no repetition mends ends the run at once', async () => {
+    const run = await drive(bench.store).start();
+    const refused: Model['stream'] = async () => {
+      throw new ModelError('CONTEXT_TOO_LONG', 'The conversation is too long for the model.', { retryable: false });
+    };
+    await assert.rejects(attempt(refused, run.runId), failedAs('CONTEXT_TOO_LONG', true));
+  });
+
+  it('tokens that were used up stop the run before the model is asked', async () => {
+    const run = await drive(bench.store).start({ agent: agent({ limits: { ...agent().limits, maxTotalTokens: 11 } }) });
+    await drive(bench.store).asks(run, 1, ['look']);
+    let asked = 0;
+    await assert.rejects(
+      attempt(async () => (asked++, answer('x')), run.runId, 2),
+      failedAs('BUDGET_EXCEEDED', true),
+    );
+    assert.equal(asked, 0);
+  });
+
+  it("a run cancelled through the API aborts the model call within milliseconds, by the run's own watch", async () => {
+    const s = drive(bench.store);
+    const run = await s.start();
+    let aborted: (() => void) | undefined;
+    const closed = new Promise<void>((resolve) => (aborted = resolve));
+    const hanging: Model['stream'] = (_request, { signal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => {
+          aborted?.();
+          reject(new ModelError('ABORTED', 'The model call was stopped.'));
+        });
+        void s.cancel(run);
+      });
+    await assert.rejects(attempt(hanging, run.runId), failedAs('TRIED_AGAIN', false));
+    await closed;
+    assert.deepEqual(await attempt(hanging, run.runId), { kind: 'ENDED', status: 'CANCELLED' });
+  });
+
+  it('arguments that do not fit are answered with a tool error, and no text goes to the workflow', async () => {
+    const run = await drive(bench.store).start();
+    const call = (name: string, argumentsText: string) => ({ id: 'same', name, argumentsText });
+    const stream: Model['stream'] = async () => ({
+      ...answer(''),
+      finishReason: 'tool_calls',
+      toolCalls: [call('look', '{"x": '), call('nothing_of_ours', '{}'), call('send', '{"secret":"CANARY-81"}')],
+    });
+    const reply = await attempt(stream, run.runId);
+    assert.ok(reply.kind === 'CALLS');
+    assert.deepEqual(
+      reply.calls.map((c) => [c.refused !== undefined, c.approval]),
+      [
+        [true, 'never'],
+        [true, 'never'],
+        [false, 'required'],
+      ],
+    );
+    assert.equal(new Set(reply.calls.map((c) => c.callId)).size, 3, 'ids of our own, though the provider repeats its');
+  });
+});
