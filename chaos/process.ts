@@ -1,7 +1,6 @@
 // One process of the product, looked after: killed and stopped on purpose by the faults, started again whenever it has ended.
 // An end that nobody meant is a finding. (What a supervisor does in production.)
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startProduct, type ProductProcess } from '../test/rig/product.ts';
 
 export interface Looked {
@@ -27,12 +26,9 @@ export interface LookedOptions {
   readonly onUnmeant: (what: string) => void;
 }
 
-/** An API without its database at its start says so and ends: that is for the supervisor. */
-const STARTING_MS = 15_000;
-
 export async function lookAfter({ name, role, env, onUnmeant }: LookedOptions): Promise<Looked> {
   const product: ProductProcess = await startProduct({ role, env, noWait: true });
-  let [ends, meant, stopped, begun] = [0, false, false, Date.now()];
+  let [ends, meant, stopped] = [0, false, false];
   let held: Promise<void> = Promise.resolve();
   let release = (): void => undefined;
 
@@ -41,13 +37,10 @@ export async function lookAfter({ name, role, env, onUnmeant }: LookedOptions): 
       const { code, signal } = await product.exited();
       if (stopped) return;
       ends++;
-      const starting = code === 1 && Date.now() - begun < STARTING_MS;
-      if (!meant && !starting) onUnmeant(`${name} ended by itself (${signal ?? code}): ${product.log().slice(-1100)}`);
+      if (!meant) onUnmeant(`${name} ended by itself (${signal ?? code}): ${product.log().slice(-1100)}`);
       meant = false;
       await held;
-      if (starting) await sleep(500);
       if (stopped) return;
-      begun = Date.now();
       await product.start();
     }
   })();

@@ -11,7 +11,7 @@ import { createLogger, type Logger } from './logger.ts';
 import { createOpenAiModel } from './models/openai-model.ts';
 import type { Model } from './models/model.ts';
 import { runRole } from './role.ts';
-import { openStore } from './store/open-store.ts';
+import { openWhenThere } from './store/open-store.ts';
 import type { Store } from './store/access.ts';
 import { connectWhenThere, type Temporal } from './temporal/connect.ts';
 import { createSeam, type Seam } from './temporal/seam.ts';
@@ -115,7 +115,8 @@ async function main(config: Config, stopping: AbortSignal): Promise<void> {
   installRuntime(log);
   log.info({ settings: settingsInForce(config) }, 'starting the worker');
   const workflows = bundleWorkflows();
-  const opened = await openStore({ databaseUrl: config.databaseUrl, migrationDatabaseUrl: config.migrationDatabaseUrl, dir: '' });
+  const opened = await openWhenThere(config, log, stopping);
+  if (opened === undefined) return;
   const temporal = await connectWhenThere(config.temporal, log, stopping);
   if (temporal === undefined) return opened.close();
   const problem = await searchAttributesProblem(temporal);

@@ -11,7 +11,7 @@ import { createLogger, type Logger } from '../logger.ts';
 import { runRole } from '../role.ts';
 import type { Store } from '../store/access.ts';
 import type { CheckEdit } from '../store/decisions.ts';
-import { openStore } from '../store/open-store.ts';
+import { openWhenThere } from '../store/open-store.ts';
 import { connectWhenThere, type Temporal } from '../temporal/connect.ts';
 import { searchAttributesProblem } from '../temporal/search-attributes.ts';
 import { createSeam, type Seam } from '../temporal/seam.ts';
@@ -105,7 +105,8 @@ async function main(config: Config, stopping: AbortSignal): Promise<void> {
   const log = createLogger({ level: config.logLevel, name: 'api' });
   const agents = await agentsOf(config);
   log.info({ settings: settingsInForce(config) }, 'starting the API');
-  const opened = await openStore({ databaseUrl: config.databaseUrl, migrationDatabaseUrl: config.migrationDatabaseUrl, dir: '' });
+  const opened = await openWhenThere(config, log, stopping);
+  if (opened === undefined) return;
   // The API listens before Temporal has answered: reads need none, and a start is kept in the outbox.
   const there: { temporal?: Temporal; seam?: Seam } = {};
   const api = await startApi({ config, store: opened.store, agents, temporal: () => there.temporal, seam: () => there.seam, log });

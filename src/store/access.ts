@@ -11,8 +11,8 @@ import { enterAs, type As } from './wall.ts';
 
 export interface Unit {
   readonly tx: Transaction<unknown>;
-  /** Tells the run's watchers, after the commit. */
-  readonly announce: (runId: string) => void;
+  /** Tells who follows the run, after the commit. */
+  readonly announce: (runId: string, change: 'STATUS' | 'EVENTS') => void;
 }
 
 export type Work<T> = (unit: Unit) => Promise<T>;
@@ -69,20 +69,23 @@ export function createStore(db: Database, announcer: Announcer): Store {
     const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
     let uncertain = false;
     for (let attempt = 1; ; attempt++) {
-      const announced = new Set<string>();
+      const announced = new Map<string, 'STATUS' | 'EVENTS'>();
+      const announce: Unit['announce'] = (runId, change) => {
+        if (announced.get(runId) !== 'STATUS') announced.set(runId, change);
+      };
       const progress = { atCommit: false, abandoned: false };
       try {
         const value = await within(giveUpAt, progress, () =>
           db.kysely.transaction().execute(async (tx) => {
             await enterAs(tx, as);
-            const result = await work({ tx, announce: (runId) => void announced.add(runId) });
+            const result = await work({ tx, announce });
             // Whoever was told that it could not be done must not find it done later.
             if (progress.abandoned) throw new Error('given up before the commit');
             progress.atCommit = true;
             return result;
           }),
         );
-        if (announced.size > 0) announcer.announce([...announced]);
+        if (announced.size > 0) announcer.announce(announced);
         return value;
       } catch (error) {
         if (isConflict(error) && attempt <= CONFLICT_RETRIES) continue;

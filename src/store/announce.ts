@@ -13,16 +13,19 @@ export interface Watch {
   readonly close: () => void;
 }
 
-/** `RUN`: its row or its events have changed. `DELTAS`: chunks of what its model says were stored. */
-export type Change = 'RUN' | 'DELTAS';
+/**
+ * `STATUS`: it has paused, ended, or what it waits behind has. `EVENTS`: something else of its record is new. `DELTAS`: chunks of what its
+ * model says were stored.
+ */
+export type Change = 'STATUS' | 'EVENTS' | 'DELTAS';
 
 export interface Announcer {
-  readonly announce: (runIds: readonly string[]) => void;
+  readonly announce: (changes: ReadonlyMap<string, 'STATUS' | 'EVENTS'>) => void;
   /** To other processes only: in this one live-deltas.ts has said them already. */
   readonly announceDeltas: (runId: string) => void;
   /** Calls back at each change of the run; returns what ends it. */
   readonly listen: (runId: string, listener: (change: Change) => void) => () => void;
-  /** Of the run's row and events. Subscribe first, then read. */
+  /** Of the run's status. Subscribe first, then read. */
   readonly watch: (runId: string) => Watch;
   readonly close: () => Promise<void>;
 }
@@ -31,8 +34,8 @@ const CHANNEL = 'holdpoint_runs';
 const MAKE_UP_EVERY_MS = 2000;
 const RECONNECT_AFTER_MS = 500;
 const IDS_PER_NOTIFY = 150; // 8,000 bytes is NOTIFY's limit, an id has 40
-/** Before an id: only deltas of it. */
-const DELTAS_MARK = '+';
+/** Before an id in a notification. */
+const MARK = { STATUS: '', EVENTS: '~', DELTAS: '+' } as const;
 
 interface Hub {
   readonly listeners: Set<(change: Change) => void>;
@@ -77,8 +80,9 @@ export function createAnnouncer(db: Database): Announcer {
     next.on('notification', ({ payload, processId }) => {
       if (processId === pidOf(next)) return; // our own: told before it was sent
       for (const id of payload?.split(',') ?? [])
-        if (id.startsWith(DELTAS_MARK)) tell(id.slice(DELTAS_MARK.length), 'DELTAS');
-        else tell(id, 'RUN');
+        if (id.startsWith(MARK.DELTAS)) tell(id.slice(1), 'DELTAS');
+        else if (id.startsWith(MARK.EVENTS)) tell(id.slice(1), 'EVENTS');
+        else tell(id, 'STATUS');
     });
     try {
       await next.connect();
@@ -124,7 +128,7 @@ export function createAnnouncer(db: Database): Announcer {
         const hub = hubs.get(run_id);
         if (hub === undefined || hub.seen === stamp) continue;
         hub.seen = stamp;
-        tell(run_id, 'RUN');
+        tell(run_id, 'STATUS');
       }
     } catch {
       // the database is away: the next round tries again
@@ -135,15 +139,15 @@ export function createAnnouncer(db: Database): Announcer {
   void connect();
 
   return {
-    announce: (runIds) => {
-      for (const id of runIds) tell(id, 'RUN');
+    announce: (changes) => {
+      for (const [id, change] of changes) tell(id, change);
       if (db.url === undefined) return;
-      for (const id of runIds) outgoing.add(id);
+      for (const [id, change] of changes) outgoing.add(MARK[change] + id);
       void flush();
     },
     announceDeltas: (runId) => {
       if (db.url === undefined) return;
-      outgoing.add(DELTAS_MARK + runId);
+      outgoing.add(MARK.DELTAS + runId);
       void flush();
     },
     listen,
@@ -151,7 +155,7 @@ export function createAnnouncer(db: Database): Announcer {
       let dirty = false;
       let wake: (() => void) | undefined;
       const close = listen(runId, (change) => {
-        if (change !== 'RUN') return;
+        if (change !== 'STATUS') return;
         dirty = true;
         wake?.();
       });

@@ -237,7 +237,7 @@ export async function recordCall(unit: Unit, runId: string, callId: string, n: n
       await sql`update calls set evidence = coalesce(evidence || '; ', '') || ${`a late answer to attempt ${n} came: ${end.result.slice(0, 300)}`} where call_id = ${callId}`.execute(
         unit.tx,
       );
-    unit.announce(runId);
+    unit.announce(runId, 'EVENTS');
     return { kind: 'UNKNOWN' };
   }
   if (end.kind === 'ANSWERED') {
@@ -269,7 +269,7 @@ async function unanswered(unit: Unit, run: LockedRun, callId: string, row: CallR
   await sql`update calls set state = ${state}, unanswered = ${count}, evidence = ${evidence}, result = ${`It is not known whether this call happened: ${evidence}.`},
     duration_ms = extract(epoch from clock_timestamp() - dispatched_at) * 1000 where call_id = ${callId}`.execute(unit.tx);
   await audit(unit, { orgId: run.orgId, runId: run.runId, actor: 'holdpoint', action: 'call.unknown', data: { callId, evidence } });
-  unit.announce(run.runId);
+  unit.announce(run.runId, 'EVENTS');
   return { kind: 'UNKNOWN' };
 }
 
@@ -293,5 +293,5 @@ async function finish(
     await appendEvents(unit, run.runId, [
       { kind: 'TOOL_END', turn: row.turn, data: { callId, name: row.name, result: end.result, isError: end.state === 'FAILED' } },
     ]);
-  else unit.announce(run.runId);
+  else unit.announce(run.runId, 'EVENTS');
 }

@@ -218,7 +218,7 @@ async function resumeIfDecided(unit: Unit, run: LockedRun): Promise<boolean> {
     update pauses set closed_at = clock_timestamp() where pause_id = ${run.pauseId} and closed_at is null
       and not exists (select 1 from calls where pause_id = ${run.pauseId}) returning turn`.execute(unit.tx);
   if (rows.length === 0) {
-    unit.announce(run.runId);
+    unit.announce(run.runId, 'EVENTS');
     await sql`update runs set updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${run.runId}`.execute(unit.tx);
     return false;
   }

@@ -10,6 +10,9 @@ export type EventKind =
 /** Kinds that no reader outside sees: marks for the order of what he does see. */
 export const HIDDEN: readonly EventKind[] = ['ATTEMPT', 'RESUMED'];
 
+/** Kinds with which the run's status changes so that somebody who waits for it has to know. */
+const OF_STATUS: readonly EventKind[] = ['PAUSED', 'STOP', 'CANCELLED', 'ERROR'];
+
 export interface NewEvent {
   readonly kind: EventKind;
   readonly turn: number;
@@ -28,6 +31,7 @@ export async function appendEvents(unit: Unit, runId: string, events: readonly N
     from counted c, jsonb_array_elements(${JSON.stringify(events)}::jsonb) with ordinality as e(event, ord)
     returning seq`.execute(unit.tx);
   // Nobody waits for an attempt to begin: what it says is announced by itself.
-  if (events.some((event) => event.kind !== 'ATTEMPT')) unit.announce(runId);
+  if (events.some(({ kind }) => kind !== 'ATTEMPT'))
+    unit.announce(runId, events.some(({ kind }) => OF_STATUS.includes(kind)) ? 'STATUS' : 'EVENTS');
   return Math.max(...rows.map((row) => row.seq));
 }

@@ -2,6 +2,7 @@
 
 import { createAnnouncer } from './announce.ts';
 import { createStore, type Store } from './access.ts';
+import { isConnectionLoss } from './connection-loss.ts';
 import { openPglite, openPostgres } from './database.ts';
 import { migrateToLatest } from './migrate.ts';
 import { wallProblem } from './wall.ts';
@@ -21,11 +22,13 @@ export interface OpenStore {
 
 export async function openStore(settings: StoreSettings): Promise<OpenStore> {
   const db = settings.databaseUrl === null ? await openPglite(settings.dir) : await openPostgres(settings.databaseUrl);
-  if (settings.migrationDatabaseUrl === null) await migrateToLatest(db);
-  const problem = await wallProblem(db);
-  if (problem !== undefined) {
+  try {
+    if (settings.migrationDatabaseUrl === null) await migrateToLatest(db);
+    const problem = await wallProblem(db);
+    if (problem !== undefined) throw new Error(problem);
+  } catch (error) {
     await db.close();
-    throw new Error(problem);
+    throw error;
   }
   const announcer = createAnnouncer(db);
   return {
@@ -35,4 +38,24 @@ export async function openStore(settings: StoreSettings): Promise<OpenStore> {
       await db.close();
     },
   };
+}
+
+const TRY_EVERY_MS = 1000;
+
+/** Waits for a database server that is not there yet; undefined where the process was told to stop meanwhile. */
+export async function openWhenThere(
+  settings: Omit<StoreSettings, 'dir'>,
+  log: { warn: (o: object, m: string) => void },
+  stopping: AbortSignal,
+): Promise<OpenStore | undefined> {
+  for (let said = false; !stopping.aborted; said = true) {
+    try {
+      return await openStore({ ...settings, dir: '' });
+    } catch (error) {
+      if (!isConnectionLoss(error)) throw error;
+      if (!said) log.warn({ err: error }, 'the database does not answer yet; trying every second');
+      await new Promise((resolve) => setTimeout(resolve, TRY_EVERY_MS));
+    }
+  }
+  return undefined;
 }

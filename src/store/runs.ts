@@ -133,7 +133,7 @@ export async function releaseNextOfSession(unit: Unit, s: SessionOfRun): Promise
     generateFollowups: row.generate_followups,
   });
   await addOutboxLine(unit, s.orgId, next.runId, { kind: 'START', input });
-  unit.announce(next.runId);
+  unit.announce(next.runId, 'STATUS');
   return next.runId;
 }
 

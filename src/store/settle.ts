@@ -54,7 +54,7 @@ async function announceQueued(unit: Unit, run: LockedRun): Promise<void> {
     select run_id from runs where org_id = ${run.orgId} and user_id = ${run.userId} and session_id = ${run.sessionId} and status = 'QUEUED'`.execute(
     unit.tx,
   );
-  for (const row of rows) unit.announce(row.run_id);
+  for (const row of rows) unit.announce(row.run_id, 'STATUS');
 }
 
 async function settleTerminal(unit: Unit, runId: string, s: TerminalSettlement, actor: string): Promise<Settled | undefined> {

@@ -1,5 +1,4 @@
-import { openBench, type Bench } from '../store/fixture.ts';
-import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
+import { onPostgres, openBench, type Bench } from '../store/fixture.ts';
 import { holdsForInterleavings } from '../property/decide-property.ts';
 
 describe('random interleavings of votes, expiry, cancel and dispatch, the long form', function () {
@@ -15,16 +14,8 @@ describe('random interleavings of votes, expiry, cancel and dispatch, the long f
   });
 
   describe('on PostgreSQL', () => {
-    let postgres: PostgresRig;
-    let bench: Bench;
-    before(async function () {
-      postgres = await postgresOrSkip(this);
-      bench = await openBench(await postgres.createDatabase());
-    });
-    after(async () => {
-      await bench?.close();
-      await postgres?.stop();
-    });
-    it('the invariants of a decision hold after 10,000 interleavings over several connections', () => holdsForInterleavings(bench, 10_000));
+    const on = onPostgres();
+    it('the invariants of a decision hold after 10,000 interleavings over several connections', () =>
+      holdsForInterleavings(on.bench, 10_000));
   });
 });

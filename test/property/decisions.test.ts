@@ -1,5 +1,4 @@
-import { openBench, type Bench } from '../store/fixture.ts';
-import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
+import { onPostgres, openBench, type Bench } from '../store/fixture.ts';
 import { holdsForInterleavings } from './decide-property.ts';
 
 describe('random interleavings of votes, expiry, cancel and dispatch', function () {
@@ -16,17 +15,8 @@ describe('random interleavings of votes, expiry, cancel and dispatch', function 
   });
 
   describe('on PostgreSQL, at once over several connections', () => {
-    let postgres: PostgresRig;
-    let bench: Bench;
-    before(async function () {
-      postgres = await postgresOrSkip(this);
-      bench = await openBench(await postgres.createDatabase());
-    });
-    after(async () => {
-      await bench?.close();
-      await postgres?.stop();
-    });
+    const on = onPostgres();
     it('leave one decision a call, no dispatch without its approval, and none after an end, in 1,000 interleavings', () =>
-      holdsForInterleavings(bench, 1000));
+      holdsForInterleavings(on.bench, 1000));
   });
 });

@@ -36,7 +36,7 @@ describe('announcing between two processes on PostgreSQL', () => {
     const publisher = createDeltaPublisher(here.store, { runId, orgId, turn: 0, seq: 1, first: true });
     publisher.say({ kind: 'CONTENT', text: 'Hello' });
     await until('told there', () => heard.there.includes('DELTAS'), 1500, 5);
-    if (!heard.there.includes('RUN')) assert.equal(woken, 0);
+    if (!heard.there.includes('STATUS')) assert.equal(woken, 0);
     assert.ok(!heard.here.includes('DELTAS'));
     publisher.close();
     watch.close();

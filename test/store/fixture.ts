@@ -6,6 +6,7 @@ import type { AgentSnapshot, ToolSnapshot } from '../../src/contract/agent.ts';
 import { AppError, type ProblemCode } from '../../src/contract/errors.ts';
 import type { Settled } from '../../src/contract/turn.ts';
 import { createStore, type Store } from '../../src/store/access.ts';
+import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
 import { createAnnouncer } from '../../src/store/announce.ts';
 import { claimCall, recordCall, type CallEnd, type Claim } from '../../src/store/calls.ts';
 import { callIdOf, hashOfCall, pauseIdOf } from '../../src/store/call-hash.ts';
@@ -77,6 +78,37 @@ export async function openBench(url?: string): Promise<Bench> {
     close: async () => {
       await announcer.close();
       await db.close();
+    },
+  };
+}
+
+export interface OnPostgres {
+  readonly postgres: PostgresRig;
+  readonly bench: Bench;
+}
+
+/** Called in a suite: a database on a real PostgreSQL before its tests, gone after them; skips with the reason where there is none. */
+export function onPostgres(): OnPostgres {
+  let postgres: PostgresRig | undefined;
+  let bench: Bench | undefined;
+  const made = <T>(thing: T | undefined): T => {
+    if (thing === undefined) throw new Error('only within the tests of the suite');
+    return thing;
+  };
+  before(async function () {
+    postgres = await postgresOrSkip(this);
+    bench = await openBench(await postgres.createDatabase());
+  });
+  after(async () => {
+    await bench?.close();
+    await postgres?.stop();
+  });
+  return {
+    get postgres() {
+      return made(postgres);
+    },
+    get bench() {
+      return made(bench);
     },
   };
 }

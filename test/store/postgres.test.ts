@@ -1,22 +1,15 @@
 import assert from 'node:assert/strict';
-import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
+import { connect, createServer } from 'node:net';
+import { freePort } from '../rig/free-port.ts';
 import { settle } from '../../src/store/settle.ts';
+import { openWhenThere } from '../../src/store/open-store.ts';
 import { leaseOutboxLines } from '../../src/store/outbox.ts';
-import { all, agent, drive, one, openBench, person, type Bench } from './fixture.ts';
+import { all, agent, drive, one, onPostgres, openBench, person } from './fixture.ts';
 import { describeStore } from './contract.ts';
 
 describe('the store on PostgreSQL', () => {
-  let postgres: PostgresRig;
-  let bench: Bench;
-  before(async function () {
-    postgres = await postgresOrSkip(this);
-    bench = await openBench(await postgres.createDatabase());
-  });
-  after(async () => {
-    await bench?.close();
-    await postgres?.stop();
-  });
-  describeStore(() => bench);
+  const on = onPostgres();
+  describeStore(() => on.bench);
 
   describe('races', () => {
     const outcome = (promise: Promise<unknown>) =>
@@ -26,7 +19,7 @@ describe('the store on PostgreSQL', () => {
       );
 
     it('ten approves and ten rejects at once: one decision stands', async () => {
-      const s = drive(bench.store);
+      const s = drive(on.bench.store);
       for (let round = 0; round < 5; round++) {
         const run = await s.start();
         const [id = ''] = await s.asks(run, 1, ['send']);
@@ -43,7 +36,7 @@ describe('the store on PostgreSQL', () => {
     });
 
     it('two voters of a quorum at the same instant both count', async () => {
-      const s = drive(bench.store);
+      const s = drive(on.bench.store);
       const two = agent({ approvals: { expiresAfterMs: null, quorum: 2, fourEyes: false } });
       for (let round = 0; round < 20; round++) {
         const run = await s.start({ agent: two });
@@ -55,7 +48,7 @@ describe('the store on PostgreSQL', () => {
     });
 
     it('a decision and a cancel: one order, and no claim after a cancel', async () => {
-      const s = drive(bench.store);
+      const s = drive(on.bench.store);
       for (let round = 0; round < 20; round++) {
         const run = await s.start();
         const [id = ''] = await s.asks(run, 1, ['send']);
@@ -67,11 +60,11 @@ describe('the store on PostgreSQL', () => {
     });
 
     it('parallel runs of one new session take their places one after the other', async () => {
-      const s = drive(bench.store);
+      const s = drive(on.bench.store);
       const first = await s.start();
       const same = { sessionId: first.sessionId, agent: first.agent };
       await Promise.all(Array.from({ length: 10 }, () => s.start(same)));
-      const { rows } = await bench.db.kysely.executeQuery<{ session_seq: number }>({
+      const { rows } = await on.bench.db.kysely.executeQuery<{ session_seq: number }>({
         sql: 'select session_seq from runs where session_id = $1 order by session_seq',
         parameters: [first.sessionId],
       } as never);
@@ -82,10 +75,10 @@ describe('the store on PostgreSQL', () => {
     });
 
     it('a line of the outbox is leased to one process only', async () => {
-      const s = drive(bench.store);
+      const s = drive(on.bench.store);
       const runs = await Promise.all(Array.from({ length: 20 }, () => s.start()));
       const taken = await Promise.all(
-        Array.from({ length: 8 }, () => bench.store.asReconciler((unit) => leaseOutboxLines(unit, null, 100))),
+        Array.from({ length: 8 }, () => on.bench.store.asReconciler((unit) => leaseOutboxLines(unit, null, 100))),
       );
       const ids = taken
         .flat()
@@ -95,14 +88,14 @@ describe('the store on PostgreSQL', () => {
     });
 
     it('a waiter in another process hears of the end within the time a notification takes', async () => {
-      const other = await openBench(bench.db.url);
+      const other = await openBench(on.bench.db.url);
       try {
-        const run = await drive(bench.store).start();
+        const run = await drive(on.bench.store).start();
         const watch = other.store.announcer.watch(run.runId);
         await new Promise((resolve) => setTimeout(resolve, 300)); // its LISTEN stands
         const heard = watch.changed().then(() => Date.now());
         const at = Date.now();
-        await bench.store.asWorker((unit) =>
+        await on.bench.store.asWorker((unit) =>
           settle(unit, run.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
         );
         assert.ok((await heard) - at < 1500, 'sooner than the query that makes up for lost ones');
@@ -110,6 +103,45 @@ describe('the store on PostgreSQL', () => {
       } finally {
         await other.close();
       }
+    });
+  });
+
+  describe('a process that starts before its database', () => {
+    const quiet = { warn: () => undefined };
+    it('waits for it and opens when it is there', async () => {
+      const url = new URL(await on.postgres.createDatabase());
+      const { hostname, port } = url;
+      const free = await freePort();
+      url.host = `127.0.0.1:${free}`;
+      const opening = openWhenThere({ databaseUrl: url.href, migrationDatabaseUrl: null }, quiet, new AbortController().signal);
+      let open = false;
+      void opening.then(() => (open = true));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assert.equal(open, false);
+      const proxy = createServer((client) => {
+        const server = connect(Number(port), hostname);
+        client.pipe(server).pipe(client);
+        for (const socket of [client, server]) socket.on('error', () => undefined);
+      }).listen(free, '127.0.0.1');
+      const opened = await opening;
+      assert.ok(opened);
+      await opened.store.ping();
+      await opened.close();
+      proxy.close();
+    });
+
+    it('ends its wait when it is told to stop, and does not wait where its settings are wrong', async () => {
+      const stopping = new AbortController();
+      const nobody = `postgres://nobody@127.0.0.1:${await freePort()}/none`;
+      const opening = openWhenThere({ databaseUrl: nobody, migrationDatabaseUrl: null }, quiet, stopping.signal);
+      stopping.abort();
+      assert.equal(await opening, undefined);
+      const wrong = new URL(on.bench.db.url ?? '');
+      wrong.pathname = '/no_such_database';
+      await assert.rejects(
+        openWhenThere({ databaseUrl: wrong.href, migrationDatabaseUrl: null }, quiet, new AbortController().signal),
+        /no_such_database/,
+      );
     });
   });
 });

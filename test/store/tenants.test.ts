@@ -8,8 +8,7 @@ import { openPostgres } from '../../src/store/database.ts';
 import { migrateToLatest } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { wallProblem } from '../../src/store/wall.ts';
-import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
-import { agent, drive, one, openBench, person, type Bench } from './fixture.ts';
+import { agent, drive, one, onPostgres, openBench, person, type Bench } from './fixture.ts';
 
 /** Every table of the schema that holds an org, whoever made it. */
 async function orgTables({ db }: Bench): Promise<readonly string[]> {
@@ -124,28 +123,19 @@ describe('tenants in PGlite', () => {
 });
 
 describe('tenants in PostgreSQL', () => {
-  let postgres: PostgresRig;
-  let bench: Bench;
-  before(async function () {
-    postgres = await postgresOrSkip(this);
-    bench = await openBench(await postgres.createDatabase());
-  });
-  after(async () => {
-    await bench?.close();
-    await postgres?.stop();
-  });
-  describeWall(() => bench);
+  const on = onPostgres();
+  describeWall(() => on.bench);
 
   /** A database and a login that owns it (or does not), as deployments have them. */
   async function deployment(
     attributes: string,
     owns: boolean,
   ): Promise<{ readonly url: string; readonly owner: string; readonly name: string }> {
-    const owner = await postgres.createDatabase();
+    const owner = await on.postgres.createDatabase();
     const name = `login_${randomBytes(4).toString('hex')}`;
-    await postgres.sql(`create role ${name} login ${attributes}`);
+    await on.postgres.sql(`create role ${name} login ${attributes}`);
     const url = new URL(owner);
-    if (owns) await postgres.sql(`alter database ${url.pathname.slice(1)} owner to ${name}`);
+    if (owns) await on.postgres.sql(`alter database ${url.pathname.slice(1)} owner to ${name}`);
     url.username = name;
     return { url: url.href, owner, name };
   }
@@ -168,7 +158,7 @@ describe('tenants in PostgreSQL', () => {
     await migrateToLatest(admin);
     await admin.close();
     await assert.rejects(open(), new RegExp(`grant holdpoint_service to "${name}";`));
-    await postgres.sql(`grant holdpoint_service to "${name}"`);
+    await on.postgres.sql(`grant holdpoint_service to "${name}"`);
     const { store, close } = await open();
     const run = await drive(store).start();
     assert.equal((await drive(store).read(run)).status, 'QUEUED');
@@ -184,11 +174,11 @@ describe('tenants in PostgreSQL', () => {
   });
 
   it('a role that goes round row-level security is refused at start', async () => {
-    await postgres.sql('alter role holdpoint_service bypassrls');
+    await on.postgres.sql('alter role holdpoint_service bypassrls');
     try {
-      assert.match((await wallProblem(bench.db)) ?? '', /BYPASSRLS/);
+      assert.match((await wallProblem(on.bench.db)) ?? '', /BYPASSRLS/);
     } finally {
-      await postgres.sql('alter role holdpoint_service nobypassrls');
+      await on.postgres.sql('alter role holdpoint_service nobypassrls');
     }
   });
 });
