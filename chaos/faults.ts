@@ -80,6 +80,8 @@ export function createInject(world: World): Inject {
     return alone([`${fault.link} ${fault.which}`], async () => {
       const before = proxy.harmed();
       proxy.set(mode);
+      // A link on which nothing is said is no worse for it: the fault begins with the first bytes that meet it.
+      for (const end = Date.now() + TRAFFIC_MS; proxy.harmed() === before && Date.now() < end;) await sleep(50);
       await sleep(fault.ms);
       proxy.set({ kind: 'pass' });
       const harmed = proxy.harmed() - before;
