@@ -13,8 +13,9 @@ export interface SettleRunRequest {
 export function createSettleRun({ store, onReleased }: { readonly store: Store; readonly onReleased: () => void }) {
   return async function settleRun({ runId, settlement }: SettleRunRequest): Promise<Settled> {
     try {
-      const settled = await store.asWorker((unit) => settle(unit, runId, settlement, 'holdpoint'));
-      if (settlement.kind !== 'PAUSED') onReleased();
+      let released = false;
+      const settled = await store.asWorker((unit) => settle(unit, runId, settlement, 'holdpoint', () => (released = true)));
+      if (released) onReleased();
       return settled ?? { status: 'FAILED', failure: { code: 'INTERNAL', message: 'The record of this run is gone.' } };
     } catch (error) {
       throw failureOf(error);

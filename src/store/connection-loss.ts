@@ -12,9 +12,9 @@ export const isConflict = (error: unknown): boolean => ['40001', '40P01'].includ
 export function isConnectionLoss(error: unknown): boolean {
   const code = codeOf(error);
   if (/^(08|57P|53|57014|25P03)/.test(code) || /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|ENOENT)/.test(code)) return true;
-  // pg gives these no code
+  // pg gives these no code; the last is what a connection says that prepared a statement before a migration: a new one prepares it anew
   const text = error instanceof Error ? error.message : '';
-  return /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/.test(
+  return /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|cached plan must not change result type)/.test(
     text,
   );
 }

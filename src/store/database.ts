@@ -40,19 +40,31 @@ export async function openPostgres(url: string): Promise<Database> {
   pool.on('error', () => undefined); // an idle connection that broke: the next query takes a new one
   // The pool listens while a connection is idle only: one that breaks between two statements of a transaction would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
-  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: withoutBroken(pool) }) });
+  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
   return { kind: 'postgres', kysely, url, close: () => kysely.destroy() };
 }
 
-/** A connection on which a query was lost leaves the pool: nobody else shall wait on it. */
-function withoutBroken(pool: pg.Pool): PostgresPool {
+/** Statements that are prepared once a connection: those met first, which are those of every run. The many forms of a filtered list are not. */
+const PREPARED = 150;
+
+/**
+ * Planning a statement costs as much again as running it: it is prepared, by a name, once a connection. And a connection on which a query
+ * was lost leaves the pool: nobody else shall wait on it.
+ */
+function guarded(pool: pg.Pool): PostgresPool {
+  const names = new Map<string, string>();
+  function nameOf(text: string): string | undefined {
+    if (!names.has(text) && names.size < PREPARED) names.set(text, `holdpoint_${names.size}`);
+    return names.get(text);
+  }
   return {
     connect: async () => {
       const client = await pool.connect();
       let broken = false;
-      const query = async (...args: Parameters<PostgresPoolClient['query']>) => {
+      const query = async (text: string, values: unknown[] = []) => {
+        const name = values.length > 0 ? nameOf(text) : undefined;
         try {
-          return await (client as unknown as PostgresPoolClient).query(...args);
+          return await client.query({ text, values, ...(name === undefined ? {} : { name }) });
         } catch (error) {
           broken ||= isConnectionLoss(error);
           throw error;
@@ -68,7 +80,7 @@ function withoutBroken(pool: pg.Pool): PostgresPool {
 export async function openPglite(dir?: string): Promise<Database> {
   const lite = dir === undefined ? await PGlite.create() : await PGlite.create(dir);
   const pool = new pg.Pool({ ...createPgConfig(lite), max: 1 });
-  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
   return {
     kind: 'pglite',
     kysely,

@@ -21,8 +21,15 @@ const stands = (run: LockedRun): Settled => ({
   ...(run.errorCode === null ? {} : { failure: { code: run.errorCode, message: run.errorMessage ?? '' } satisfies RunFailure }),
 });
 
-export async function settle(unit: Unit, runId: string, settlement: Settlement, actor: string): Promise<Settled | undefined> {
-  return settlement.kind === 'PAUSED' ? settlePaused(unit, runId, settlement) : settleTerminal(unit, runId, settlement, actor);
+/** `onReleased`: a run of the session that had to wait for this one may start; it is told within the transaction. */
+export async function settle(
+  unit: Unit,
+  runId: string,
+  settlement: Settlement,
+  actor: string,
+  onReleased: () => void = () => undefined,
+): Promise<Settled | undefined> {
+  return settlement.kind === 'PAUSED' ? settlePaused(unit, runId, settlement) : settleTerminal(unit, runId, settlement, actor, onReleased);
 }
 
 async function settlePaused(unit: Unit, runId: string, s: Extract<Settlement, { kind: 'PAUSED' }>): Promise<Settled | undefined> {
@@ -57,7 +64,13 @@ async function announceQueued(unit: Unit, run: LockedRun): Promise<void> {
   for (const row of rows) unit.announce(row.run_id, 'STATUS');
 }
 
-async function settleTerminal(unit: Unit, runId: string, s: TerminalSettlement, actor: string): Promise<Settled | undefined> {
+async function settleTerminal(
+  unit: Unit,
+  runId: string,
+  s: TerminalSettlement,
+  actor: string,
+  onReleased: () => void,
+): Promise<Settled | undefined> {
   const run = await lockSessionAndRun(unit, runId);
   if (run === undefined) return undefined;
   if (isTerminal(run.status)) return stands(run);
@@ -86,7 +99,7 @@ async function settleTerminal(unit: Unit, runId: string, s: TerminalSettlement, 
   ]);
   await audit(unit, { orgId: run.orgId, runId, actor, action: `run.${s.kind.toLowerCase()}`, data: failure ? { code: failure.code } : {} });
   if (s.kind !== 'COMPLETED') await withdrawStart(unit, runId);
-  await releaseNextOfSession(unit, run);
+  if ((await releaseNextOfSession(unit, run)) !== undefined) onReleased();
   return { status: s.kind, ...(failure ? { failure } : {}) };
 }
 

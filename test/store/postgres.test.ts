@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { connect, createServer } from 'node:net';
+import { sql } from 'kysely';
 import { freePort } from '../rig/free-port.ts';
 import { settle } from '../../src/store/settle.ts';
 import { openWhenThere } from '../../src/store/open-store.ts';
@@ -104,6 +105,17 @@ describe('the store on PostgreSQL', () => {
         await other.close();
       }
     });
+  });
+
+  it('a statement that was prepared before a migration is prepared anew after it', async () => {
+    const { kysely } = on.bench.db;
+    const read = (): Promise<readonly unknown[]> =>
+      on.bench.store.asWorker(async (unit) => (await sql`select * from migrated where a = ${1}`.execute(unit.tx)).rows);
+    await sql`create table migrated as select 1 as a`.execute(kysely);
+    await sql`grant select on migrated to holdpoint_service`.execute(kysely);
+    for (let i = 0; i < 10; i++) assert.deepEqual(await read(), [{ a: 1 }]);
+    await sql`alter table migrated add column b int default 2`.execute(kysely);
+    for (let i = 0; i < 10; i++) assert.deepEqual(await read(), [{ a: 1, b: 2 }]);
   });
 
   describe('a process that starts before its database', () => {
