@@ -23,6 +23,8 @@ export interface NewRun {
   readonly generateFollowups: boolean;
   readonly requestId: string;
   readonly key?: KeyUse;
+  /** Why a new run can't be started; a repeated request is still led to the run that it started before. */
+  readonly refusal?: AppError;
 }
 
 export interface RunOptions {
@@ -53,6 +55,7 @@ export async function startRun(unit: Unit, run: NewRun): Promise<Started> {
     const earlier = await takeKey(unit, run.key, run.runId);
     if (earlier !== undefined) return { kind: 'REPLAYED', runId: earlier };
   }
+  if (run.refusal !== undefined) throw run.refusal;
   const again = await sql<{ status: RunStatus }>`select status from runs where run_id = ${run.runId}`.execute(unit.tx);
   if (again.rows.length > 0) return { kind: 'STARTED', runId: run.runId, released: false };
 

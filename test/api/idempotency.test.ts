@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { newOrg, startApiRig, type ApiRig, type Reply } from './api-rig.ts';
+import { agent, newOrg, startApiRig, type ApiRig, type Reply } from './api-rig.ts';
 import { isProblem } from './problems.ts';
 
 const key = (value: string): Record<string, string> => ({ 'idempotency-key': value });
@@ -24,6 +24,22 @@ describe('Idempotency-Key', () => {
     assert.equal(again.headers['content-location'], first.headers['content-location']);
     assert.deepEqual(again.json, first.json);
     isProblem(await ada.run('guard', 'answer another', {}, key('k 1')), 422, 'IDEMPOTENCY_KEY_REUSED');
+  });
+
+  it('a request repeated after its agent was switched off still finds its run; a new one is refused and takes no key', async () => {
+    const org = newOrg();
+    const first = await api.as('ada', { org }).run('guard', 'answer', {}, key('k'));
+    const later = await startApiRig({ agents: new Map([['guard', agent('guard', { active: false })]]) });
+    try {
+      const ada = later.as('ada', { org });
+      const again = await ada.run('guard', 'answer', {}, key('k'));
+      assert.deepEqual([again.status, again.headers['idempotency-replayed'], again.json], [200, 'true', first.json]);
+      isProblem(await ada.run('guard', 'answer', {}, key('new')), 409, 'AGENT_INACTIVE');
+      const taken = await api.as('ada', { org }).run('guard', 'answer', {}, key('new'));
+      assert.deepEqual([taken.status, taken.headers['idempotency-replayed']], [200, undefined]);
+    } finally {
+      await later.close();
+    }
   });
 
   it('a replay waits like the first caller, and parallel ones name one run', async () => {

@@ -78,7 +78,6 @@ export function newRun({ agents, egressAllow = [] }: AppDeps, request: StartRequ
   const userId = body.userId ?? caller.subject;
   if (userId !== caller.subject) requireScope(caller, 'runs:impersonate');
   const agent = agentOf(agents, caller.orgId, request.param('agentId'));
-  if (!agent.active) throw new AppError('AGENT_INACTIVE', `The agent "${agent.id}" is switched off and takes no runs.`);
   const options = body.options ?? {};
   refuseModel(agent, options.model);
   const media = readMedia(body.media ?? [], agent, publicAddresses(egressAllow));
@@ -94,6 +93,7 @@ export function newRun({ agents, egressAllow = [] }: AppDeps, request: StartRequ
     options,
     generateFollowups: body.generateFollowups ?? false,
     requestId: request.requestId,
+    ...(agent.active ? {} : { refusal: new AppError('AGENT_INACTIVE', `The agent "${agent.id}" is switched off and takes no runs.`) }),
     ...(key === undefined
       ? {}
       : { key: { orgId: caller.orgId, caller: caller.subject, route, agentId: agent.id, target: '', key, bodyHash: hashOf(body) } }),
