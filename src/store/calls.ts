@@ -89,7 +89,7 @@ export async function claimCall(unit: Unit, request: ClaimRequest): Promise<Clai
   if (ended !== undefined) return ended;
   if (row.state === 'UNKNOWN') return { kind: 'UNKNOWN' };
   // The reply to this very claim's commit was lost, and it is asked for again: nothing has gone out under it yet.
-  const own = row.state === 'DISPATCHING' && (await isLastClaim(unit, callId, request.attemptId));
+  const own = row.state === 'DISPATCHING' && (await isLastClaim(unit, request));
   if (row.state === 'DISPATCHING' && !own) {
     // An earlier attempt went out and never came back.
     const verdict = await unanswered(unit, run, callId, row, 'the worker that made the call stopped before the answer came');
@@ -137,9 +137,9 @@ async function recordClaim(unit: Unit, run: LockedRun, row: CallRow, { runId, ca
   });
 }
 
-async function isLastClaim(unit: Unit, callId: string, attemptId: string): Promise<boolean> {
+async function isLastClaim(unit: Unit, { runId, callId, attemptId }: ClaimRequest): Promise<boolean> {
   const { rows } = await sql<{ attempt_id: string }>`
-    select attempt_id from attempts where call_id = ${callId} order by started_at desc limit 1`.execute(unit.tx);
+    select attempt_id from attempts where run_id = ${runId} and call_id = ${callId} order by started_at desc limit 1`.execute(unit.tx);
   return rows[0]?.attempt_id === attemptId;
 }
 

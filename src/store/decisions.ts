@@ -216,7 +216,7 @@ async function resumeIfDecided(unit: Unit, run: LockedRun): Promise<boolean> {
   if (run.pauseId === null) return false;
   const { rows } = await sql<{ turn: number }>`
     update pauses set closed_at = clock_timestamp() where pause_id = ${run.pauseId} and closed_at is null
-      and not exists (select 1 from calls where pause_id = ${run.pauseId}) returning turn`.execute(unit.tx);
+      and not exists (select 1 from calls where run_id = ${run.runId} and pause_id = ${run.pauseId}) returning turn`.execute(unit.tx);
   if (rows.length === 0) {
     unit.announce(run.runId, 'EVENTS');
     await sql`update runs set updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${run.runId}`.execute(unit.tx);
@@ -241,7 +241,7 @@ export async function readPause(unit: Unit, run: LockedRun, pauseId: string): Pr
   if (!isTerminal(run.status)) await expireDue(unit, run);
   const { rows } = await sql<{ open: boolean; expires_in_ms: number | null; approved: string[] }>`
     select p.closed_at is null as open,
-      (select min(extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 from calls c where c.pause_id = p.pause_id) as expires_in_ms,
+      (select min(extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 from calls c where c.run_id = p.run_id and c.pause_id = p.pause_id) as expires_in_ms,
       coalesce((select jsonb_agg(d.call_id order by c.idx) from decisions d join calls c using (call_id)
         where d.pause_id = p.pause_id and d.action = 'APPROVE'), '[]') as approved
     from pauses p where p.pause_id = ${pauseId} and p.run_id = ${run.runId}`.execute(unit.tx);

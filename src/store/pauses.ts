@@ -54,7 +54,9 @@ export async function viewPause(unit: Unit, pauseId: string): Promise<PauseView>
   const { rows } = await sql<Waiting>`
     select c.call_id, c.name, c.arguments, c.arguments_hash, c.risk, c.approvers, c.evidence, p.opened_at, p.kind,
       (extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 as expires_in_ms
-    from calls c join pauses p using (pause_id) where c.pause_id = ${pauseId} order by c.idx`.execute(unit.tx);
+    from pauses p join calls c on c.run_id = p.run_id and c.pause_id = p.pause_id where p.pause_id = ${pauseId} order by c.idx`.execute(
+    unit.tx,
+  );
   const expiries = rows.flatMap((row) => (row.expires_in_ms === null ? [] : [Math.max(0, Math.ceil(row.expires_in_ms))]));
   return {
     pauseId,
