@@ -14,6 +14,8 @@ const CONTEXT_CODES: ReadonlySet<string> = new Set([
 ]);
 /** vLLM, LiteLLM and TGI say it in words alone. */
 const CONTEXT_WORDS = /context (length|window)|prompt is too long/i;
+/** llama.cpp answers a picture for a model without eyes with 500 and `server_error`, as if another attempt could go better. */
+const MEDIA_WORDS = /^(?:\d{3} )?(image|audio|video) input is not supported/;
 const QUOTA = 'insufficient_quota';
 
 export function providerFault(error: unknown, usage: ModelUsage | null): ModelError {
@@ -29,6 +31,8 @@ export function providerFault(error: unknown, usage: ModelUsage | null): ModelEr
       usage,
     });
   }
+  const medium = MEDIA_WORDS.exec(shape.message)?.[1];
+  if (medium !== undefined) return new ModelError('REJECTED', `The model takes no ${medium} input.`, { usage });
   if (status === 429 || shape.names.includes(QUOTA) || (inStream && shape.names.includes('rate_limit_exceeded'))) {
     if (shape.names.includes(QUOTA)) {
       return new ModelError('RATE_LIMITED', `The model's provider refuses further calls: its quota is used up (${QUOTA}).`, {

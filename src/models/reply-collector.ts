@@ -95,6 +95,9 @@ function judged(finish: string | undefined, text: string, calls: number, usage: 
     case 'length':
       if (calls > 0)
         throw new ModelError('INCOMPLETE', 'The model ran out of output tokens in the middle of a tool call: raise maxTokens.', { usage });
+      // Nothing is no answer: all of it went into reasoning, or into a call that llama.cpp holds back until it has read the name.
+      if (text === '')
+        throw new ModelError('INCOMPLETE', 'The model ran out of output tokens before it had said anything: raise maxTokens.', { usage });
       return 'length';
     case 'content_filter':
       if (calls > 0 || text === '')
