@@ -1,18 +1,15 @@
-// `npm run bench:first-token`: what Holdpoint adds to the first token, against the same scripted model called directly. One process (a real
-// `npm start`), one stream at a time, the two ways taken in turns so that the machine's moods hit both. RUNS=N, 100 by default.
+// `npm run bench:first-token`: what Holdpoint adds to the first token, against the same scripted model called directly, in one process (a
+// real `npm start`) and with the roles apart. One stream at a time, the two ways taken in turns so that the machine's moods hit both. RUNS=N,
+// 100 by default.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
 import { openStream } from '../test/api/stream-rig.ts';
 import { openStage, tokenOf } from '../test/e2e/stage.ts';
-import { startProduct } from '../test/rig/product.ts';
-import { tempDir } from '../test/rig/temp-dir.ts';
-import { temporalCliPath } from '../test/rig/temporal.ts';
-import { cpuMsOf, ms, percentile, table } from './measure.ts';
+import { cpuEach, DEPLOYMENTS, type Cpu, type Deployment } from './deployments.ts';
+import { ms, percentile, table } from './measure.ts';
 
 const RUNS = Number(process.env['RUNS'] ?? 100);
 const WARM_UP = 20;
@@ -71,25 +68,33 @@ async function through(url: string, token: string): Promise<Took> {
 }
 
 const stage = await openStage();
-const dataDir = tempDir();
-const env = { ...stage.env, OPENAI_BASE_URL: modelUrl, DATA_DIR: dataDir, TEMPORAL_CLI: await temporalCliPath() };
-const product = await startProduct({ role: 'start', env });
 const token = await tokenOf('ada');
-for (let i = 0; i < WARM_UP; i++) {
-  await direct();
-  await through(product.url, token);
+
+interface Measured {
+  readonly name: string;
+  readonly ours: readonly Took[];
+  readonly theirs: readonly Took[];
+  readonly cpu: Cpu;
 }
-const child = (JSON.parse(readFileSync(join(dataDir, 'temporal', 'child.json'), 'utf8')) as { pid: number }).pid;
-const cpuNow = (): readonly [ours: number, server: number] => [cpuMsOf(product.pid() ?? 0), cpuMsOf(child)];
-const before = cpuNow();
-const ours: Took[] = [];
-const theirs: Took[] = [];
-for (let i = 0; i < RUNS; i++) {
-  theirs.push(await direct());
-  ours.push(await through(product.url, token));
+
+async function measure({ name, url, cpu, stop }: Deployment): Promise<Measured> {
+  for (let i = 0; i < WARM_UP; i++) {
+    await direct();
+    await through(url, token);
+  }
+  const before = cpu();
+  const [ours, theirs]: [Took[], Took[]] = [[], []];
+  for (let i = 0; i < RUNS; i++) {
+    theirs.push(await direct());
+    ours.push(await through(url, token));
+  }
+  const after = cpu();
+  await stop();
+  return { name, ours, theirs, cpu: cpuEach(before, after, RUNS) };
 }
-const after = cpuNow();
-await product.stop();
+
+const measured: Measured[] = [];
+for (const deploy of DEPLOYMENTS) measured.push(await measure(await deploy({ ...stage.env, OPENAI_BASE_URL: modelUrl })));
 await stage.close();
 
 const at = (list: readonly Took[], stageOf: keyof Took, share = 0.5): number => percentile(list.map((took) => took[stageOf]), share); // prettier-ignore
@@ -105,16 +110,17 @@ const row = (name: string, list: readonly Took[]): string[] => [
   ].map(ms),
 ];
 console.log(`${RUNS} streams at concurrency 1 on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}; in ms\n`);
+const head = ['', 'first token p50', 'p95', 'START p50', 'model asked p50', 'said to received p50', 'p95'];
 console.log(
   table(
-    ['', 'first token p50', 'p95', 'START p50', 'model asked p50', 'said to received p50', 'p95'],
-    [row('model directly', theirs), row('Holdpoint', ours)],
+    head,
+    measured.flatMap(({ name, ours, theirs }) => [row('model directly', theirs), row(name, ours)]),
   ),
 );
-const [oursMs, serverMs] = [(after[0] - before[0]) / RUNS, (after[1] - before[1]) / RUNS];
-console.log(`\nCPU a stream: ours ${ms(oursMs)} ms, Temporal server ${ms(serverMs)} ms`);
-console.log(`added at the median: ${ms(at(ours, 'delivery') - at(theirs, 'delivery'))} ms from the model's mouth to the client,`);
-console.log(
-  `  ${ms(at(ours, 'whole') - at(theirs, 'whole'))} ms from the request to the first token (it begins with the run's commit and its start)`,
-);
+for (const { name, ours, theirs, cpu } of measured) {
+  const added = (of: keyof Took): string => ms(at(ours, of) - at(theirs, of));
+  console.log(`\n${name}: added at the median ${added('delivery')} ms from the model's mouth to the client,`);
+  console.log(`  ${added('whole')} ms from the request to the first token (it begins with the run's commit and its start);`);
+  console.log(`  CPU a stream: ours ${ms(cpu[0])} ms, Temporal server ${ms(cpu[1])} ms`);
+}
 process.exit(0);

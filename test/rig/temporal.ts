@@ -17,6 +17,7 @@ export interface TemporalRig {
   readonly namespace: string;
   /** What the Temporal CLI prints, asked of this server. */
   readonly cli: (args: readonly string[]) => Promise<string>;
+  readonly pid: () => number | undefined;
   readonly kill9: () => Promise<void>;
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -66,6 +67,7 @@ export async function startTemporal(): Promise<TemporalRig> {
     namespace,
     cli: (args) => cli(args, 60_000),
     start,
+    pid: () => child?.pid,
     kill9: () => end('SIGKILL'),
     stop: async () => {
       await end('SIGKILL');
