@@ -3,6 +3,7 @@
 
 import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
 import { startProduct, type ProductProcess } from '../rig/product.ts';
+import type { OnRequest } from '../rig/scripted-model.ts';
 import { skipBecause } from '../rig/skip.ts';
 import { tempDir } from '../rig/temp-dir.ts';
 import { startTemporal, type TemporalRig } from '../rig/temporal.ts';
@@ -23,11 +24,11 @@ export interface Cluster {
 
 export async function startCluster(
   context: Mocha.Context,
-  { apis = 1, workers = 1, kills = false }: { apis?: number; workers?: number; kills?: boolean } = {},
+  { apis = 1, workers = 1, kills = false, reply }: { apis?: number; workers?: number; kills?: boolean; reply?: OnRequest } = {},
 ): Promise<Cluster> {
   const postgres = await postgresOrSkip(context);
   if (kills && !postgres.ours) skipBecause(context, 'TEST_DATABASE_URL is not ours to kill');
-  const [temporal, stage, databaseUrl] = await Promise.all([startTemporal(), openStage(), postgres.createDatabase()]);
+  const [temporal, stage, databaseUrl] = await Promise.all([startTemporal(), openStage(reply), postgres.createDatabase()]);
   const env = { ...stage.env, DATABASE_URL: databaseUrl, TEMPORAL_ADDRESS: temporal.address, LOG_LEVEL: 'error' };
   const some = (role: 'api' | 'worker', count: number): Promise<readonly ProductProcess[]> =>
     Promise.all(

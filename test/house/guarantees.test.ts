@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -17,13 +17,15 @@ function titlesIn(file: string): ReadonlySet<string> {
 }
 
 const named = [...text.matchAll(/`(test\/[^`]+\.ts)`: "([^"]+)"/g)].map(([, file = '', title = '']) => ({ file, title }));
-const promises = text.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| What '));
+const promises = text.split('\n').filter((line) => line.startsWith('| ') && !/^\| (What|Promise) /.test(line));
+const ofProgramme = /^\| [^|]+ \| (`[a-z-]+`(?:, )?)+ \|/;
+const checks = promises.filter((line) => ofProgramme.test(line)).flatMap((line) => line.split(' | ')[1]?.match(/[a-z-]{4,}/g) ?? []);
 
 describe('docs/guarantees.md', () => {
   it('names a test for every promise', () => {
     assert.ok(promises.length > 20);
     assert.deepEqual(
-      promises.filter((line) => !/`test\/[^`]+\.ts`: "[^"]+" ?[|;]/.test(line)),
+      promises.filter((line) => !ofProgramme.test(line) && !/`test\/[^`]+\.ts`: "[^"]+" ?[|;]/.test(line)),
       [],
     );
   });
@@ -31,5 +33,14 @@ describe('docs/guarantees.md', () => {
   it('names tests that are there, by their exact titles', () => {
     const gone = named.filter(({ file, title }) => !existsSync(`${ROOT}${file}`) || !titlesIn(file).has(title));
     assert.deepEqual(gone, []);
+  });
+
+  it('names checks of the programme that are there', () => {
+    const sources = readdirSync(`${ROOT}chaos`).map((file) => readFileSync(`${ROOT}chaos/${file}`, 'utf8'));
+    assert.ok(checks.length > 15);
+    assert.deepEqual(
+      checks.filter((rule) => !sources.some((source) => source.includes(`'${rule}'`))),
+      [],
+    );
   });
 });
