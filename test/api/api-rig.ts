@@ -12,6 +12,7 @@ import { createAnnouncer } from '../../src/store/announce.ts';
 import { openPglite } from '../../src/store/database.ts';
 import { migrateToLatest } from '../../src/store/migrate.ts';
 import { createDocument } from '../../src/api/openapi.ts';
+import { tellsNothing } from '../rig/tells-nothing.ts';
 import { createDocumentCheck, type DocumentCheck } from './document-check.ts';
 import { createPlayedRuns, type PlayedRuns } from './played-runs.ts';
 
@@ -152,6 +153,7 @@ export async function startApiRig(change: Partial<AppDeps> = {}): Promise<ApiRig
   const { port } = server.address() as AddressInfo;
   const call: ApiRig['call'] = async (method, path, options = {}) => {
     const reply = await send(port, method, path, options);
+    tellsNothing({ method, ...reply });
     holds(method, path, reply);
     return reply;
   };

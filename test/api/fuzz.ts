@@ -4,6 +4,7 @@
 import { request as httpRequest } from 'node:http';
 import { createRoutes, type AppDeps } from '../../src/api/app.ts';
 import { createDocument, type OpenApiDocument, type Operation } from '../../src/api/openapi.ts';
+import { tellsNothing } from '../rig/tells-nothing.ts';
 import { createDocumentCheck } from './document-check.ts';
 import type { Reply } from './api-rig.ts';
 
@@ -116,6 +117,7 @@ export async function fuzz({ url, token, seed, requests, known }: FuzzOptions): 
         const reply = await send(url, one);
         byStatus.set(reply.status, (byStatus.get(reply.status) ?? 0) + 1);
         if (reply.status >= 500) findings.push(`${reply.status}: ${what}: ${reply.text.slice(0, 300)}`);
+        tellsNothing({ method: one.method, ...reply });
         check.holds(one.method, one.address, reply);
       } catch (error) {
         findings.push(`${error instanceof Error ? error.message.slice(0, 600) : String(error)}: ${what}`);

@@ -5,6 +5,7 @@ import { get, request, type IncomingHttpHeaders } from 'node:http';
 import { createDeltaPublisher, type DeltaPublisher } from '../../src/activities/delta-publisher.ts';
 import type { Frame } from '../../src/contract/frame.ts';
 import type { Store } from '../../src/store/access.ts';
+import { tellsNothing } from '../rig/tells-nothing.ts';
 import { appendDeltas, sayAgainIfOvertaken } from '../../src/store/deltas.ts';
 import { beginTurn, endAttempt, recordReply, type StoredReply } from '../../src/store/turns.ts';
 
@@ -55,11 +56,18 @@ export function openStream(url: string, { token, headers = {}, body }: StreamOpt
         }
         poke();
       });
-      const ended = new Promise<void>((done) =>
+      const { statusCode: status = 0 } = res;
+      const ended = new Promise<void>((done, fail) =>
         res.on('close', () => {
           over = true;
           poke();
-          done();
+          // A refusal comes instead of a stream.
+          try {
+            if (res.complete) tellsNothing({ method: req.method, status, headers: res.headers, text: status < 300 ? '' : text });
+            done();
+          } catch (error) {
+            fail(error as Error);
+          }
         }),
       );
       res.on('error', () => undefined);
@@ -78,7 +86,7 @@ export function openStream(url: string, { token, headers = {}, body }: StreamOpt
         });
       const named = (event: string): ReceivedFrame | undefined => frames.find((frame) => frame.event === event);
       resolve({
-        status: res.statusCode ?? 0,
+        status,
         headers: res.headers,
         frames,
         text: () => text,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { ApiProblem, createHoldpoint, type Holdpoint, type StreamFrame } from '../../client/holdpoint.ts';
 import { clientTypes, writtenTypes } from '../../client/generate-types.ts';
+import { watchedFetch } from '../rig/tells-nothing.ts';
 import { newOrg, startApiRig, token, type ApiRig } from '../api/api-rig.ts';
 
 describe('the typed client against the running API', () => {
@@ -10,7 +11,7 @@ describe('the typed client against the running API', () => {
   });
   after(() => api.close());
   const client = (org = newOrg(), more: Partial<Parameters<typeof createHoldpoint>[0]> = {}): Holdpoint =>
-    createHoldpoint({ baseUrl: `${api.url}/`, token: () => token('ada', { org }), ...more });
+    createHoldpoint({ baseUrl: `${api.url}/`, token: () => token('ada', { org }), fetch: watchedFetch, ...more });
   const all = async (frames: AsyncIterable<StreamFrame>): Promise<StreamFrame[]> => {
     const list = [];
     for await (const frame of frames) list.push(frame);

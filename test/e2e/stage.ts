@@ -7,6 +7,7 @@ import type { PendingCall, RunResponse } from '../../src/contract/run.ts';
 import { makeToken } from '../../src/dev/make-token.ts';
 import { startScriptedModel, type ModelRequestBody, type Reply, type ScriptedModel } from '../rig/scripted-model.ts';
 import { tempDir } from '../rig/temp-dir.ts';
+import { tellsNothing } from '../rig/tells-nothing.ts';
 import { startToolSink, type ToolSink } from '../rig/tool-sink.ts';
 
 export const SECRET = 'a secret of the tests, long enough for HS256';
@@ -128,6 +129,7 @@ export function callerOf(url: string, token: string): Caller {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
+    tellsNothing({ method, status: response.status, headers: Object.fromEntries(response.headers), text });
     return { status: response.status, headers: response.headers, run: (text === '' ? {} : JSON.parse(text)) as Answer['run'] };
   }
   const pathOf = ({ runId, agentId = 'helper' }: Named): string => `/api/agents/${agentId}/runs/${runId}`;

@@ -11,6 +11,7 @@ import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
 import { startProduct, type ProductProcess } from '../rig/product.ts';
 import { startScriptedModel, type ScriptedModel } from '../rig/scripted-model.ts';
 import { tempDir } from '../rig/temp-dir.ts';
+import { watchedFetch } from '../rig/tells-nothing.ts';
 import { startTemporal, type TemporalRig } from '../rig/temporal.ts';
 import { startToolSink, type ToolSink } from '../rig/tool-sink.ts';
 import { until } from '../rig/wait.ts';
@@ -81,7 +82,7 @@ describe('after restoring an older backup', function () {
     for (const process of processes) await process.kill9();
   };
   async function ask(method: string, path: string, body?: object): Promise<Run> {
-    const response = await fetch(`${processes[0]?.url}/api/agents/a/runs${path}`, {
+    const response = await watchedFetch(`${processes[0]?.url}/api/agents/a/runs${path}`, {
       method,
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
