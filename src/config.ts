@@ -13,7 +13,7 @@ export const SETTINGS = [
   ...['TEMPORAL_TLS_CLIENT_KEY_PATH', 'TEMPORAL_TLS_CLIENT_KEY_DATA'],
   ...['DATABASE_URL', 'MIGRATION_DATABASE_URL', 'JWT_SECRET', 'JWKS_URI', 'JWT_ISSUER', 'JWT_AUDIENCE'],
   ...['JWT_ORG_CLAIM', 'JWT_ROLES_CLAIM', 'JWT_SERVICE_CLAIM', 'JWT_MAX_AGE_S'],
-  ...['OPERATOR_DECISIONS', 'SYNC_WAIT_MAX_S', 'EGRESS_ALLOW', 'RETENTION_DAYS', 'LOG_LEVEL'],
+  ...['OPERATOR_DECISIONS', 'SYNC_WAIT_MAX_S', 'EGRESS_ALLOW', 'CORS_ORIGINS', 'RETENTION_DAYS', 'LOG_LEVEL'],
 ] as const;
 
 const OPERATOR_DECISIONS = ['full', 'reject-only', 'off'] as const;
@@ -66,6 +66,8 @@ export interface Config {
   readonly operatorDecisions: OperatorDecisions;
   readonly syncWaitMaxS: number;
   readonly egressAllow: readonly string[];
+  /** Whose pages may call the API from a browser; empty: none. */
+  readonly corsOrigins: readonly string[];
   /** null: kept. */
   readonly retentionDays: number | null;
   readonly logLevel: LogLevel;
@@ -175,6 +177,7 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     // Above an agent's default limit of 240 s, below the 300 s at which common clients give up.
     syncWaitMaxS: read('SYNC_WAIT_MAX_S', values.wholeNumber(1, 3600), 270),
     egressAllow: read('EGRESS_ALLOW', values.exceptions, []),
+    corsOrigins: read('CORS_ORIGINS', values.origins, []),
     retentionDays: read('RETENTION_DAYS', values.wholeNumber(1, 36_500)),
     // `npm start` greets its user on the same screen.
     logLevel: read('LOG_LEVEL', values.oneOf(LOG_LEVELS), role === 'start' ? 'warn' : 'info'),
@@ -220,6 +223,7 @@ export function settingsInForce(config: Config): readonly string[] {
   const keys = { secret: 'JWT_SECRET', jwks: auth.kind === 'jwks' ? auth.uri : '', development: 'a development secret of our own' };
   return [
     ...lines,
+    `browser origins      ${config.corsOrigins.join(', ') || 'none'}`,
     `tokens               ${keys[auth.kind]}, claims ${config.orgClaim} and ${config.rolesClaim}, at most ${config.maxTokenAgeS} s`,
   ];
 }

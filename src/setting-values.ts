@@ -54,6 +54,15 @@ export const fileContent = (path: string): Parsed<Uint8Array> => {
   }
 };
 
+/** Web origins with commas between, as browsers write them: no path, no `*`. */
+export const origins = (text: string): Parsed<readonly string[]> => {
+  const value = text.split(',').flatMap((item) => item.trim() || []);
+  const bad = value.filter((item) => !/^https?:[^*]*$/.test(item) || !URL.canParse(item) || new URL(item).origin !== item);
+  return bad.length === 0
+    ? { value }
+    : { problem: `has "${bad.join('", "')}", but each must be an origin like https://app.example.org, without a path` };
+};
+
 function exceptionProblem(text: string): string | undefined {
   const [base = '', bits] = text.split('/');
   if (bits === undefined) return /^(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?$/.test(text) || isIP(text) ? undefined : text;

@@ -7,6 +7,7 @@ import type { CheckEdit } from '../store/decisions.ts';
 import type { ApiState, Log } from './api-context.ts';
 import type { Authenticate } from './auth/caller.ts';
 import { authentication } from './middleware/authentication.ts';
+import { crossOrigin } from './middleware/cors.ts';
 import { everyAnswer } from './middleware/every-answer.ts';
 import { problemLayer } from './problem.ts';
 import { mountRoutes, type Route } from './route.ts';
@@ -35,6 +36,8 @@ export interface AppDeps {
   readonly checkEdit: CheckEdit;
   /** Addresses that media may name though they are no public ones. */
   readonly egressAllow?: readonly string[];
+  /** Whose pages may call from a browser. */
+  readonly corsOrigins?: readonly string[];
   readonly log: Log;
 }
 
@@ -59,6 +62,7 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
 export function createApp(deps: AppDeps): Koa<ApiState> {
   const app = new Koa<ApiState>();
   app.use(everyAnswer);
+  if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) app.use(crossOrigin(deps.corsOrigins));
   app.use(problemLayer(deps.log));
   app.use(authentication(deps.authenticate));
   mountRoutes(app, createRoutes(deps));

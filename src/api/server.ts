@@ -64,6 +64,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     draining: draining.signal,
     checkEdit,
     egressAllow: config.egressAllow,
+    corsOrigins: config.corsOrigins,
     log,
   });
   const handle = app.callback();

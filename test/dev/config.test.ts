@@ -44,6 +44,25 @@ describe('settings', () => {
     assert.ok(!found.join().includes('hunter2'));
   });
 
+  it('take origins of web pages as browsers write them, and no others', () => {
+    assert.deepEqual(good({}).corsOrigins, []);
+    assert.deepEqual(good({ CORS_ORIGINS: 'https://a.example, http://b.example:3000' }).corsOrigins, [
+      'https://a.example',
+      'http://b.example:3000',
+    ]);
+    for (const bad of [
+      '*',
+      'null',
+      'a.example',
+      'https://a.example/',
+      'https://a.example:443',
+      'https://*.example',
+      'ftp://a.example',
+      'HTTPS://a.example',
+    ])
+      assert.match(problems({ CORS_ORIGINS: bad }).join(), /^CORS_ORIGINS has/, bad);
+  });
+
   it('are refused in production without a secret, with a weak one, and with the demonstration model', () => {
     const found = problems({ NODE_ENV: 'production' }).join('\n');
     assert.match(found, /JWT_SECRET/);
