@@ -28,7 +28,8 @@ export async function connectTemporal(settings: TemporalSettings): Promise<Tempo
     address: settings.address,
     // Compressing on loopback or in one data centre costs more than it saves.
     grpcCompression: { codec: 'none' },
-    ...(settings.tls === null ? {} : { tls: settings.tls }),
+    // Said, not left out: with an API key the SDK would turn TLS on, whatever TEMPORAL_TLS says.
+    tls: settings.tls ?? false,
     ...(settings.apiKey === null ? {} : { apiKey: settings.apiKey }),
   });
   const client = new Client({ connection, namespace: settings.namespace });
