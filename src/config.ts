@@ -54,6 +54,7 @@ export interface Config {
   readonly model: ModelSettings;
   readonly temporal: TemporalSettings;
   readonly temporalCli: string | null;
+  /** To be shown, so without a password. */
   readonly temporalUiUrl: string | null;
   /** null: the embedded database under the data directory (`npm start` only). */
   readonly databaseUrl: string | null;
@@ -149,6 +150,7 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
   };
 
   const apiKey = read('TEMPORAL_API_KEY', values.word);
+  const uiUrl = read('TEMPORAL_UI_URL', web);
   const config: Config = {
     role,
     production,
@@ -165,7 +167,7 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
       apiKey,
     },
     temporalCli: read('TEMPORAL_CLI', values.programme),
-    temporalUiUrl: read('TEMPORAL_UI_URL', web)?.replace(/\/+$/, '') ?? null,
+    temporalUiUrl: uiUrl === null ? null : withoutPassword(uiUrl).replace(/\/+$/, ''),
     databaseUrl: read('DATABASE_URL', postgres),
     migrationDatabaseUrl: read('MIGRATION_DATABASE_URL', postgres),
     auth: readAuth(),
@@ -211,7 +213,7 @@ export function settingsInForce(config: Config): readonly string[] {
     `agents               ${config.agentsDir}`,
     `model                ${model.kind === 'demo' ? 'the built-in demonstration' : model.baseUrl === null ? "OpenAI's" : withoutPassword(model.baseUrl)}`,
     `Temporal             ${temporal.address ?? 'development server of our own'}, namespace ${temporal.namespace}, task queue ${temporal.taskQueue}${temporal.tls === null ? '' : ', TLS'}${temporal.apiKey === null ? '' : ', API key'}`,
-    ...(config.temporalUiUrl === null ? [] : [`Temporal Web UI      ${withoutPassword(config.temporalUiUrl)}`]),
+    ...(config.temporalUiUrl === null ? [] : [`Temporal Web UI      ${config.temporalUiUrl}`]),
     `database             ${config.databaseUrl === null ? 'embedded, under the data directory' : withoutPassword(config.databaseUrl)}`,
     `operator decisions   ${config.operatorDecisions}`,
     `longest wait         ${config.syncWaitMaxS} s`,

@@ -90,7 +90,7 @@ export function createOpenAiModel({ baseUrl, apiKey, reportedName, timeouts }: O
         if (callerError !== undefined) throw callerError.error;
         if (stopped === undefined && error instanceof ModelError) throw error;
         if (stopped === undefined && collector.finished()) return collector.reply(reportedName ?? request.model);
-        if (stopped === undefined) throw providerFault(error, collector.usage());
+        if (stopped === undefined) throw providerFault(error, collector.usage(), apiKey);
       } finally {
         clearTimeout(whole);
         clearTimeout(silence);

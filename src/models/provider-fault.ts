@@ -18,8 +18,9 @@ const CONTEXT_WORDS = /context (length|window)|prompt is too long/i;
 const MEDIA_WORDS = /^(?:\d{3} )?(image|audio|video) input is not supported/;
 const QUOTA = 'insufficient_quota';
 
-export function providerFault(error: unknown, usage: ModelUsage | null): ModelError {
-  const shape = shapeOf(error);
+/** `apiKey`: some servers quote it in their errors, and a code is shown. */
+export function providerFault(error: unknown, usage: ModelUsage | null, apiKey = ''): ModelError {
+  const shape = shapeOf(error, apiKey);
   // A mid-stream error has no status of its own; some servers put it into `code` (OpenRouter, llama.cpp).
   const inStream = shape.status === undefined;
   const status = shape.status ?? shape.numericCode;
@@ -62,18 +63,22 @@ interface FaultShape {
   readonly headers: { get(name: string): string | null } | undefined;
 }
 
-function shapeOf(error: unknown): FaultShape {
+function shapeOf(error: unknown, apiKey: string): FaultShape {
   const { status, code, type, message, headers } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>;
   const number = typeof code === 'number' ? code : typeof code === 'string' && /^\d{3}$/.test(code) ? Number(code) : undefined;
   const isName = (name: unknown): name is string => typeof name === 'string' && /^[a-z][a-z0-9_-]{2,59}$/i.test(name);
   return {
     status: typeof status === 'number' ? status : undefined,
     numericCode: number !== undefined && number >= 400 && number <= 599 ? number : undefined,
-    names: [code, type].filter(isName).filter((name, at, all) => all.indexOf(name) === at),
+    names: [code, type].filter(isName).filter((name, at, all) => all.indexOf(name) === at && !isOf(apiKey, name)),
     message: typeof message === 'string' ? message : '',
     headers: headers instanceof Headers ? headers : undefined,
   };
 }
+
+/** The key or a good part of it, or something that holds it. */
+const isOf = (apiKey: string, name: string): boolean =>
+  apiKey.length >= 8 && (name.includes(apiKey) || (name.length >= 8 && apiKey.includes(name)));
 
 function isContext(shape: FaultShape, status: number | undefined): boolean {
   if (shape.names.some((name) => CONTEXT_CODES.has(name))) return true;

@@ -115,9 +115,11 @@ describe('settings', () => {
   });
 
   it('in force are printed without secrets', () => {
-    const env = { ...settled, JWT_SECRET: SECRET, OPENAI_API_KEY: 'sk-key-1', TEMPORAL_API_KEY: 'tk-key-1' };
+    const uiUrl = 'https://me:ui-pass-1@ui.example/';
+    const env = { ...settled, JWT_SECRET: SECRET, OPENAI_API_KEY: 'sk-key-1', TEMPORAL_API_KEY: 'tk-key-1', TEMPORAL_UI_URL: uiUrl };
+    assert.equal(good(env).temporalUiUrl, 'https://me:***@ui.example', 'the welcome shows it too');
     const text = settingsInForce(good(env)).join('\n');
-    for (const hidden of ['pass-word-1', SECRET, 'sk-key-1', 'tk-key-1']) assert.ok(!text.includes(hidden), hidden);
+    for (const hidden of ['pass-word-1', SECRET, 'sk-key-1', 'tk-key-1', 'ui-pass-1']) assert.ok(!text.includes(hidden), hidden);
     assert.match(text, /db\.example\/holdpoint/);
   });
 });

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createOpenAiModel } from '../../src/models/openai-model.ts';
 import { ModelError } from '../../src/models/model.ts';
+import { providerFault } from '../../src/models/provider-fault.ts';
 import {
   answer,
   callPart as part,
@@ -173,6 +174,14 @@ describe('models: faults of a provider', () => {
         const error = await expectFault(provider, 'REJECTED', false);
         assert.match(error.message, new RegExp(`${status} \\(invalid_api_key\\)`));
         assert.equal(error.cause, undefined);
+      }
+    });
+
+    it('a code or a type that holds the API key, or a part of it, is left out', () => {
+      const key = 'sk-proj-0123456789';
+      for (const name of [key, `bad-${key}`, key.slice(0, 12)]) {
+        const error = providerFault({ status: 401, code: name, type: 'invalid_api_key' }, null, key);
+        assert.equal(error.message, "The model's provider refused the request with 401 (invalid_api_key).");
       }
     });
 
