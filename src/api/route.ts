@@ -125,7 +125,10 @@ function startStream(app: Koa<ApiState>, ctx: ApiContext, write: NonNullable<Ans
 const otherMethods =
   (router: Router<ApiState>): ApiMiddleware =>
   async (ctx) => {
-    const methods = new Set(router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods));
+    const matching = router.match(ctx.path, ctx.method).path;
+    // Of …/runs/background and …/runs/:runId, the one that is meant: its methods are not those of a run.
+    const fewest = Math.min(...matching.map((layer) => layer.paramNames.length));
+    const methods = new Set(matching.flatMap((layer) => (layer.paramNames.length === fewest ? layer.methods : [])));
     if (methods.size === 0) return;
     ctx.set('Allow', [...methods, 'OPTIONS'].join(', '));
     if (ctx.method === 'OPTIONS') ctx.status = 204;

@@ -90,6 +90,7 @@ describe('the doors of the API', () => {
       ['/api/agents/guard', 'DELETE', 'GET'],
       [RUNS, 'PATCH', 'POST'],
       [`${RUNS}/${UNKNOWN_RUN}`, 'PUT', 'DELETE'],
+      [`${RUNS}/background`, 'PUT', 'POST'],
       [`${RUNS}/${UNKNOWN_RUN}/continue`, 'GET', 'POST'],
       ['/health/live', 'PROPFIND', 'GET'],
     ] as const) {
@@ -101,6 +102,8 @@ describe('the doors of the API', () => {
       assert.ok(head.status < 500 && head.text === '');
       assert.ok((await ada.call('OPTIONS', path)).status < 500);
     }
+    for (const start of ['background', 'stream'])
+      assert.equal((await ada.call('OPTIONS', `${RUNS}/${start}`)).headers.allow, 'POST, OPTIONS', 'no run is called so');
   });
 
   it('odd paths are answered below 500, with a problem where they are errors', async () => {
