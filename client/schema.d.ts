@@ -570,7 +570,8 @@ export interface components {
       generateFollowups?: boolean;
       /** @description `data`: base64, or an http(s) URL. */
       media?: {
-        type: string;
+        /** @enum {string} */
+        type: 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp' | 'audio/wav' | 'audio/x-wav' | 'audio/mpeg' | 'audio/mp3';
         data: string;
       }[];
       /** @description `model` must be one that the agent allows. */
@@ -1664,7 +1665,7 @@ export interface operations {
         after?: string;
       };
       header?: {
-        /** @description Go on after this frame. */
+        /** @description Go on after this frame. Empty: from the beginning. */
         'Last-Event-ID'?: string;
       };
       path: {

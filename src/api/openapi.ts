@@ -123,9 +123,16 @@ const queryParameters = (query: z.ZodType): readonly Parameter[] => {
   const { properties = {}, required = [] } = schemaOf(query);
   return Object.entries(properties).map(([name, schema]) => ({
     ...{ name, in: 'query', required: required.includes(name), description: QUERY_NOTES[name]?.description ?? name },
-    schema: QUERY_NOTES[name]?.schema ?? schema,
+    schema: noted(name, schema),
   }));
 };
+
+/** The note says what the text stands for; how large it may be is a setting, which only the route knows. */
+function noted(name: string, schema: JsonSchema): JsonSchema {
+  const note = QUERY_NOTES[name]?.schema;
+  if (note === undefined) return schema;
+  return 'maximum' in schema ? { ...note, maximum: schema['maximum'] } : note;
+}
 
 function bodyOf(schema: z.ZodType, key: string): Media {
   const name = nameOf(schema);

@@ -11,7 +11,7 @@ export interface Position {
 export const BEGINNING: Position = { seq: 0, offset: 0 };
 
 // 15 digits are below 2^53, and more than any run counts to.
-const POSITION = /^(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})$/;
+export const POSITION = /^(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})$/;
 
 export const writePosition = ({ seq, offset }: Position): string => `${seq}.${offset}`;
 

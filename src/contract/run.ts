@@ -1,6 +1,7 @@
 // A run as every door shows it, and the bodies that the doors take. Field names are fixed.
 
 import { z } from 'zod';
+import { MEDIA_TYPES } from './media.ts';
 import { FAILURE_CODE, RUN_STATUS } from './names.ts';
 
 const Timestamp = z.iso.datetime({ offset: true });
@@ -92,7 +93,8 @@ export const StartBodySchema = z.strictObject({
   message: z
     .string()
     .max(MESSAGE_MAX_CHARS, `must be at most ${MESSAGE_MAX_CHARS} characters`)
-    .refine((text) => text.trim() !== '', 'must not be blank'),
+    // A pattern rather than a refinement: the document shows it.
+    .regex(/\S/, 'must not be blank'),
   sessionId: z
     .uuid('must be a UUID')
     .transform((id) => id.toLowerCase())
@@ -101,7 +103,7 @@ export const StartBodySchema = z.strictObject({
   orgId: SubjectSchema.optional(),
   generateFollowups: z.boolean().optional(),
   media: z
-    .array(z.strictObject({ type: z.string().max(100), data: z.string().min(1) }))
+    .array(z.strictObject({ type: z.enum(MEDIA_TYPES), data: z.string().min(1) }))
     .max(8, 'must be at most 8')
     .optional(),
   options: z

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { REQUEST_HEADERS } from '../../src/api/documentation/parameters.ts';
+import { readIdempotencyKey } from '../../src/api/idempotency-key.ts';
 import { agent, newOrg, startApiRig, type ApiRig, type Reply } from './api-rig.ts';
 import { isProblem } from './problems.ts';
 
@@ -108,5 +111,29 @@ describe('Idempotency-Key', () => {
     assert.equal((await ada.decide('guard', other.runId, { action: 'APPROVE' }, key('k'))).headers['idempotency-replayed'], undefined);
     isProblem(await ada.decide('guard', runId, { action: 'APPROVE', pauseId: 'pause_x' }, key('k2')), 409, 'NOT_THIS_PAUSE');
     assert.equal((await ada.decide('guard', runId, { action: 'APPROVE' }, key('k2'))).json.status, 'COMPLETED');
+  });
+
+  it('the document’s pattern of a key is what is read as one', () => {
+    const pattern = new RegExp(REQUEST_HEADERS.IdempotencyKey.schema.pattern);
+    const taken = (text: string): boolean => {
+      try {
+        return readIdempotencyKey([text]) !== undefined;
+      } catch {
+        return false;
+      }
+    };
+    const piece = fc.constantFrom('"', '\\', 'a', ' ', 'é', 'x'.repeat(127), '\\"', '\t');
+    const keys = fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join(''));
+    fc.assert(
+      // What stands around a header's value never arrives.
+      fc.property(
+        fc.oneof(
+          keys,
+          keys.map((key) => `"${key}"`),
+        ),
+        (key) => pattern.test(key.trim()) === taken(key.trim()),
+      ),
+      { numRuns: 2000 },
+    );
   });
 });

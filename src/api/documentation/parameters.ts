@@ -1,6 +1,7 @@
 // Parameters and headers of the OpenAPI document, each described once. Query parameters are listed by the routes' own schemas; here is
 // what they mean, and what they are where the schema sees only text.
 
+import { POSITION } from '../../contract/position.ts';
 import type { JsonSchema } from './schemas.ts';
 
 export interface ParameterNote {
@@ -36,9 +37,12 @@ export const PATH_NOTES: Readonly<Record<string, ParameterNote>> = {
   sessionId: { description: 'The session’s id.' },
 };
 
+/** As idempotency-key.ts reads it: printable, and within quotes with a backslash before each quote and backslash. */
+const IDEMPOTENCY_KEY = String.raw`^(?:[!#-~](?:[ -~]{0,253}[!-~])?|"(?:[ !#-\[\]-~]|\\["\\]){1,255}")$`;
+
 export const REQUEST_HEADERS = {
   IdempotencyKey: {
-    ...{ name: 'Idempotency-Key', in: 'header', schema: { type: 'string', maxLength: 257 } },
+    ...{ name: 'Idempotency-Key', in: 'header', schema: { type: 'string', pattern: IDEMPOTENCY_KEY } },
     description:
       'At most 255 characters, bare or quoted. The same key with the same body never starts or votes again: it answers the run as it stands. Kept at least 24 hours after the run’s end. Where the run was deleted with its session: 404.',
   },
@@ -47,7 +51,10 @@ export const REQUEST_HEADERS = {
     description:
       '`wait=N`: answer after N seconds at the latest. `respond-async`: at once. Both: after N seconds. A malformed one is ignored.',
   },
-  LastEventId: { ...{ name: 'Last-Event-ID', in: 'header', schema: { type: 'string' } }, description: 'Go on after this frame.' },
+  LastEventId: {
+    ...{ name: 'Last-Event-ID', in: 'header', schema: { type: 'string', pattern: `${POSITION.source}|^$`, examples: ['3.0'] } },
+    description: 'Go on after this frame. Empty: from the beginning.',
+  },
 } as const;
 export type RequestHeader = keyof typeof REQUEST_HEADERS;
 

@@ -42,6 +42,7 @@ export function runRoutes(deps: AppDeps): readonly Route[] {
       .regex(/^\d{1,6}$/, wording)
       .transform(Number)
       .refine((seconds) => seconds <= maxS, wording)
+      .meta({ maximum: maxS })
       .optional(),
   });
   return [

@@ -3,7 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import { z } from 'zod';
 import { AppError } from '../../contract/errors.ts';
-import { BEGINNING, readPosition, type Position } from '../../contract/position.ts';
+import { BEGINNING, POSITION, readPosition, type Position } from '../../contract/position.ts';
 import { readRecordState, type RecordState } from '../../store/lines.ts';
 import { findVisibleRun } from '../../store/visibility.ts';
 import type { AppDeps } from '../app.ts';
@@ -19,12 +19,8 @@ import { commit, newRun, START_BODY } from './starts.ts';
 const NOT_AN_ID = 'is not the id of a frame';
 const AFTER = z
   .string('must be given once')
-  .transform((text, ctx): Position => {
-    const position = readPosition(text);
-    if (position !== undefined) return position;
-    ctx.addIssue({ code: 'custom', message: NOT_AN_ID });
-    return z.NEVER;
-  })
+  .regex(POSITION, NOT_AN_ID)
+  .transform((text): Position => readPosition(text) ?? BEGINNING)
   .optional();
 const StreamQuery = z.strictObject({ after: AFTER });
 const EventsQuery = z.strictObject({ limit: LIMIT, after: AFTER });
