@@ -6,6 +6,7 @@ import type { Store } from '../store/access.ts';
 import { positionOf, readLines, type Line } from '../store/lines.ts';
 import { readRun } from '../store/run-record.ts';
 import { presentLine, type IdentifiedFrame } from './present-event.ts';
+import { createShareReads } from './share-reads.ts';
 
 export interface FramesWanted {
   readonly orgId: string;
@@ -44,19 +45,11 @@ export const LINES_AT_ONCE = 100;
 export type ReadFramesAfter = (run: { readonly orgId: string; readonly runId: string }, after: Position) => Promise<Frames>;
 
 export function createSharedReads(store: Store): ReadFramesAfter {
-  const asked = new Map<string, Promise<Frames>>();
-  return ({ orgId, runId }, after) => {
-    const key = `${orgId} ${runId} ${after.seq}.${after.offset}`;
-    const already = asked.get(key);
-    if (already !== undefined) return already;
-    const reading = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
-      // From here on it is too late to join: what a later one was woken for may not be seen by this query.
-      asked.delete(key);
-      return readFrames(store, { orgId, runId, after, limit: LINES_AT_ONCE, framesOnly: false });
-    });
-    asked.set(key, reading);
-    return reading;
-  };
+  const share = createShareReads<Frames>();
+  return ({ orgId, runId }, after) =>
+    share(`${orgId} ${runId} ${after.seq}.${after.offset}`, () =>
+      readFrames(store, { orgId, runId, after, limit: LINES_AT_ONCE, framesOnly: false }),
+    );
 }
 
 /** The end of the record where a client claims to have seen more than there is: it may have met the record before a restore. */

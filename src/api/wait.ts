@@ -7,6 +7,7 @@ import { StoreUnavailableError, type Store, type Unit } from '../store/access.ts
 import type { Watch } from '../store/announce.ts';
 import { readRun, type RunRecord } from '../store/run-record.ts';
 import { readStanding } from '../store/visibility.ts';
+import { createShareReads, type ShareReads } from './share-reads.ts';
 
 export const isSettled = (status: RunStatus): boolean => status !== 'QUEUED' && status !== 'RUNNING';
 
@@ -54,7 +55,9 @@ export async function waitForRun(store: Store, awaited: Awaited): Promise<RunRec
     for (;;) {
       const over = patience.aborted;
       try {
-        const run = await store.asOrg(orgId, (unit) => look(unit, awaited, over));
+        const run = await shareOf(store)(`${orgId} ${awaited.runId} ${awaited.stopBehindPause} ${over}`, () =>
+          store.asOrg(orgId, (unit) => look(unit, awaited, over)),
+        );
         if (run !== undefined) return run;
         await watch.changed(patience);
       } catch (error) {
@@ -65,6 +68,14 @@ export async function waitForRun(store: Store, awaited: Awaited): Promise<RunRec
   } finally {
     watch.close();
   }
+}
+
+const shares = new WeakMap<Store, ShareReads<RunRecord | undefined>>();
+/** A thousand who wait for one run read it once when it changes. */
+function shareOf(store: Store): ShareReads<RunRecord | undefined> {
+  const share = shares.get(store) ?? createShareReads();
+  shares.set(store, share);
+  return share;
 }
 
 /** The record, if the wait is over with it. */

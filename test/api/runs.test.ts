@@ -132,6 +132,27 @@ describe('the runs of an agent', () => {
     assert.match(isProblem(await ada.read('guard', UNKNOWN_RUN, '?colour=1'), 400, 'INVALID_REQUEST').text, /colour/);
   });
 
+  it('fifty who wait for one run read it once when it ends', async () => {
+    const real = await sharedStore();
+    const waiting = new Set<object>();
+    let reads = 0;
+    const watch: Store['announcer']['watch'] = (runId) => {
+      const made = real.announcer.watch(runId);
+      return { ...made, changed: (signal) => (waiting.add(made), made.changed(signal)) };
+    };
+    const asOrg: Store['asOrg'] = (orgId, work) => (reads++, real.asOrg(orgId, work));
+    const counted = await startApiRig({ store: { ...real, asOrg, announcer: { ...real.announcer, watch } } });
+    const ada = counted.as('ada', { org: newOrg() });
+    const { runId } = (await ada.run('guard', 'stay', {}, { prefer: 'respond-async' })).json;
+    const joined = Array.from({ length: 50 }, () => ada.read('guard', runId, '?wait=15'));
+    await until('all wait', () => waiting.size === 50);
+    reads = 0;
+    await api.runs.complete(runId, 1);
+    for (const r of await Promise.all(joined)) assert.equal(r.json.status, 'COMPLETED');
+    assert.ok(reads <= 2, `${reads} reads`);
+    await counted.close();
+  });
+
   it('a client that leaves neither cancels nor loses its run, and its watch is let go', async () => {
     const real = await sharedStore();
     let open = 0;

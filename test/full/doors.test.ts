@@ -191,17 +191,16 @@ describe('the doors to a run under many hands', function () {
   });
 
   it(`${MANY} waiters on one run all hear of its end, and others are served meanwhile`, async () => {
-    const { run } = await ada.ask(plan([['pay', { amount: 1 }]], 'Paid.'));
+    const { run } = await ada.ask(plan('Done.'));
     const waiting: Promise<string>[] = [];
-    const { run: decided } = await (await cluster.as('lea', 1)).decide(run, { action: 'REJECT', reason: 'no' }, 'wait=0');
-    assert.ok(['RUNNING', 'COMPLETED'].includes(decided.status));
-    const runId = await ada.begin(plan(words(400)));
+    const runId = await ada.begin(plan(words(500)));
     await inLanes(Array.from({ length: MANY }), AT_ONCE, async () => {
       const url = `${urlOf(waiting.length)}${runPath(runId)}?wait=60`;
       const opened = fetch(url, { headers: { authorization: `Bearer ${token}` } });
       waiting.push(opened.then(async (response) => ((await response.json()) as { status: string }).status));
       await sleep(1);
     });
+    await sleep(3000); // all of them wait
     const began = performance.now();
     assert.equal((await ada.read(run)).status, 200);
     assert.ok(performance.now() - began < 1000, `${Math.round(performance.now() - began)} ms for a read beside them`);
