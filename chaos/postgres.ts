@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   readdirSync,
   realpathSync,
   rmSync,
@@ -54,11 +55,24 @@ function binaries(): string {
   return found;
 }
 
+const FOLDER = 'holdpoint-chaos-pg-';
+
+/** A programme that was ended by SIGKILL left its small disk mounted. */
+function clearAfterKilled(): void {
+  const mounts = existsSync('/proc/mounts') ? readFileSync('/proc/mounts', 'utf8') : '';
+  for (const [, folder = '', pid = ''] of mounts.matchAll(new RegExp(`^tmpfs (\\S+/${FOLDER}(\\d+)-[^/\\s]+)/disk `, 'gm'))) {
+    if (existsSync(`/proc/${pid}`)) continue;
+    spawnSync('umount', ['-l', join(folder, 'disk')]);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 export async function startChaosPostgres(): Promise<ChaosPostgres> {
   const bin = binaries();
   const root = process.getuid?.() === 0;
   const user = root ? { uid: Number(output('id', '-u', 'postgres')), gid: Number(output('id', '-g', 'postgres')) } : {};
-  const folder = mkdtempSync(join(tmpdir(), 'holdpoint-chaos-pg-'));
+  clearAfterKilled();
+  const folder = mkdtempSync(join(tmpdir(), `${FOLDER}${process.pid}-`));
   chmodSync(folder, 0o755);
   const [data, disk] = [join(folder, 'data'), join(folder, 'disk')];
   for (const place of [data, disk]) mkdirSync(place, { mode: 0o700 });
