@@ -16,6 +16,8 @@ export interface ProductOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Give back at once, without waiting for /health/ready (a worker has none). */
   readonly noWait?: boolean;
+  /** A compiled tree, as the image has it, instead of this one's sources. */
+  readonly compiledIn?: string;
 }
 export interface ProductProcess {
   readonly url: string;
@@ -37,6 +39,7 @@ const COMMAND = {
   api: ['--import', 'tsx', 'src/api/server.ts'],
   worker: ['--import', 'tsx', 'src/worker.ts'],
 } as const;
+const COMPILED = { start: ['lib/dev/start.js'], api: ['lib/api/server.js'], worker: ['lib/worker.js'] } as const;
 const KEPT = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'TERM', 'TZ', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'SSL_CERT_FILE'];
 
 function shellEnvironment(): Record<string, string> {
@@ -46,7 +49,7 @@ function shellEnvironment(): Record<string, string> {
   return kept;
 }
 
-export async function startProduct({ role, env, noWait = false }: ProductOptions): Promise<ProductProcess> {
+export async function startProduct({ role, env, noWait = false, compiledIn }: ProductOptions): Promise<ProductProcess> {
   const port = env['PORT'] === undefined ? await freePort() : Number(env['PORT']);
   const url = `http://127.0.0.1:${port}`;
   let child: ChildProcess | undefined;
@@ -71,8 +74,9 @@ export async function startProduct({ role, env, noWait = false }: ProductOptions
       timeoutMs,
     );
   const start = async (): Promise<void> => {
-    const options = { cwd: ROOT, env: { ...shellEnvironment(), ...env, PORT: String(port) }, detached: true } as const;
-    const started = spawn(process.execPath, COMMAND[role], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const command = compiledIn === undefined ? COMMAND[role] : COMPILED[role];
+    const options = { cwd: compiledIn ?? ROOT, env: { ...shellEnvironment(), ...env, PORT: String(port) }, detached: true } as const;
+    const started = spawn(process.execPath, command, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     child = started;
     for (const stream of [started.stdout, started.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (text += part));
     ended = new Promise((done) => started.once('exit', (code, name) => done({ code, signal: name })));
