@@ -141,7 +141,7 @@ describe('after restoring an older backup', function () {
     await postgres.sql(`update runs set status = 'QUEUED', closed_at = null where run_id = '${forgotten}'`, backup.href);
     await postgres.sql(`update outbox set acknowledged_at = null where run_id = '${forgotten}'`, backup.href);
     await temporal.cli(['workflow', 'delete', '-w', forgotten, '--yes']);
-    await until('the forgetting', () => workflow(forgotten).then((status) => status === '', () => true)); // prettier-ignore
+    await until('the forgetting', () => workflow(forgotten).then((status) => status === '', () => true), 90_000); // prettier-ignore
 
     const report = afterRestore();
     for (const runId of [ended, further, cancelled, forgotten, under]) assert.match(report, new RegExp(`${runId} \\(a\\): `), report);
