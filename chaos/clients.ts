@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { History, Op } from './history.ts';
 import { messageOf } from './model.ts';
 import { drawKind, drawPlan, type Drawn } from './plans.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../test/rig/random.ts';
 import { canaryOf, type Answer, type Ask } from './requests.ts';
 import { ORGS } from './world.ts';
 

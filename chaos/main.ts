@@ -10,7 +10,7 @@ import { CLIENTS, createClients, isTerminal, type Clients } from './clients.ts';
 import { readEvidence } from './evidence.ts';
 import { createInject, type Inject } from './faults.ts';
 import { createHistory, type History } from './history.ts';
-import { createRandom } from './random.ts';
+import { createRandom } from '../test/rig/random.ts';
 import { checkFloor, conclude, merge, reportFaults, type Check, type Outcome } from './report.ts';
 import { createAsk } from './requests.ts';
 import { drawSchedule, FAULTS, printSchedule, readSchedule, type Fault, type FaultKind, type Schedule } from './schedule.ts';

@@ -2,7 +2,7 @@
 
 import type { OpKind } from './history.ts';
 import type { Plan, PlannedCall } from './model.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../test/rig/random.ts';
 
 const MIX: readonly (readonly [OpKind, number])[] = [
   ['plain', 30],

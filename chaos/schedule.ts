@@ -2,7 +2,7 @@
 // The clients' plans are drawn from the same seed; what the machine's timing adds is the only thing a replay can't repeat.
 
 import { readFileSync } from 'node:fs';
-import { createRandom, type Random } from './random.ts';
+import { createRandom, type Random } from '../test/rig/random.ts';
 
 export const FAULTS = [
   ...(['kill-api', 'kill-worker', 'kill-both-apis', 'kill-both-workers', 'kill-all', 'stop-api', 'stop-worker', 'stop-all'] as const),

@@ -5,6 +5,7 @@ import { createStore, type Store } from './access.ts';
 import { isConnectionLoss } from './connection-loss.ts';
 import { openPglite, openPostgres } from './database.ts';
 import { migrateToLatest } from './migrate.ts';
+import { whenThere, type Awaited } from '../when-there.ts';
 import { wallProblem } from './wall.ts';
 
 export interface StoreSettings {
@@ -40,22 +41,10 @@ export async function openStore(settings: StoreSettings): Promise<OpenStore> {
   };
 }
 
-const TRY_EVERY_MS = 1000;
-
 /** Waits for a database server that is not there yet; undefined where the process was told to stop meanwhile. */
-export async function openWhenThere(
+export const openWhenThere = (
   settings: Omit<StoreSettings, 'dir'>,
-  log: { warn: (o: object, m: string) => void },
+  log: Awaited['log'],
   stopping: AbortSignal,
-): Promise<OpenStore | undefined> {
-  for (let said = false; !stopping.aborted; said = true) {
-    try {
-      return await openStore({ ...settings, dir: '' });
-    } catch (error) {
-      if (!isConnectionLoss(error)) throw error;
-      if (!said) log.warn({ err: error }, 'the database does not answer yet; trying every second');
-      await new Promise((resolve) => setTimeout(resolve, TRY_EVERY_MS));
-    }
-  }
-  return undefined;
-}
+): Promise<OpenStore | undefined> =>
+  whenThere(() => openStore({ ...settings, dir: '' }), { server: 'database', isAway: isConnectionLoss, log, stopping });

@@ -2,6 +2,7 @@
 
 import { Client } from '@temporalio/client';
 import { NativeConnection, type TLSConfig } from '@temporalio/worker';
+import { whenThere, type Awaited } from '../when-there.ts';
 
 export interface TemporalSettings {
   readonly address: string;
@@ -44,23 +45,13 @@ export async function connectTemporal(settings: TemporalSettings): Promise<Tempo
   };
 }
 
-const TRY_EVERY_MS = 1000;
-
 /** Waits for a server that is not there yet; undefined where the process was told to stop meanwhile. */
 export async function connectWhenThere(
   settings: Omit<TemporalSettings, 'address'> & { readonly address: string | null },
-  log: { warn: (o: object, m: string) => void },
+  log: Awaited['log'],
   stopping: AbortSignal,
 ): Promise<Temporal | undefined> {
   const { address } = settings;
   if (address === null) throw new Error('TEMPORAL_ADDRESS is not set.');
-  for (let said = false; !stopping.aborted; said = true) {
-    try {
-      return await connectTemporal({ ...settings, address });
-    } catch (error) {
-      if (!said) log.warn({ err: error }, 'the Temporal server does not answer yet; trying every second');
-      await new Promise((resolve) => setTimeout(resolve, TRY_EVERY_MS));
-    }
-  }
-  return undefined;
+  return whenThere(() => connectTemporal({ ...settings, address }), { server: 'Temporal server', isAway: () => true, log, stopping });
 }

@@ -4,6 +4,7 @@
 import { request as httpRequest } from 'node:http';
 import { createRoutes, type AppDeps } from '../../src/api/app.ts';
 import { createDocument, type OpenApiDocument, type Operation } from '../../src/api/openapi.ts';
+import { createRandom } from '../rig/random.ts';
 import { tellsNothing } from '../rig/tells-nothing.ts';
 import { createDocumentCheck } from './document-check.ts';
 import type { Reply } from './api-rig.ts';
@@ -31,9 +32,7 @@ export async function fuzz({ url, token, seed, requests, known }: FuzzOptions): 
   const table = createRoutes({ agents: new Map(), syncWaitMaxMs: 1000, draining: new AbortController().signal } as unknown as AppDeps);
   const document = createDocument(table, '1');
   const check = createDocumentCheck(document);
-  const random = randomOf(seed);
-  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
-  const chance = (share: number): boolean => random() < share;
+  const { next: random, pick, chance } = createRandom(seed);
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   );
@@ -129,18 +128,6 @@ export async function fuzz({ url, token, seed, requests, known }: FuzzOptions): 
 }
 
 const resolve = (document: OpenApiDocument, ref: string): Json => document.components.schemas[ref.split('/').at(-1) ?? ''] as Json;
-
-/** mulberry32 */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 interface Made {
   readonly method: string;

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { privateBytesOf } from '../../bench/measure.ts';
 import { openStream, shown, type OpenStream, type ReceivedFrame } from '../api/stream-rig.ts';
+import { createRandom } from '../rig/random.ts';
 import { startCluster, type Cluster } from '../e2e/cluster.ts';
 import { followPlan, pendingOf, plan, tokenOf, type Caller } from '../e2e/stage.ts';
 
@@ -18,17 +19,6 @@ const MANY = 1000;
 const AT_ONCE = 100;
 const words = (n: number): string => Array.from({ length: n }, (_, i) => `w${i} `).join('');
 
-/** mulberry32: a draw that can be repeated. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T) => Promise<void>): Promise<void> {
   const left = items.values();
   await Promise.all(
@@ -40,7 +30,7 @@ async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T) =>
 
 describe('the doors to a run under many hands', function () {
   this.timeout(600_000);
-  const random = randomOf(SEED);
+  const { next: random } = createRandom(SEED);
   let cluster: Cluster;
   let token: string;
   let ada: Caller;
