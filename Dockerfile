@@ -1,4 +1,4 @@
-# One image for both roles: `node lib/api/server.js` (the default) and `node lib/worker.js`; `node lib/store/run-migrations.js` migrates.
+# One image for both roles: `node lib/main/api.js` (the default) and `node lib/main/worker.js`; `node lib/main/migrate.js` migrates.
 # Nothing of it runs as root, and nothing writes outside /data and /tmp.
 FROM node:22.21.1-bookworm-slim AS build
 WORKDIR /app
@@ -20,11 +20,11 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/lib ./lib
 # A tool's sample data, which the compiler does not copy.
-COPY src/tools/data ./src/tools/data
+COPY src/tools/examples/data ./src/tools/examples/data
 COPY agents ./agents
 # node, as a number: from a name Kubernetes cannot tell that it is not root.
 USER 1000:1000
 EXPOSE 8080
 # Longer than the drain's own limit, 24 s: compose sets stop_grace_period.
 STOPSIGNAL SIGTERM
-CMD ["node", "lib/api/server.js"]
+CMD ["node", "lib/main/api.js"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm start`: installs what is missing, then runs src/dev/start.ts in this same process, so that there is one to signal.
+// `npm start`: installs what is missing, then runs src/main/start.ts in this same process, so that there is one to signal.
 
 import { checkNode, install } from './install.mjs';
 
@@ -7,4 +7,4 @@ checkNode();
 await install({ withDev: false });
 const { register } = await import('tsx/esm/api');
 register();
-await import('../src/dev/start.ts');
+await import('../src/main/start.ts');

@@ -1,7 +1,7 @@
 // What the sink received, against what the ledger, the decisions and the audit say: once at most, approved before, as approved, and
 // nothing after a rejection or a cancellation.
 
-import { hashOfCall } from '../src/store/call-hash.ts';
+import { hashOfCall } from '../src/store/calls/call-hash.ts';
 import type { AuditRow, CallRow, Evidence } from './evidence.ts';
 import { groupBy } from './group-by.ts';
 import { GUARDED, HONOURS_KEY, type Delivery } from './sink.ts';

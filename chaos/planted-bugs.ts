@@ -24,7 +24,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'session lock dropped',
     patches: [
       {
-        file: 'src/store/runs.ts',
+        file: 'src/store/runs/runs.ts',
         find: 'const before = seq === 1 ? undefined : await openRunOfSession(unit, run);',
         replace: 'const before = undefined as { runId: string; status: RunStatus } | undefined;',
       },
@@ -40,7 +40,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'hash not compared',
     patches: [
       {
-        file: 'src/store/calls.ts',
+        file: 'src/store/calls/calls.ts',
         find: "const textChanged = now !== (row.approval === 'required' ? row.approved_hash : row.arguments_hash);",
         replace: 'const textChanged = now === undefined;',
       },
@@ -51,7 +51,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'answer before commit',
     patches: [
       {
-        file: 'src/api/routes/starts.ts',
+        file: 'src/api/runs/start-routes.ts',
         find: `      const started = await commit(deps, run);
       void deps.send(started.runId).catch(() => false);`,
         replace: `      const started = { kind: 'STARTED', runId: run.runId, released: true } as Started;
@@ -68,7 +68,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'no chunk timeout',
     patches: [
       {
-        file: 'src/models/openai-model.ts',
+        file: 'src/models/openai/adapter.ts',
         find: 'if (!collector.finished()) waitAtMost(clock.silenceMs);',
         replace: 'if (!collector.finished()) clearTimeout(silence);',
       },
@@ -84,13 +84,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         replace: "again = await dispatch(open.filter((call) => call.approval === 'required').map((call) => call.callId));\n  if ('kind' in again) return again;",
       },
       {
-        file: 'src/store/calls.ts',
+        file: 'src/store/calls/calls.ts',
         find: "if (row.approval === 'required' && row.state === 'PROPOSED') return { kind: 'ASK_AGAIN' };",
         replace: `const kept = await sql\`select 1 from decisions where run_id = \${runId} and action = 'APPROVE'\`.execute(unit.tx);
   if (row.approval === 'required' && row.state === 'PROPOSED' && kept.rows.length === 0) return { kind: 'ASK_AGAIN' };`,
       },
       {
-        file: 'src/store/calls.ts',
+        file: 'src/store/calls/calls.ts',
         find: "(row.approval === 'required' ? row.approved_hash : row.arguments_hash)",
         replace: "(row.approval === 'required' ? (row.approved_hash ?? row.arguments_hash) : row.arguments_hash)",
       },
@@ -100,19 +100,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'tenant filter off',
     patches: [
-      { file: 'src/store/visibility.ts', find: 'const ofOrg = sql<boolean>`r.org_id = ${viewer.orgId}`;', replace: 'const ofOrg = sql<boolean>`true`;' },
-      { file: 'src/store/access.ts', find: '{ org: orgId }', replace: "'reconciler'" },
+      { file: 'src/store/queries/visibility.ts', find: 'const ofOrg = sql<boolean>`r.org_id = ${viewer.orgId}`;', replace: 'const ofOrg = sql<boolean>`true`;' },
+      { file: 'src/store/database/access.ts', find: '{ org: orgId }', replace: "'reconciler'" },
     ],
     caughtBy: { seconds: 40, faults: [], rules: ['no-foreign-bytes'], kinds: ['approve'] },
   },
   {
     name: 'retry of a non-idempotent tool',
-    patches: [{ file: 'src/store/calls.ts', find: "if (row.retry !== 'never' && count < MAX_UNANSWERED", replace: 'if (count < MAX_UNANSWERED' }],
+    patches: [{ file: 'src/store/calls/calls.ts', find: "if (row.retry !== 'never' && count < MAX_UNANSWERED", replace: 'if (count < MAX_UNANSWERED' }],
     caughtBy: { seconds: 50, faults: ['tool-drop', 'tool-slow', 'tool-drop'], rules: ['effects-at-most-once', 'unknown-is-surfaced'] },
   },
   {
     name: 'decision accepted after cancel',
-    patches: [{ file: 'src/store/judge-vote.ts', find: "if (s.status !== 'PAUSED') {", replace: "if (s.status !== 'PAUSED' && s.status !== 'CANCELLED') {" }],
+    patches: [{ file: 'src/store/calls/vote-policy.ts', find: "if (s.status !== 'PAUSED') {", replace: "if (s.status !== 'PAUSED' && s.status !== 'CANCELLED') {" }],
     caughtBy: { seconds: 40, faults: [], rules: ['cancel-stands'], kinds: ['cancel'] },
   },
 ]; // prettier-ignore

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import openapiTS, { astToString, type OpenAPI3 } from 'openapi-typescript';
 import { format, resolveConfig } from 'prettier';
 import { createRoutes, type AppDeps } from '../src/api/app.ts';
-import { createDocument } from '../src/api/openapi.ts';
+import { createDocument } from '../src/api/http/openapi.ts';
 
 const FILE = new URL('./schema.d.ts', import.meta.url);
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { ModelError, type ModelDelta, type ModelMessage, type ModelReply, type ModelRequest } from '../../src/models/model.ts';
-import { createOpenAiModel } from '../../src/models/openai-model.ts';
+import { createOpenAiModel } from '../../src/models/openai/adapter.ts';
 
 export interface Tried {
   /** Where the port is sent: the recorder. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelFault, ModelMessage, ModelRequest, ModelTool } from '../../src/models/model.ts';
-import { createOpenAiModel } from '../../src/models/openai-model.ts';
+import { createOpenAiModel } from '../../src/models/openai/adapter.ts';
 import { codeTools } from '../../src/tools/index.ts';
 import { ask, faultOf, shown, shownFault, user, type Tried } from './asking.ts';
 import { CONTEXT_TOKENS } from './llama-server.ts';

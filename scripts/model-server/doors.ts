@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { ModelError } from '../../src/models/model.ts';
-import { createOpenAiModel } from '../../src/models/openai-model.ts';
+import { createOpenAiModel } from '../../src/models/openai/adapter.ts';
 import { faultOf, shownFault, user, type Tried } from './asking.ts';
 import type { LlamaServer } from './llama-server.ts';
 

@@ -4,12 +4,12 @@ import { z } from 'zod';
 import { AppError } from '../contract/errors.ts';
 import { assertNever, SIGNAL, type DecisionSignal } from '../contract/names.ts';
 import type { PauseName, PauseState } from '../contract/turn.ts';
-import type { Store } from '../store/access.ts';
-import { pauseIdOf } from '../store/call-hash.ts';
-import { castVotes, readPause } from '../store/decisions.ts';
-import type { OperatorDecisions, VoteRequest } from '../store/judge-vote.ts';
-import { lockRun } from '../store/runs.ts';
-import { endedAs } from '../store/turns.ts';
+import type { Store } from '../store/database/access.ts';
+import { pauseIdOf } from '../store/calls/call-hash.ts';
+import { castVotes, readPause } from '../store/calls/decisions.ts';
+import type { OperatorDecisions, VoteRequest } from '../store/calls/vote-policy.ts';
+import { lockRun } from '../store/runs/runs.ts';
+import { endedAs } from '../store/turns/turns.ts';
 import { failureOf } from './failures.ts';
 
 export interface ClaimDecisionRequest {

@@ -3,9 +3,9 @@
 
 import { storable } from '../json/storable.ts';
 import type { ModelDelta } from '../models/model.ts';
-import type { Store } from '../store/access.ts';
-import { appendDeltas } from '../store/deltas.ts';
-import type { AttemptPlace, Delta } from '../store/live-deltas.ts';
+import type { Store } from '../store/database/access.ts';
+import { appendDeltas } from '../store/events/deltas.ts';
+import type { AttemptPlace, Delta } from '../store/events/live-deltas.ts';
 
 /** The contract's 100 ms, less what the write takes. */
 const GATHER_MS = 90;

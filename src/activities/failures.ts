@@ -4,7 +4,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { assertNever, type FailureCode } from '../contract/names.ts';
 import type { ModelError, ModelFault } from '../models/model.ts';
-import { StoreUnavailableError } from '../store/access.ts';
+import { StoreUnavailableError } from '../store/database/access.ts';
 
 export const endsRun = (code: FailureCode, message: string, cause?: unknown): ApplicationFailure =>
   ApplicationFailure.create({ type: code, message, nonRetryable: true, ...(cause instanceof Error ? { cause } : {}) });

@@ -5,7 +5,7 @@ import { createClaimDecision } from './claim-decision.ts';
 import { createRunTool, type RunToolDeps } from './run-tool.ts';
 import { createSettleRun } from './settle-run.ts';
 import { createSuggestFollowUps } from './suggest-follow-ups.ts';
-import type { OperatorDecisions } from '../store/judge-vote.ts';
+import type { OperatorDecisions } from '../store/calls/vote-policy.ts';
 
 export interface ActivityDeps extends CallModelDeps, RunToolDeps {
   readonly operatorDecisions: OperatorDecisions;

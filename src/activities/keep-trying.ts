@@ -2,7 +2,7 @@
 // soon as it is back. The activity's heartbeat goes on meanwhile; a worker that is told to stop gives up.
 
 import { Context } from '@temporalio/activity';
-import { StoreUnavailableError } from '../store/access.ts';
+import { StoreUnavailableError } from '../store/database/access.ts';
 
 const AGAIN_AFTER_MS = 500;
 

@@ -5,9 +5,9 @@ import { MEDIA_MAX_BYTES, MEDIA_TOTAL_MAX_BYTES, MEDIA_TYPES, mediaProblem, medi
 import { readPublic } from '../egress/fetch-public.ts';
 import type { PublicAddresses } from '../egress/public-address.ts';
 import type { ModelPart } from '../models/model.ts';
-import type { Store } from '../store/access.ts';
-import { keepFetched, mediaBytes, mediaOf, type StoredMedia } from '../store/media.ts';
-import type { TurnWork } from '../store/turns.ts';
+import type { Store } from '../store/database/access.ts';
+import { keepFetched, mediaBytes, mediaOf, type StoredMedia } from '../store/runs/media.ts';
+import type { TurnWork } from '../store/turns/turns.ts';
 import { endsRun } from './failures.ts';
 
 export type MediaByRun = ReadonlyMap<string, readonly ModelPart[]>;

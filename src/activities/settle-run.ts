@@ -1,8 +1,8 @@
 // Writes PAUSED and terminal states for the workflow, and returns the state that stands.
 
 import type { Settled, Settlement } from '../contract/turn.ts';
-import type { Store } from '../store/access.ts';
-import { settle } from '../store/settle.ts';
+import type { Store } from '../store/database/access.ts';
+import { settle } from '../store/runs/settle.ts';
 import { failureOf } from './failures.ts';
 
 export interface SettleRunRequest {

@@ -3,7 +3,7 @@
 import type { ModelMessage, ModelTool } from '../models/model.ts';
 import { estimateTokens } from '../models/estimate-tokens.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
-import type { Exchange, PastTurn, TurnWork } from '../store/turns.ts';
+import type { Exchange, PastTurn, TurnWork } from '../store/turns/turns.ts';
 import type { MediaByRun } from './run-media.ts';
 
 export function transcriptOf(

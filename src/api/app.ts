@@ -2,25 +2,25 @@
 
 import Koa from 'koa';
 import type { AgentSnapshot } from '../contract/agent.ts';
-import type { Store } from '../store/access.ts';
-import type { CheckEdit } from '../store/decisions.ts';
-import type { ApiState, Log } from './api-context.ts';
+import type { Store } from '../store/database/access.ts';
+import type { CheckEdit } from '../store/calls/decisions.ts';
+import type { ApiState, Log } from './http/api-context.ts';
 import type { Authenticate } from './auth/caller.ts';
-import { authentication } from './middleware/authentication.ts';
-import { crossOrigin } from './middleware/cors.ts';
-import { everyAnswer } from './middleware/every-answer.ts';
-import { problemLayer } from './problem.ts';
-import { mountRoutes, type Route } from './route.ts';
-import { agentRoutes } from './routes/agents.ts';
-import { decisionRoutes } from './routes/decisions.ts';
-import { documentationRoutes } from './routes/documentation.ts';
-import { healthRoutes } from './routes/health.ts';
-import { runListRoutes } from './routes/run-lists.ts';
-import { runRoutes } from './routes/runs.ts';
-import { sessionRoutes } from './routes/sessions.ts';
-import { startRoutes } from './routes/starts.ts';
-import { streamRoutes } from './routes/streams.ts';
-import { usageRoutes } from './routes/usage.ts';
+import { authentication } from './http/authentication.ts';
+import { crossOrigin } from './http/cors.ts';
+import { everyAnswer } from './http/every-answer.ts';
+import { problemLayer } from './http/problem.ts';
+import { mountRoutes, type Route } from './http/route.ts';
+import { agentRoutes } from './agents/routes.ts';
+import { decisionRoutes } from './approvals/routes.ts';
+import { documentationRoutes } from './documentation/routes.ts';
+import { healthRoutes } from './health/routes.ts';
+import { runListRoutes } from './runs/list-routes.ts';
+import { runRoutes } from './runs/routes.ts';
+import { sessionRoutes } from './sessions/routes.ts';
+import { startRoutes } from './runs/start-routes.ts';
+import { streamRoutes } from './runs/stream-routes.ts';
+import { usageRoutes } from './usage/routes.ts';
 
 export interface AppDeps {
   readonly store: Store;

@@ -5,12 +5,12 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import type { RunFailure } from '../contract/names.ts';
 import type { Settled } from '../contract/turn.ts';
-import type { Unit } from './access.ts';
+import type { Unit } from './database/access.ts';
 import { audit } from './audit.ts';
 import { acknowledgeOutboxLines } from './outbox.ts';
-import type { CallState } from './run-record.ts';
-import { lockSessionAndRun } from './runs.ts';
-import { settle } from './settle.ts';
+import type { CallState } from './queries/run-record.ts';
+import { lockSessionAndRun } from './runs/runs.ts';
+import { settle } from './runs/settle.ts';
 
 export interface RestoredCall {
   readonly callId: string;

@@ -1,7 +1,7 @@
 // Lines of who did what, in the transaction that does it. Data names ids, hashes and words of ours, never a message's text.
 
 import { sql } from 'kysely';
-import type { Unit } from './access.ts';
+import type { Unit } from './database/access.ts';
 
 export interface AuditLine {
   readonly orgId: string;

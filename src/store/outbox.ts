@@ -3,7 +3,7 @@
 
 import { sql } from 'kysely';
 import type { AgentRunInput } from '../contract/turn.ts';
-import type { Unit } from './access.ts';
+import type { Unit } from './database/access.ts';
 
 export type OutboxMessage =
   | { readonly kind: 'START'; readonly input: AgentRunInput }

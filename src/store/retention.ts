@@ -2,7 +2,7 @@
 // its calls, decisions, audit lines and keys stay. A few runs at a time, so that nobody waits behind it.
 
 import { sql } from 'kysely';
-import type { Store } from './access.ts';
+import type { Store } from './database/access.ts';
 
 const RUNS_AT_ONCE = 200;
 

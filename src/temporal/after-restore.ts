@@ -3,7 +3,7 @@
 // one that stands where its record stands goes on.
 
 import type { RunFailure } from '../contract/names.ts';
-import type { Store } from '../store/access.ts';
+import type { Store } from '../store/database/access.ts';
 import * as restored from '../store/after-restore.ts';
 import type { RestoreClient } from './after-restore-client.ts';
 import { missingInRecord, progressOf } from './after-restore-progress.ts';

@@ -2,7 +2,7 @@
 // A line is acknowledged when the server has taken it, or when it can't any more (then the run goes to reconciliation).
 
 import { assertNever } from '../contract/names.ts';
-import type { Store } from '../store/access.ts';
+import type { Store } from '../store/database/access.ts';
 import { acknowledgeOutboxLines, leaseOutboxLines, returnOutboxLines, type OutboxLine } from '../store/outbox.ts';
 import type { Gateway, Said } from './gateway.ts';
 

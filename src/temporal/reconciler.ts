@@ -6,8 +6,8 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { sql } from 'kysely';
 import { SEARCH_ATTRIBUTE, WORKFLOW_TYPE, type RunFailure } from '../contract/names.ts';
 import type { Settlement } from '../contract/turn.ts';
-import type { Store } from '../store/access.ts';
-import { settle } from '../store/settle.ts';
+import type { Store } from '../store/database/access.ts';
+import { settle } from '../store/runs/settle.ts';
 import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
 
 export interface Reconciler {

@@ -1,6 +1,6 @@
 // The seam between the two records, put together: gateway, outbox, reconciler over one connection; and what the record sheds in time.
 
-import type { Store } from '../store/access.ts';
+import type { Store } from '../store/database/access.ts';
 import { deleteOldEvents } from '../store/retention.ts';
 import type { Temporal } from './connect.ts';
 import { createGateway } from './gateway.ts';

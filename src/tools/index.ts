@@ -1,10 +1,10 @@
 // The list of the tools in code. A new one: a file, and a line here.
 
-import { countRows, dropTable, listTables } from './database-tools.ts';
+import { countRows, dropTable, listTables } from './examples/database-tools.ts';
 import type { CodeTool } from './define-tool.ts';
-import { getStockPrice } from './get-stock-price.ts';
-import { readPage } from './read-page.ts';
-import { sendEmail } from './send-email.ts';
+import { getStockPrice } from './examples/get-stock-price.ts';
+import { readPage } from './examples/read-page.ts';
+import { sendEmail } from './examples/send-email.ts';
 
 const ALL: readonly CodeTool[] = [getStockPrice, sendEmail, listTables, countRows, dropTable, readPage];
 

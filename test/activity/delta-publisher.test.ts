@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import { createDeltaPublisher, type DeltaPublisher } from '../../src/activities/delta-publisher.ts';
 import { BEGINNING } from '../../src/contract/position.ts';
-import { StoreUnavailableError, type Store } from '../../src/store/access.ts';
-import { isDelta, readLines } from '../../src/store/lines.ts';
-import type { Delta } from '../../src/store/live-deltas.ts';
+import { StoreUnavailableError, type Store } from '../../src/store/database/access.ts';
+import { isDelta, readLines } from '../../src/store/events/read.ts';
+import type { Delta } from '../../src/store/events/live-deltas.ts';
 import { drive, openBench, type Bench } from '../store/fixture.ts';
 import { until } from '../rig/wait.ts';
 

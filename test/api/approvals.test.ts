@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { WaitingPageSchema } from '../../src/contract/lists.ts';
-import { voterProblem, type OpenCall } from '../../src/store/judge-vote.ts';
-import { mayVoteOn } from '../../src/store/visibility.ts';
+import { voterProblem, type OpenCall } from '../../src/store/calls/vote-policy.ts';
+import { mayVoteOn } from '../../src/store/queries/visibility.ts';
 import { newOrg, startApiRig, type ApiRig, type Caller, type CallerClaims, type Json } from './api-rig.ts';
 import { isProblem } from './problems.ts';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { MAX_UNSENT_BYTES, openEventStream } from '../../src/api/event-stream.ts';
-import type { IdentifiedFrame } from '../../src/api/present-event.ts';
+import { MAX_UNSENT_BYTES, openEventStream } from '../../src/api/http/event-stream.ts';
+import type { IdentifiedFrame } from '../../src/api/runs/present-event.ts';
 
 const FRAME_CHARS = 64 * 1024;
 const big = (n: number): IdentifiedFrame => ({

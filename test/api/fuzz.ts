@@ -3,7 +3,7 @@
 
 import { request as httpRequest } from 'node:http';
 import { createRoutes, type AppDeps } from '../../src/api/app.ts';
-import { createDocument, type OpenApiDocument, type Operation } from '../../src/api/openapi.ts';
+import { createDocument, type OpenApiDocument, type Operation } from '../../src/api/http/openapi.ts';
 import { createRandom } from '../rig/random.ts';
 import { tellsNothing } from '../rig/tells-nothing.ts';
 import { createDocumentCheck } from './document-check.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
-import { mediaBytes, mediaOf } from '../../src/store/media.ts';
+import { mediaBytes, mediaOf } from '../../src/store/runs/media.ts';
 import { agent, newOrg, startApiRig, type ApiRig, type Caller, type Reply } from './api-rig.ts';
 import { isProblem } from './problems.ts';
 

@@ -6,7 +6,7 @@ import { EXAMPLES } from '../../src/api/documentation/examples.ts';
 import { FIELD_NOTES } from '../../src/api/documentation/field-notes.ts';
 import { OPERATIONS } from '../../src/api/documentation/operations.ts';
 import { QUERY_NOTES } from '../../src/api/documentation/parameters.ts';
-import { createDocument, templateOf, type OpenApiDocument } from '../../src/api/openapi.ts';
+import { createDocument, templateOf, type OpenApiDocument } from '../../src/api/http/openapi.ts';
 import { PROBLEM_STATUS } from '../../src/contract/errors.ts';
 import { FAILURE_CODE } from '../../src/contract/names.ts';
 import { newOrg, startApiRig, type ApiRig, type Json, type Reply } from './api-rig.ts';

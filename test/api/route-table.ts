@@ -1,7 +1,7 @@
 // Every route with an address and a body that it takes: the matrices are made of these. A new route without its row fails the tests.
 
 import { createRoutes, type AppDeps } from '../../src/api/app.ts';
-import type { Route } from '../../src/api/route.ts';
+import type { Route } from '../../src/api/http/route.ts';
 
 export interface Ids {
   readonly agentId: string;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import type { Server } from 'node:http';
-import { createGuardedServer } from '../../src/api/slow-clients.ts';
+import { createGuardedServer } from '../../src/api/http/slow-clients.ts';
 import { createApp } from '../../src/api/app.ts';
 import { createAuthenticate } from '../../src/api/auth/authenticate.ts';
 import { tellsNothing } from '../rig/tells-nothing.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { sql } from 'kysely';
-import { settle } from '../../src/store/settle.ts';
+import { settle } from '../../src/store/runs/settle.ts';
 import { newOrg, startApiRig, token, UNKNOWN_RUN, type ApiRig, type Caller } from './api-rig.ts';
 import { isProblem } from './problems.ts';
 import { openStream, shown, speaker, type OpenStream, type ReceivedFrame } from './stream-rig.ts';

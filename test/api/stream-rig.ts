@@ -4,10 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { get, request, type IncomingHttpHeaders } from 'node:http';
 import { createDeltaPublisher, type DeltaPublisher } from '../../src/activities/delta-publisher.ts';
 import type { Frame } from '../../src/contract/frame.ts';
-import type { Store } from '../../src/store/access.ts';
+import type { Store } from '../../src/store/database/access.ts';
 import { tellsNothing } from '../rig/tells-nothing.ts';
-import { appendDeltas, sayAgainIfOvertaken } from '../../src/store/deltas.ts';
-import { beginTurn, endAttempt, recordReply, type StoredReply } from '../../src/store/turns.ts';
+import { appendDeltas, sayAgainIfOvertaken } from '../../src/store/events/deltas.ts';
+import { beginTurn, endAttempt, recordReply, type StoredReply } from '../../src/store/turns/turns.ts';
 
 export interface ReceivedFrame {
   readonly id: string;

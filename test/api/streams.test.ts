@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { sql } from 'kysely';
-import { settle } from '../../src/store/settle.ts';
+import { settle } from '../../src/store/runs/settle.ts';
 import { newOrg, SECRET, startApiRig, token, type ApiRig, type Caller } from './api-rig.ts';
 import { isProblem } from './problems.ts';
 import { openStream, shown, speaker, type OpenStream, type ReceivedFrame } from './stream-rig.ts';

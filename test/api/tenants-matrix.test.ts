@@ -5,10 +5,10 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { v7 } from 'uuid';
-import { createStore } from '../../src/store/access.ts';
-import { createAnnouncer } from '../../src/store/announce.ts';
-import { openPglite } from '../../src/store/database.ts';
-import { migrateToLatest } from '../../src/store/migrate.ts';
+import { createStore } from '../../src/store/database/access.ts';
+import { createAnnouncer } from '../../src/store/events/notifications.ts';
+import { openPglite } from '../../src/store/database/database.ts';
+import { migrateToLatest } from '../../src/store/database/migrate.ts';
 import { newOrg, startApiRig, type ApiRig, type Caller, type Reply } from './api-rig.ts';
 import { routeTable, type Ids, type RouteRow } from './route-table.ts';
 

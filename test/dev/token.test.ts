@@ -10,7 +10,7 @@ import { makeToken } from '../../src/dev/make-token.ts';
 import { tempDir } from '../rig/temp-dir.ts';
 
 const run = (dataDir: string, ...args: string[]) =>
-  promisify(execFile)(process.execPath, ['--import', 'tsx', 'src/dev/token.ts', ...args], {
+  promisify(execFile)(process.execPath, ['--import', 'tsx', 'src/main/token.ts', ...args], {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
     env: { PATH: process.env['PATH'], DATA_DIR: dataDir },
   });

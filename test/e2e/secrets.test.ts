@@ -199,7 +199,7 @@ describe('secrets', function () {
   /** `npm run migrate`, well and in vain. */
   async function migrate(url: string): Promise<void> {
     const settings = { ...env, MIGRATION_DATABASE_URL: withPassword(url, CANARY.MIGRATION_DATABASE_URL), PATH: process.env['PATH'] ?? '' };
-    const command = ['--import', 'tsx', 'src/store/run-migrations.ts'];
+    const command = ['--import', 'tsx', 'src/main/migrate.ts'];
     const said = await run(process.execPath, command, {
       env: settings,
       timeout: 20_000,

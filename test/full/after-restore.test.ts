@@ -100,7 +100,7 @@ describe('after restoring an older backup', function () {
       await temporal.cli(['workflow', 'describe', '-w', runId, '-o', 'json']),
     )?.[1] ?? '';
   const afterRestore = (): string =>
-    execFileSync(process.execPath, ['--import', 'tsx', 'src/temporal/after-restore-command.ts'], {
+    execFileSync(process.execPath, ['--import', 'tsx', 'src/main/after-restore.ts'], {
       ...{ cwd: ROOT, env: { PATH: process.env['PATH'] ?? '', ...env }, encoding: 'utf8', timeout: 60_000 },
     });
 

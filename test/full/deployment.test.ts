@@ -74,7 +74,7 @@ describe('the deployment, without a container engine', function () {
       MIGRATION_DATABASE_URL: as('holdpoint_owner', 'o'),
       OPERATOR_DECISIONS: 'reject-only',
     };
-    await run(process.execPath, ['lib/store/run-migrations.js'], { cwd: image, env: { ...shell, ...env } });
+    await run(process.execPath, ['lib/main/migrate.js'], { cwd: image, env: { ...shell, ...env } });
     const start = async (role: 'api' | 'worker'): Promise<ProductProcess> => {
       const settings = { ...env, DATA_DIR: tempDir() };
       const started = await startProduct({ role, env: settings, compiledIn: image, noWait: role === 'worker' });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { startDemoModel, type DemoModel } from '../../src/dev/demo-model.ts';
 import type { ModelMessage, ModelReply, ModelTool } from '../../src/models/model.ts';
-import { createOpenAiModel } from '../../src/models/openai-model.ts';
+import { createOpenAiModel } from '../../src/models/openai/adapter.ts';
 
 const tool = (name: string, ...keys: string[]): ModelTool => ({
   name,

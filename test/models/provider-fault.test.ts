@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createOpenAiModel } from '../../src/models/openai-model.ts';
+import { createOpenAiModel } from '../../src/models/openai/adapter.ts';
 import { ModelError } from '../../src/models/model.ts';
-import { providerFault } from '../../src/models/provider-fault.ts';
+import { providerFault } from '../../src/models/openai/errors.ts';
 import {
   answer,
   callPart as part,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createOpenAiModel, type ModelTimeouts } from '../../src/models/openai-model.ts';
+import { createOpenAiModel, type ModelTimeouts } from '../../src/models/openai/adapter.ts';
 import { ModelError, type ModelDelta, type ModelFault, type ModelReply, type ModelRequest } from '../../src/models/model.ts';
 
 export type Script = (res: ServerResponse, req: IncomingMessage) => void | Promise<void>;

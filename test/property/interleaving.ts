@@ -4,11 +4,11 @@
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { AppError } from '../../src/contract/errors.ts';
-import type { CallEnd, ClaimedCall } from '../../src/store/calls.ts';
-import { checkClaim } from '../../src/store/calls.ts';
-import { readPause } from '../../src/store/decisions.ts';
-import { lockRun, type NewRun } from '../../src/store/runs.ts';
-import { settle } from '../../src/store/settle.ts';
+import type { CallEnd, ClaimedCall } from '../../src/store/calls/calls.ts';
+import { checkClaim } from '../../src/store/calls/calls.ts';
+import { readPause } from '../../src/store/calls/decisions.ts';
+import { lockRun, type NewRun } from '../../src/store/runs/runs.ts';
+import { settle } from '../../src/store/runs/settle.ts';
 import { agent, all, drive, one, person, type Bench } from '../store/fixture.ts';
 
 const PEOPLE = ['lea', 'max', 'kim'] as const;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
-import { hashOfCall } from '../../src/store/call-hash.ts';
+import { hashOfCall } from '../../src/store/calls/call-hash.ts';
 import type { Bench } from '../store/fixture.ts';
 import type { Played } from './interleaving.ts';
 

@@ -36,10 +36,10 @@ export interface ProductProcess {
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const COMMAND = {
   start: ['bin/start.mjs'],
-  api: ['--import', 'tsx', 'src/api/server.ts'],
-  worker: ['--import', 'tsx', 'src/worker.ts'],
+  api: ['--import', 'tsx', 'src/main/api.ts'],
+  worker: ['--import', 'tsx', 'src/main/worker.ts'],
 } as const;
-const COMPILED = { start: ['lib/dev/start.js'], api: ['lib/api/server.js'], worker: ['lib/worker.js'] } as const;
+const COMPILED = { start: ['lib/main/start.js'], api: ['lib/main/api.js'], worker: ['lib/main/worker.js'] } as const;
 const KEPT = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'TERM', 'TZ', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'SSL_CERT_FILE'];
 
 function shellEnvironment(): Record<string, string> {

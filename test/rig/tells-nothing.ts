@@ -14,7 +14,7 @@ export interface Heard {
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const MIGRATIONS = `${ROOT}src/store/migrations/`;
+const MIGRATIONS = `${ROOT}src/store/database/migrations/`;
 /** Of the tables' names, those that are no words of English too: runs, calls and votes are what problems speak of. */
 const TABLES = readdirSync(MIGRATIONS)
   .flatMap((file) => [...readFileSync(`${MIGRATIONS}${file}`, 'utf8').matchAll(/create table (\w+_\w+)/g)])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createDeltaPublisher } from '../../src/activities/delta-publisher.ts';
-import type { Change } from '../../src/store/announce.ts';
+import type { Change } from '../../src/store/events/notifications.ts';
 import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
 import { until } from '../rig/wait.ts';
 import { drive, openBench, type Bench } from './fixture.ts';

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
-import { checkClaim } from '../../src/store/calls.ts';
+import { checkClaim } from '../../src/store/calls/calls.ts';
 import { leaseOutboxLines } from '../../src/store/outbox.ts';
-import { startRun } from '../../src/store/runs.ts';
-import { settle } from '../../src/store/settle.ts';
-import { beginTurn, recordReply } from '../../src/store/turns.ts';
+import { startRun } from '../../src/store/runs/runs.ts';
+import { settle } from '../../src/store/runs/settle.ts';
+import { beginTurn, recordReply } from '../../src/store/turns/turns.ts';
 import { agent, all, drive, one, person, refusedAs, type Bench } from './fixture.ts';
 import { describeEnds } from './ends-contract.ts';
 import { describePauses } from './pauses-contract.ts';

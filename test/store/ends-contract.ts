@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import { deleteOldEvents } from '../../src/store/retention.ts';
-import { settle } from '../../src/store/settle.ts';
+import { settle } from '../../src/store/runs/settle.ts';
 import { drive, type Bench } from './fixture.ts';
 
 export function describeEnds(bench: () => Bench): void {

@@ -5,20 +5,20 @@ import { v7 } from 'uuid';
 import type { AgentSnapshot, ToolSnapshot } from '../../src/contract/agent.ts';
 import { AppError, type ProblemCode } from '../../src/contract/errors.ts';
 import type { Settled } from '../../src/contract/turn.ts';
-import { createStore, type Store } from '../../src/store/access.ts';
+import { createStore, type Store } from '../../src/store/database/access.ts';
 import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
-import { createAnnouncer } from '../../src/store/announce.ts';
-import { claimCall, recordCall, type CallEnd, type Claim } from '../../src/store/calls.ts';
-import { callIdOf, hashOfCall, pauseIdOf } from '../../src/store/call-hash.ts';
-import { cancelRun } from '../../src/store/continue-run.ts';
-import { openPglite, openPostgres, type Database } from '../../src/store/database.ts';
-import { castVotes } from '../../src/store/decisions.ts';
-import type { Voter, VoteRequest } from '../../src/store/judge-vote.ts';
-import { migrateToLatest } from '../../src/store/migrate.ts';
-import { lockRun, startRun, type NewRun } from '../../src/store/runs.ts';
-import { readRun, type RunRecord } from '../../src/store/run-record.ts';
-import { settle } from '../../src/store/settle.ts';
-import { beginTurn, recordReply, type StoredCall } from '../../src/store/turns.ts';
+import { createAnnouncer } from '../../src/store/events/notifications.ts';
+import { claimCall, recordCall, type CallEnd, type Claim } from '../../src/store/calls/calls.ts';
+import { callIdOf, hashOfCall, pauseIdOf } from '../../src/store/calls/call-hash.ts';
+import { cancelRun } from '../../src/store/runs/continue-run.ts';
+import { openPglite, openPostgres, type Database } from '../../src/store/database/database.ts';
+import { castVotes } from '../../src/store/calls/decisions.ts';
+import type { Voter, VoteRequest } from '../../src/store/calls/vote-policy.ts';
+import { migrateToLatest } from '../../src/store/database/migrate.ts';
+import { lockRun, startRun, type NewRun } from '../../src/store/runs/runs.ts';
+import { readRun, type RunRecord } from '../../src/store/queries/run-record.ts';
+import { settle } from '../../src/store/runs/settle.ts';
+import { beginTurn, recordReply, type StoredCall } from '../../src/store/turns/turns.ts';
 
 export const tool = (name: string, more: Partial<ToolSnapshot> = {}): ToolSnapshot => ({
   name,

@@ -9,7 +9,7 @@ import {
   type Situation,
   type Voter,
   type VoteRequest,
-} from '../../src/store/judge-vote.ts';
+} from '../../src/store/calls/vote-policy.ts';
 
 const open = (callId: string, more: Partial<OpenCall> = {}): OpenCall => ({
   ...{ callId, name: 'send_email', kind: 'APPROVAL', risk: 'normal', guarded: true, argumentsHash: `hash-${callId}`, approvers: null },

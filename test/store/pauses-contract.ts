@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
-import { readPause } from '../../src/store/decisions.ts';
+import { readPause } from '../../src/store/calls/decisions.ts';
 import { acknowledgeOutboxLines, leaseOutboxLines } from '../../src/store/outbox.ts';
-import { lockRun } from '../../src/store/runs.ts';
+import { lockRun } from '../../src/store/runs/runs.ts';
 import { agent, all, drive, one, person, refusedAs, tool, type Bench } from './fixture.ts';
 
 export function describePauses(bench: () => Bench): void {

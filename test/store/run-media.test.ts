@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { loadMedia, type MediaByRun } from '../../src/activities/run-media.ts';
 import { transcriptOf } from '../../src/activities/transcript.ts';
 import { publicAddresses } from '../../src/egress/public-address.ts';
-import { contentHash, type NewMedia } from '../../src/store/media.ts';
-import { beginTurn, type TurnWork } from '../../src/store/turns.ts';
-import type { NewRun } from '../../src/store/runs.ts';
+import { contentHash, type NewMedia } from '../../src/store/runs/media.ts';
+import { beginTurn, type TurnWork } from '../../src/store/turns/turns.ts';
+import type { NewRun } from '../../src/store/runs/runs.ts';
 import { agent, drive, openBench, type Bench } from './fixture.ts';
 
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import pg from 'pg';
-import { openPostgres } from '../../src/store/database.ts';
-import { migrateToLatest } from '../../src/store/migrate.ts';
-import { openStore } from '../../src/store/open-store.ts';
-import { wallProblem } from '../../src/store/wall.ts';
+import { openPostgres } from '../../src/store/database/database.ts';
+import { migrateToLatest } from '../../src/store/database/migrate.ts';
+import { openStore } from '../../src/store/database/open-store.ts';
+import { wallProblem } from '../../src/store/database/row-level-security.ts';
 import { agent, drive, one, onPostgres, openBench, person, type Bench } from './fixture.ts';
 
 /** Every table of the schema that holds an org, whoever made it. */

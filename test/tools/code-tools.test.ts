@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { defineTool, ToolError, type ToolContext, type ToolDefinition } from '../../src/tools/define-tool.ts';
-import { closeExampleDatabase } from '../../src/tools/example-database.ts';
+import { closeExampleDatabase } from '../../src/tools/examples/example-database.ts';
 import { codeTools } from '../../src/tools/index.ts';
 import { MissingToolError, runToolCall, toolChanged, type ToolResult } from '../../src/tools/tool.ts';
 import { context, snapshotOf } from './snapshots.ts';

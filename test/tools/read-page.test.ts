@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { pageText } from '../../src/tools/page-text.ts';
+import { pageText } from '../../src/tools/examples/page-text.ts';
 import { codeTools } from '../../src/tools/index.ts';
 import { runToolCall, type ToolResult } from '../../src/tools/tool.ts';
 import { context, snapshotOf } from './snapshots.ts';

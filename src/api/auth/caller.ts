@@ -1,7 +1,7 @@
 // Who calls: what a verified token says, and nothing of the token itself. Imports no library of tokens.
 
 import { AppError } from '../../contract/errors.ts';
-import type { Viewer } from '../../store/visibility.ts';
+import type { Viewer } from '../../store/queries/visibility.ts';
 
 export type Scope = 'runs:write' | 'runs:read' | 'runs:cancel' | 'runs:approve' | 'runs:impersonate' | 'admin';
 

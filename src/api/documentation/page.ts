@@ -1,6 +1,6 @@
 // The document as one page of HTML: no script, no request to anywhere, readable in any browser and printed.
 
-import type { Answered, OpenApiDocument, Operation, Parameter } from '../openapi.ts';
+import type { Answered, OpenApiDocument, Operation, Parameter } from '../http/openapi.ts';
 import type { JsonSchema } from './schemas.ts';
 
 export const PAGE_STYLE = `

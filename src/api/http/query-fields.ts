@@ -1,0 +1,35 @@
+// Query parameters that several routes take, each with the words it is refused in.
+
+import { z } from 'zod';
+import { RUN_STATUS } from '../../contract/names.ts';
+import { SubjectSchema } from '../../contract/run.ts';
+
+const DAY_MS = 86_400_000;
+const TIME_WORDING = 'must be a time (RFC 3339, for example 2026-01-31T12:00:00Z) or a date (2026-01-31)';
+
+/** A date stands for its whole day in UTC: as `from` it is the day's beginning, as `to` its end. */
+const time = (edge: 'from' | 'to') =>
+  z
+    .string(TIME_WORDING)
+    .refine((text) => z.union([z.iso.datetime({ offset: true }), z.iso.date()]).safeParse(text).success, TIME_WORDING)
+    .transform((text) => {
+      const at = new Date(text);
+      return edge === 'to' && !text.includes('T') ? new Date(at.getTime() + DAY_MS) : at;
+    })
+    .optional();
+
+const short = (wording: string) => z.string(wording).regex(/^[\x21-\x7e]{1,200}$/, wording);
+
+export const FROM = time('from');
+export const TO = time('to');
+export const USER_ID = SubjectSchema.optional();
+export const AGENT_ID = short('must be an agent’s id').optional();
+export const REQUEST_ID = short('must be a request’s id').optional();
+export const STATUS = z.enum(RUN_STATUS).optional();
+
+/** As it is stored and compared; undefined where it can be no session's. */
+export const sessionIdFrom = (text: string): string | undefined => (z.uuid().safeParse(text).success ? text.toLowerCase() : undefined);
+export const SESSION_ID = z
+  .uuid('must be a UUID')
+  .transform((id) => id.toLowerCase())
+  .optional();

@@ -1,0 +1,97 @@
+// A reader of a run: subscribes first, then reads the store from its position, then takes what is said live in this process; whatever
+// it is woken by, it goes on from its position, so nothing is lost and nothing comes twice. Pull only: who reads slowly holds nothing.
+
+import { isAfter, type Position } from '../../contract/position.ts';
+import { StoreUnavailableError, type Store } from '../../store/database/access.ts';
+import { positionAfter } from '../../store/events/live-deltas.ts';
+import type { ReadFramesAfter } from './frames.ts';
+import { presentLine, type IdentifiedFrame } from './present-event.ts';
+
+export interface Following {
+  readonly orgId: string;
+  readonly runId: string;
+  readonly from: Position;
+  /** Resolves when more can be taken. */
+  readonly send: (frames: readonly IdentifiedFrame[]) => Promise<void>;
+  /** The reader goes: drain, token, client. */
+  readonly over: AbortSignal;
+}
+
+/** A database that is away for a moment does not end a stream; how often it is asked meanwhile. */
+const ASK_AGAIN_MS = 500;
+
+/** Until the run's last frame was sent, or `over`; at least what is there already is sent. */
+export async function followRun(store: Store, read: ReadFramesAfter, { orgId, runId, from, send, over }: Following): Promise<void> {
+  let position = from;
+  let stale = true;
+  const bell = createBell();
+  const stopListening = [
+    store.announcer.listen(runId, () => {
+      stale = true;
+      bell.ring();
+    }),
+    store.live.listen(runId, bell.ring),
+  ];
+  over.addEventListener('abort', bell.ring);
+  try {
+    do {
+      const live = stale ? 'STORE' : store.live.after(runId, position);
+      if (live === 'STORE') {
+        stale = false;
+        const page = await read({ orgId, runId }, position).catch(unlessAway);
+        if (page === 'AWAY') {
+          stale = true;
+          await bell.heard(ASK_AGAIN_MS);
+          continue;
+        }
+        const moved = isAfter(page.position, position);
+        position = page.position;
+        stale ||= page.more;
+        await send(page.frames);
+        if (page.ended) return;
+        if (moved) continue;
+      } else if (live.length > 0) {
+        position = positionAfter(live.at(-1) as (typeof live)[number]);
+        await send(live.flatMap((delta) => presentLine(delta) ?? []));
+        continue;
+      }
+      if (!stale) await bell.heard();
+    } while (!over.aborted);
+  } finally {
+    for (const stop of stopListening) stop();
+    over.removeEventListener('abort', bell.ring);
+  }
+}
+
+function unlessAway(error: unknown): 'AWAY' {
+  if (error instanceof StoreUnavailableError) return 'AWAY';
+  throw error;
+}
+
+interface Bell {
+  readonly ring: () => void;
+  /** At the next ring, or at once if there was one since the last time. */
+  readonly heard: (atMostMs?: number) => Promise<void>;
+}
+
+function createBell(): Bell {
+  let rung = false;
+  let wake: (() => void) | undefined;
+  return {
+    ring: () => {
+      rung = true;
+      wake?.();
+    },
+    heard: (atMostMs) =>
+      new Promise((resolve) => {
+        const timer = atMostMs === undefined ? undefined : setTimeout(() => wake?.(), atMostMs);
+        wake = () => {
+          wake = undefined;
+          rung = false;
+          clearTimeout(timer);
+          resolve();
+        };
+        if (rung && atMostMs === undefined) wake();
+      }),
+  };
+}

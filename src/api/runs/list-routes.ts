@@ -1,0 +1,42 @@
+// Lists over all agents: the runs that the caller may see, and the inbox of calls that wait for a vote he may cast.
+
+import { z } from 'zod';
+import { RUN_ID } from '../../contract/run.ts';
+import { listRuns, listWaiting } from '../../store/queries/run-lists.ts';
+import type { AppDeps } from '../app.ts';
+import { defineCursor, pageAnswer, pageQuery, wanted } from '../http/page.ts';
+import { presentRun, presentWaiting } from './present.ts';
+import { AGENT_ID, FROM, REQUEST_ID, SESSION_ID, STATUS, TO, USER_ID } from '../http/query-fields.ts';
+import { defineRoute, type Route } from '../http/route.ts';
+
+export const RUNS_CURSOR = defineCursor('runs', [z.string().regex(RUN_ID)]);
+const APPROVALS_CURSOR = defineCursor('approvals', [z.string().regex(/^[\w-]{1,100}$/)]);
+
+const RunsQuery = z.strictObject({
+  ...{ sessionId: SESSION_ID, agentId: AGENT_ID, status: STATUS, userId: USER_ID, requestId: REQUEST_ID, from: FROM, to: TO },
+  ...pageQuery(RUNS_CURSOR),
+});
+const ApprovalsQuery = z.strictObject({ agentId: AGENT_ID, ...pageQuery(APPROVALS_CURSOR) });
+
+export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route[] => [
+  defineRoute({
+    method: 'GET',
+    path: '/api/runs',
+    scope: 'runs:read',
+    query: RunsQuery,
+    handle: async ({ caller, query }) => {
+      const runs = await store.asOrg(caller.orgId, (unit) => listRuns(unit, caller, query, wanted(query)));
+      return pageAnswer('/api/runs', query, RUNS_CURSOR, runs, presentRun);
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: '/api/approvals',
+    scope: 'runs:approve',
+    query: ApprovalsQuery,
+    handle: async ({ caller, query }) => {
+      const waiting = await store.asOrg(caller.orgId, (unit) => listWaiting(unit, caller, query, wanted(query)));
+      return pageAnswer('/api/approvals', query, APPROVALS_CURSOR, waiting, ({ run, call }) => presentWaiting(run, call));
+    },
+  }),
+];

@@ -1,0 +1,32 @@
+// How a run that was waited for is answered: 200 when it has settled, 202 with where to look when it has not.
+
+import type { RunRecord } from '../../store/queries/run-record.ts';
+import type { Preference } from '../http/prefer.ts';
+import { presentRun } from './present.ts';
+import type { Answer } from '../http/route.ts';
+import { isSettled } from './wait.ts';
+
+/** How long a poller should leave the run alone: `?wait=` is there for who wants it sooner. */
+const RETRY_AFTER_S = '1';
+
+export const pathOfRun = (agentId: string, runId: string): string => `/api/agents/${encodeURIComponent(agentId)}/runs/${runId}`;
+
+export interface RunAnswerOptions {
+  readonly preference: Preference;
+  readonly replayed: boolean;
+}
+
+export function runAnswer(run: RunRecord, { preference, replayed }: RunAnswerOptions): Answer {
+  const path = pathOfRun(run.agentId, run.runId);
+  const settled = isSettled(run.status);
+  const applied = preference.applied(settled ? 'in time' : 'accepted');
+  return {
+    status: settled ? 200 : 202,
+    headers: {
+      ...(settled ? { 'Content-Location': path } : { Location: path, 'Retry-After': RETRY_AFTER_S }),
+      ...(applied === undefined ? {} : { 'Preference-Applied': applied }),
+      ...(replayed ? { 'Idempotency-Replayed': 'true' } : {}),
+    },
+    body: presentRun(run),
+  };
+}

@@ -1,0 +1,45 @@
+// What runs have used: of the caller himself, or, with `admin`, of his org.
+
+import { z } from 'zod';
+import type { Usage, UsageDay } from '../../contract/lists.ts';
+import { readUsage } from '../../store/queries/usage.ts';
+import type { AppDeps } from '../app.ts';
+import { AGENT_ID, FROM, TO, USER_ID } from '../http/query-fields.ts';
+import { defineRoute, type Route } from '../http/route.ts';
+
+const DAY_MS = 86_400_000;
+/** Where nothing is said: today and the 29 days before it. */
+const DAYS_DEFAULT = 30;
+
+const UsageQuery = z.strictObject({ userId: USER_ID, agentId: AGENT_ID, from: FROM, to: TO });
+
+export const usageRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route[] => [
+  defineRoute({
+    method: 'GET',
+    path: '/api/usage',
+    scope: 'runs:read',
+    query: UsageQuery,
+    handle: async ({ caller, query }) => {
+      const to = query.to ?? new Date(dayOf(new Date()) + DAY_MS);
+      const from = query.from ?? new Date(dayOf(new Date(to.getTime() - 1)) - (DAYS_DEFAULT - 1) * DAY_MS);
+      const data = await store.asOrg(caller.orgId, (unit) => readUsage(unit, caller, { ...query, from, to }));
+      return {
+        status: 200,
+        body: { from: from.toISOString(), to: to.toISOString(), data: [...data], totals: totalsOf(data) } satisfies Usage,
+      };
+    },
+  }),
+];
+
+const dayOf = (at: Date): number => Math.floor(at.getTime() / DAY_MS) * DAY_MS;
+
+const totalsOf = (days: readonly UsageDay[]): Usage['totals'] => {
+  const sum = (of: (day: UsageDay) => number): number => days.reduce((total, day) => total + of(day), 0);
+  return {
+    runs: sum((day) => day.runs),
+    promptTokens: sum((day) => day.promptTokens),
+    completionTokens: sum((day) => day.completionTokens),
+    totalTokens: sum((day) => day.totalTokens),
+    activeMs: sum((day) => day.activeMs),
+  };
+};

@@ -1,0 +1,129 @@
+// Composition root of the API role: the app over the store and the seam, listening, and draining when told to stop.
+// `npm run api` runs it alone; dev/start.ts beside the worker.
+
+import type { Server } from 'node:http';
+import gracefulShutdown from 'http-graceful-shutdown';
+import { loadAgents } from '../agents/load-agents.ts';
+import { configFromEnvironment, settingsInForce, type Config } from '../config.ts';
+import type { AgentSnapshot } from '../contract/agent.ts';
+import { developmentSecret } from '../dev/dev-secret.ts';
+import { createLogger, type Logger } from '../logger.ts';
+import { runRole } from './role.ts';
+import type { Store } from '../store/database/access.ts';
+import type { CheckEdit } from '../store/calls/decisions.ts';
+import { openWhenThere } from '../store/database/open-store.ts';
+import { connectWhenThere, type Temporal } from '../temporal/connect.ts';
+import { searchAttributesProblem } from '../temporal/search-attributes.ts';
+import { createSeam, type Seam } from '../temporal/seam.ts';
+import { checkArguments } from '../tools/arguments.ts';
+import { codeTools } from '../tools/index.ts';
+import { createApp } from '../api/app.ts';
+import { createAuthenticate } from '../api/auth/authenticate.ts';
+import { createNotReady } from '../api/health/readiness.ts';
+import { createGuardedServer } from '../api/http/slow-clients.ts';
+
+export interface ApiParts {
+  readonly config: Config;
+  readonly store: Store;
+  readonly agents: ReadonlyMap<string, AgentSnapshot>;
+  /** undefined until the server has answered once: then starts are accepted and sent later. */
+  readonly temporal: () => Temporal | undefined;
+  readonly seam: () => Seam | undefined;
+  readonly working?: () => boolean;
+  readonly log: Logger;
+}
+
+export interface RunningApi {
+  readonly url: string;
+  /** Waiting callers are answered as their runs stand, then the sockets close. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Waiters answer within milliseconds of the drain; what writes longer than this is cut. */
+const DRAIN_MS = 5000;
+
+const checkEdit: CheckEdit = (tool, edited) => {
+  const checked = checkArguments(JSON.stringify(edited), tool);
+  return checked.ok ? { canonical: checked.canonical } : { problem: checked.problem };
+};
+
+export async function startApi(parts: ApiParts): Promise<RunningApi> {
+  const { config, store, agents, log } = parts;
+  const draining = new AbortController();
+  const { working } = parts;
+  const app = createApp({
+    store,
+    agents,
+    authenticate: createAuthenticate({
+      ...config,
+      auth: config.auth.kind === 'development' ? { kind: 'secret', secret: developmentSecret(config.dataDir) } : config.auth,
+    }),
+    send: async (runId) => (await parts.seam()?.outbox.send(runId)) ?? false,
+    notReady: createNotReady({ store, temporal: parts.temporal, draining: draining.signal, ...(working === undefined ? {} : { working }) }),
+    syncWaitMaxMs: config.syncWaitMaxS * 1000,
+    draining: draining.signal,
+    checkEdit,
+    egressAllow: config.egressAllow,
+    corsOrigins: config.corsOrigins,
+    log,
+  });
+  const handle = app.callback();
+  const server = createGuardedServer((req, res) => void handle(req, res));
+  const shutdown = gracefulShutdown(server, { signals: '', timeout: DRAIN_MS, forceExit: false });
+  await listen(server, config);
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : config.port;
+  return {
+    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    stop: async () => {
+      draining.abort();
+      await shutdown();
+    },
+  };
+}
+
+function listen(server: Server, { host, port }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why =
+        error.code === 'EADDRINUSE'
+          ? `Port ${port} on ${host} is taken. Set PORT to a free one, or stop what listens there.`
+          : `Cannot listen on ${host}:${port} (${error.code ?? error.message}).`;
+      reject(new Error(why));
+    });
+    server.listen(port, host, () => resolve());
+  });
+}
+
+/** All agents, or all their problems. */
+export async function agentsOf(config: Config): Promise<ReadonlyMap<string, AgentSnapshot>> {
+  const loaded = await loadAgents(config.agentsDir, { codeTools, secret: config.secret });
+  if ('problems' in loaded) throw new Error(`The agent files have problems:\n${loaded.problems.map((p) => `  ${p}`).join('\n')}`);
+  return loaded.agents;
+}
+
+async function main(config: Config, stopping: AbortSignal): Promise<void> {
+  const log = createLogger({ level: config.logLevel, name: 'api' });
+  const agents = await agentsOf(config);
+  log.info({ settings: settingsInForce(config) }, 'starting the API');
+  const opened = await openWhenThere(config, log, stopping);
+  if (opened === undefined) return;
+  // The API listens before Temporal has answered: reads need none, and a start is kept in the outbox.
+  const there: { temporal?: Temporal; seam?: Seam } = {};
+  const api = await startApi({ config, store: opened.store, agents, temporal: () => there.temporal, seam: () => there.seam, log });
+  log.info({ url: api.url }, 'the API listens');
+  const temporal = await connectWhenThere(config.temporal, log, stopping);
+  if (temporal !== undefined) {
+    const problem = await searchAttributesProblem(temporal);
+    if (problem !== undefined) throw new Error(problem);
+    there.temporal = temporal;
+    there.seam = createSeam({ store: opened.store, temporal, eager: false, retentionDays: config.retentionDays, log });
+    await new Promise((resolve) => (stopping.aborted ? resolve(undefined) : stopping.addEventListener('abort', resolve, { once: true })));
+  }
+  await api.stop();
+  await there.seam?.stop();
+  await temporal?.close();
+  await opened.close();
+}
+
+await runRole(import.meta.url, () => configFromEnvironment('api'), main);

@@ -1,0 +1,134 @@
+// Composition root of the worker role: activities over the store, the model and the tools, polled for by Temporal's worker.
+// `npm run worker` runs it alone; dev/start.ts beside the API, on the same connection.
+
+import { mkdirSync } from 'node:fs';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import { configFromEnvironment, settingsInForce, type Config } from '../config.ts';
+import { createLogger, type Logger } from '../logger.ts';
+import { createOpenAiModel } from '../models/openai/adapter.ts';
+import type { Model } from '../models/model.ts';
+import { runRole } from './role.ts';
+import { openWhenThere } from '../store/database/open-store.ts';
+import type { Store } from '../store/database/access.ts';
+import { connectWhenThere, type Temporal } from '../temporal/connect.ts';
+import { createSeam, type Seam } from '../temporal/seam.ts';
+import { searchAttributesProblem } from '../temporal/search-attributes.ts';
+import { codeTools } from '../tools/index.ts';
+
+export interface WorkerParts {
+  readonly config: Config;
+  readonly store: Store;
+  readonly temporal: Temporal;
+  readonly seam: Seam;
+  readonly model: Model;
+  /** Begun early by who has other things to wait for meanwhile. */
+  readonly workflows: Promise<WorkflowBundleWithSourceMap>;
+  readonly log: Logger;
+}
+
+export interface RunningWorker {
+  /** Hands activities back and leaves; resolves when that is done. Rejects where the worker failed. */
+  readonly stop: () => Promise<void>;
+  readonly ended: Promise<void>;
+  readonly working: () => boolean;
+}
+
+/** In the middle of a call when told to stop: it may end by itself in this time, then it is handed back. The whole drain has 25 s. */
+const GRACE = '12 seconds';
+const FORCE = '18 seconds';
+
+/**
+ * A paused run in the cache holds about 170 KB here, and none out of it: 500 keep the busy ones warm in 85 MB, and a run that was
+ * evicted costs one replay of some 20 events when its decision comes.
+ */
+const MAX_CACHED_WORKFLOWS = 500;
+
+/** A dead worker's runs go on elsewhere after this (10 s by default). */
+const STICKY_TIMEOUT = '3 seconds';
+
+/** Before any connection is made. Signals are ours to handle: the drain has an order. */
+export function installRuntime(log: Logger): void {
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)),
+  });
+}
+
+/** About a second of CPU. */
+export const bundleWorkflows = (): Promise<WorkflowBundleWithSourceMap> =>
+  bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL(`../workflows/index${extname(import.meta.url)}`, import.meta.url)),
+    logger: new DefaultLogger('WARN'),
+  });
+
+export async function startWorker({ config, store, temporal, seam, model, workflows, log }: WorkerParts): Promise<RunningWorker> {
+  mkdirSync(config.dataDir, { recursive: true });
+  const worker = await Worker.create({
+    connection: temporal.connection,
+    namespace: temporal.settings.namespace,
+    taskQueue: temporal.settings.taskQueue,
+    workflowBundle: await workflows,
+    activities: createActivities({
+      store,
+      model,
+      codeTools,
+      secret: config.secret,
+      dataDir: config.dataDir,
+      egressAllow: config.egressAllow,
+      operatorDecisions: config.operatorDecisions,
+      onReleased: () => seam.outbox.nudge(),
+    }),
+    maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+    // Cancellation comes with a heartbeat's reply: no later than a second.
+    maxHeartbeatThrottleInterval: '1 second',
+    // Model calls and tools wait for others: slots cost memory, not CPU.
+    maxConcurrentActivityTaskExecutions: 500,
+    maxConcurrentWorkflowTaskExecutions: 100,
+    shutdownGraceTime: GRACE,
+    shutdownForceTime: FORCE,
+  });
+  const ended = worker.run();
+  ended.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));
+  return {
+    ended,
+    working: () => worker.getState() === 'RUNNING',
+    stop: async () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended.catch(() => undefined);
+    },
+  };
+}
+
+const OPENAI = 'https://api.openai.com/v1';
+
+export const modelOf = (config: Config, demoUrl = ''): Model =>
+  config.model.kind === 'demo'
+    ? createOpenAiModel({ baseUrl: demoUrl, apiKey: '', reportedName: 'demo' })
+    : createOpenAiModel({ baseUrl: config.model.baseUrl ?? OPENAI, apiKey: config.model.apiKey ?? '' });
+
+async function main(config: Config, stopping: AbortSignal): Promise<void> {
+  const log = createLogger({ level: config.logLevel, name: 'worker' });
+  installRuntime(log);
+  log.info({ settings: settingsInForce(config) }, 'starting the worker');
+  const workflows = bundleWorkflows();
+  const opened = await openWhenThere(config, log, stopping);
+  if (opened === undefined) return;
+  const temporal = await connectWhenThere(config.temporal, log, stopping);
+  if (temporal === undefined) return opened.close();
+  const problem = await searchAttributesProblem(temporal);
+  if (problem !== undefined) throw new Error(problem);
+  const seam = createSeam({ store: opened.store, temporal, eager: false, retentionDays: config.retentionDays, log });
+  const worker = await startWorker({ config, store: opened.store, temporal, seam, model: modelOf(config), workflows, log });
+  log.info({ taskQueue: temporal.settings.taskQueue }, 'the worker polls');
+  await Promise.race([worker.ended, new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }))]);
+  await worker.stop();
+  await seam.stop();
+  await temporal.close();
+  await opened.close();
+}
+
+await runRole(import.meta.url, () => configFromEnvironment('worker'), main);

@@ -1,0 +1,109 @@
+// The only ways to the store: asOrg for callers, asWorker for activities, asReconciler for the seam with Temporal.
+// Each is one transaction, repeated as a whole where the database asks for it or its reply was lost: so everything inside
+// must find itself again by ids made before. Nothing in here may await anything but the database.
+
+import { sql, type Transaction } from 'kysely';
+import type { Announcer } from '../events/notifications.ts';
+import { isConflict, isConnectionLoss } from './connection-loss.ts';
+import type { Database } from './database.ts';
+import { createLiveDeltas, type LiveDeltas } from '../events/live-deltas.ts';
+import { enterAs, type As } from './row-level-security.ts';
+
+export interface Unit {
+  readonly tx: Transaction<unknown>;
+  /** Tells who follows the run, after the commit. */
+  readonly announce: (runId: string, change: 'STATUS' | 'EVENTS') => void;
+}
+
+export type Work<T> = (unit: Unit) => Promise<T>;
+
+export interface Store {
+  readonly asOrg: <T>(orgId: string, work: Work<T>) => Promise<T>;
+  readonly asWorker: <T>(work: Work<T>) => Promise<T>;
+  readonly asReconciler: <T>(work: Work<T>) => Promise<T>;
+  readonly announcer: Announcer;
+  /** What models are saying in this process. */
+  readonly live: LiveDeltas;
+  /** Resolves if the database answers; for the readiness route. */
+  readonly ping: () => Promise<void>;
+}
+
+/** The database could not be reached in time. `uncertain`: a commit was sent and its reply lost. */
+export class StoreUnavailableError extends Error {
+  readonly uncertain: boolean;
+  constructor(uncertain: boolean, cause: unknown) {
+    super('the database does not answer', { cause });
+    this.name = 'StoreUnavailableError';
+    this.uncertain = uncertain;
+  }
+}
+
+/** A database that has gone silent is not waited for longer than one that refuses. */
+async function within<T>(giveUpAt: number, progress: { abandoned: boolean }, work: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => {
+        progress.abandoned = true;
+        reject(Object.assign(new Error('the database is silent'), { code: 'ETIMEDOUT' }));
+      },
+      Math.max(1, giveUpAt - performance.now()),
+    );
+  });
+  const working = work();
+  working.catch(() => undefined);
+  try {
+    return await Promise.race([working, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// The contract's 3 s for a 503, less what answering takes.
+const GIVE_UP_AFTER_MS = 2600;
+const CONFLICT_RETRIES = 20;
+
+export function createStore(db: Database, announcer: Announcer): Store {
+  async function transact<T>(as: As, work: Work<T>): Promise<T> {
+    // Not the wall clock: put back by an hour, it would have a caller wait for an hour.
+    const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
+    let uncertain = false;
+    for (let attempt = 1; ; attempt++) {
+      const announced = new Map<string, 'STATUS' | 'EVENTS'>();
+      const announce: Unit['announce'] = (runId, change) => {
+        if (announced.get(runId) !== 'STATUS') announced.set(runId, change);
+      };
+      const progress = { atCommit: false, abandoned: false };
+      try {
+        const value = await within(giveUpAt, progress, () =>
+          db.kysely.transaction().execute(async (tx) => {
+            await enterAs(tx, as);
+            const result = await work({ tx, announce });
+            // Whoever was told that it could not be done must not find it done later.
+            if (progress.abandoned) throw new Error('given up before the commit');
+            progress.atCommit = true;
+            return result;
+          }),
+        );
+        if (announced.size > 0) announcer.announce(announced);
+        return value;
+      } catch (error) {
+        if (isConflict(error) && attempt <= CONFLICT_RETRIES) continue;
+        if (!isConnectionLoss(error)) throw error;
+        uncertain ||= progress.atCommit;
+        if (performance.now() >= giveUpAt) throw new StoreUnavailableError(uncertain, error);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+  return {
+    asOrg: (orgId, work) => transact({ org: orgId }, work),
+    asWorker: (work) => transact('worker', work),
+    asReconciler: (work) => transact('reconciler', work),
+    announcer,
+    live: createLiveDeltas(),
+    ping: async () => {
+      await sql`select 1`.execute(db.kysely);
+    },
+  };
+}

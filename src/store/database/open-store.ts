@@ -1,0 +1,50 @@
+// The store as a process opens it: the database brought to this release, and what is announced over it.
+
+import { createAnnouncer } from '../events/notifications.ts';
+import { createStore, type Store } from './access.ts';
+import { isConnectionLoss } from './connection-loss.ts';
+import { openPglite, openPostgres } from './database.ts';
+import { migrateToLatest } from './migrate.ts';
+import { whenThere, type Awaited } from '../../when-there.ts';
+import { wallProblem } from './row-level-security.ts';
+
+export interface StoreSettings {
+  /** null: embedded, in `dir`. */
+  readonly databaseUrl: string | null;
+  /** Another role for the migrations; set, the service does not migrate at start. */
+  readonly migrationDatabaseUrl: string | null;
+  readonly dir: string;
+}
+
+export interface OpenStore {
+  readonly store: Store;
+  readonly close: () => Promise<void>;
+}
+
+export async function openStore(settings: StoreSettings): Promise<OpenStore> {
+  const db = settings.databaseUrl === null ? await openPglite(settings.dir) : await openPostgres(settings.databaseUrl);
+  try {
+    if (settings.migrationDatabaseUrl === null) await migrateToLatest(db);
+    const problem = await wallProblem(db);
+    if (problem !== undefined) throw new Error(problem);
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+  const announcer = createAnnouncer(db);
+  return {
+    store: createStore(db, announcer),
+    close: async () => {
+      await announcer.close();
+      await db.close();
+    },
+  };
+}
+
+/** Waits for a database server that is not there yet; undefined where the process was told to stop meanwhile. */
+export const openWhenThere = (
+  settings: Omit<StoreSettings, 'dir'>,
+  log: Awaited['log'],
+  stopping: AbortSignal,
+): Promise<OpenStore | undefined> =>
+  whenThere(() => openStore({ ...settings, dir: '' }), { server: 'database', isAway: isConnectionLoss, log, stopping });

@@ -1,0 +1,37 @@
+// The stored record of a run: lines counted on the run's row under its lock (a database sequence commits out of order, and
+// readers would lose lines). An event's id on a stream is `<seq>.<offset>`; deltas take their attempt's seq.
+
+import { sql } from 'kysely';
+import type { Unit } from '../database/access.ts';
+
+export type EventKind =
+  'START' | 'ATTEMPT' | 'RETRY' | 'TOOL_START' | 'TOOL_END' | 'PAUSED' | 'RESUMED' | 'FOLLOW_UPS' | 'STOP' | 'CANCELLED' | 'ERROR';
+
+/** Kinds that no reader outside sees: marks for the order of what he does see. */
+export const HIDDEN: readonly EventKind[] = ['ATTEMPT', 'RESUMED'];
+
+/** Kinds with which the run's status changes so that somebody who waits for it has to know. */
+const OF_STATUS: readonly EventKind[] = ['PAUSED', 'STOP', 'CANCELLED', 'ERROR'];
+
+export interface NewEvent {
+  readonly kind: EventKind;
+  readonly turn: number;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Appends to a run whose row the unit has locked. Returns the seq of the last one. */
+export async function appendEvents(unit: Unit, runId: string, events: readonly NewEvent[]): Promise<number> {
+  if (events.length === 0) return 0;
+  const { rows } = await sql<{ seq: number }>`
+    with counted as (
+      update runs set event_seq = event_seq + ${events.length} where run_id = ${runId} returning run_id, org_id, event_seq
+    )
+    insert into events (run_id, org_id, seq, kind, data, turn, at)
+    select c.run_id, c.org_id, c.event_seq - ${events.length} + e.ord, e.event->>'kind', e.event->'data', (e.event->>'turn')::int, clock_timestamp()
+    from counted c, jsonb_array_elements(${JSON.stringify(events)}::jsonb) with ordinality as e(event, ord)
+    returning seq`.execute(unit.tx);
+  // Nobody waits for an attempt to begin: what it says is announced by itself.
+  if (events.some(({ kind }) => kind !== 'ATTEMPT'))
+    unit.announce(runId, events.some(({ kind }) => OF_STATUS.includes(kind)) ? 'STATUS' : 'EVENTS');
+  return Math.max(...rows.map((row) => row.seq));
+}

@@ -1,0 +1,44 @@
+// A vote through the API, with its Idempotency-Key, in one transaction; and a caller's cancellation.
+
+import { sql } from 'kysely';
+import { AppError } from '../../contract/errors.ts';
+import { isTerminal } from '../../contract/names.ts';
+import type { Unit } from '../database/access.ts';
+import { castVotes, type CheckEdit } from '../calls/decisions.ts';
+import type { Voter, VoteRequest } from '../calls/vote-policy.ts';
+import { takeKey, type KeyUse } from './keys.ts';
+import { addOutboxLine } from '../outbox.ts';
+import { lockRun, lockSessionAndRun } from './runs.ts';
+import { settle } from './settle.ts';
+
+export interface ContinueRequest {
+  readonly runId: string;
+  readonly voter: Voter;
+  readonly vote: VoteRequest;
+  readonly key?: KeyUse | undefined;
+  readonly checkEdit: CheckEdit;
+}
+
+export type Continued = { readonly kind: 'CAST' } | { readonly kind: 'REPLAYED' } | { readonly kind: 'REFUSED'; readonly error: AppError };
+
+export async function continueRun(unit: Unit, request: ContinueRequest): Promise<Continued> {
+  const run = await lockRun(unit, request.runId);
+  if (run === undefined) throw new AppError('NOT_FOUND', 'There is no such run.');
+  const { key } = request;
+  if (key !== undefined && (await takeKey(unit, key, run.runId)) !== undefined) return { kind: 'REPLAYED' };
+  const result = await castVotes(unit, run, request.voter, request.vote, request.checkEdit);
+  if (!('refused' in result)) return { kind: 'CAST' };
+  // What was found on the way (an expiry) stays; the refused vote leaves no key.
+  if (key !== undefined)
+    await sql`delete from idempotency_keys where org_id = ${key.orgId} and caller = ${key.caller} and route = ${key.route}
+      and agent_id = ${key.agentId} and target = ${key.target} and key = ${key.key}`.execute(unit.tx);
+  return { kind: 'REFUSED', error: result.refused };
+}
+
+/** CANCELLED whatever the state, unless it has ended; the workflow is told by an outbox line. */
+export async function cancelRun(unit: Unit, runId: string, actor: string): Promise<void> {
+  const run = await lockSessionAndRun(unit, runId);
+  if (run === undefined || isTerminal(run.status)) return;
+  await settle(unit, runId, { kind: 'CANCELLED' }, actor);
+  await addOutboxLine(unit, run.orgId, runId, { kind: 'CANCEL' });
+}

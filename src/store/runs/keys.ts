@@ -1,0 +1,41 @@
+// Idempotency keys, in the transaction of what they protect: kept as long as the run's row, so they outlive Temporal's retention.
+
+import { sql } from 'kysely';
+import { AppError } from '../../contract/errors.ts';
+import type { Unit } from '../database/access.ts';
+
+export interface KeyUse {
+  readonly orgId: string;
+  readonly caller: string;
+  readonly route: 'run' | 'background' | 'stream' | 'continue';
+  readonly agentId: string;
+  /** The run of a `continue`, else "". */
+  readonly target: string;
+  readonly key: string;
+  /** SHA-256 of the validated body. */
+  readonly bodyHash: string;
+}
+
+/** Takes the key for `runId`. The run that has it already, if that is another use of it; with another body it is refused. */
+export async function takeKey(unit: Unit, use: KeyUse, runId: string): Promise<string | undefined> {
+  const taken = await sql`
+    insert into idempotency_keys (org_id, caller, route, agent_id, target, key, body_hash, run_id)
+    values (${use.orgId}, ${use.caller}, ${use.route}, ${use.agentId}, ${use.target}, ${use.key}, ${use.bodyHash}, ${runId})
+    on conflict do nothing returning run_id`.execute(unit.tx);
+  if (taken.rows.length > 0) return undefined;
+  const { rows } = await sql<{ body_hash: string; run_id: string; there: boolean }>`
+    select body_hash, run_id, exists (select 1 from runs r where r.run_id = k.run_id) as there from idempotency_keys k
+    where org_id = ${use.orgId} and caller = ${use.caller} and route = ${use.route} and agent_id = ${use.agentId}
+      and target = ${use.target} and key = ${use.key}`.execute(unit.tx);
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  if (row.body_hash !== use.bodyHash)
+    throw new AppError('IDEMPOTENCY_KEY_REUSED', 'This Idempotency-Key was used with another body. Send a new key for a new request.');
+  // A session was deleted and its keys were kept: a late repetition must not begin the conversation anew.
+  if (!row.there && row.run_id !== runId)
+    throw new AppError(
+      'NOT_FOUND',
+      'The run that this Idempotency-Key started was deleted with its session. Send a new key for a new request.',
+    );
+  return row.run_id === runId && use.route !== 'continue' ? undefined : row.run_id;
+}

@@ -1,0 +1,57 @@
+// Media of runs: stored once per org by their hash, referred to by runs, never in a history, an event or an answer.
+
+import { createHash } from 'node:crypto';
+import { sql } from 'kysely';
+import type { Unit } from '../database/access.ts';
+
+/** Checked by its giver: the bytes are of this type. */
+export type NewMedia =
+  { readonly type: string; readonly bytes: Buffer; readonly sha256: string } | { readonly type: string; readonly url: string };
+
+export interface StoredMedia {
+  readonly runId: string;
+  readonly idx: number;
+  readonly type: string;
+  /** null: not fetched yet. */
+  readonly sha256: string | null;
+  readonly url: string | null;
+  readonly size: number;
+}
+
+export const contentHash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+/** In the transaction that makes the run. */
+export async function attachMedia(unit: Unit, run: { runId: string; orgId: string }, given: readonly NewMedia[]): Promise<void> {
+  for (const [idx, item] of given.entries()) {
+    if ('bytes' in item) await keep(unit, run.orgId, item.sha256, item.bytes);
+    const [sha256, url] = 'bytes' in item ? [item.sha256, null] : [null, item.url];
+    await sql`insert into run_media (run_id, org_id, idx, type, url, sha256)
+      values (${run.runId}, ${run.orgId}, ${idx}, ${item.type}, ${url}, ${sha256})`.execute(unit.tx);
+  }
+}
+
+async function keep(unit: Unit, orgId: string, sha256: string, bytes: Buffer): Promise<void> {
+  await sql`insert into media (org_id, sha256, bytes) values (${orgId}, ${sha256}, ${bytes}) on conflict do nothing`.execute(unit.tx);
+}
+
+/** What these runs refer to, in their order; without the bytes. */
+export async function mediaOf(unit: Unit, runIds: readonly string[]): Promise<readonly StoredMedia[]> {
+  const { rows } = await sql<StoredMedia>`
+    select r.run_id as "runId", r.idx, r.type, r.sha256, r.url, coalesce(length(m.bytes), 0) as size
+    from run_media r left join media m on m.org_id = r.org_id and m.sha256 = r.sha256
+    where r.run_id = any(${runIds}) order by r.run_id, r.idx`.execute(unit.tx);
+  return rows;
+}
+
+export async function mediaBytes(unit: Unit, orgId: string, hashes: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+  const { rows } = await sql<{ sha256: string; bytes: Buffer }>`
+    select sha256, bytes from media where org_id = ${orgId} and sha256 = any(${hashes})`.execute(unit.tx);
+  return new Map(rows.map((row) => [row.sha256, row.bytes]));
+}
+
+/** What an address gave. The first one stands: every turn, and every later run, sees the same. */
+export async function keepFetched(unit: Unit, at: { runId: string; orgId: string; idx: number }, bytes: Buffer): Promise<void> {
+  const sha256 = contentHash(bytes);
+  await keep(unit, at.orgId, sha256, bytes);
+  await sql`update run_media set sha256 = ${sha256} where run_id = ${at.runId} and idx = ${at.idx} and sha256 is null`.execute(unit.tx);
+}

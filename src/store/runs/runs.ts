@@ -1,0 +1,178 @@
+// Starting a run and reading one. Ending is settle.ts's.
+
+import { sql } from 'kysely';
+import type { AgentSnapshot } from '../../contract/agent.ts';
+import { AppError } from '../../contract/errors.ts';
+import type { FailureCode, RunStatus } from '../../contract/names.ts';
+import type { AgentRunInput } from '../../contract/turn.ts';
+import type { Unit } from '../database/access.ts';
+import { takeKey, type KeyUse } from './keys.ts';
+import { attachMedia, type NewMedia } from './media.ts';
+import { addOutboxLine } from '../outbox.ts';
+
+export interface NewRun {
+  readonly runId: string;
+  readonly orgId: string;
+  readonly agent: AgentSnapshot;
+  readonly userId: string;
+  readonly startedBy: string;
+  readonly sessionId: string;
+  readonly input: string;
+  readonly media?: readonly NewMedia[];
+  readonly options: RunOptions;
+  readonly generateFollowups: boolean;
+  readonly requestId: string;
+  readonly key?: KeyUse;
+  /** Why a new run can't be started; a repeated request is still led to the run that it started before. */
+  readonly refusal?: AppError;
+}
+
+export interface RunOptions {
+  readonly model?: string | undefined;
+  readonly temperature?: number | undefined;
+  readonly maxTokens?: number | undefined;
+}
+
+export type Started =
+  { readonly kind: 'STARTED'; readonly runId: string; readonly released: boolean } | { readonly kind: 'REPLAYED'; readonly runId: string };
+
+type WorkflowOf = Pick<NewRun, 'runId' | 'orgId' | 'agent' | 'sessionId' | 'options' | 'generateFollowups'>;
+
+export const workflowInput = (run: WorkflowOf): AgentRunInput => ({
+  runId: run.runId,
+  orgId: run.orgId,
+  agentId: run.agent.id,
+  sessionId: run.sessionId,
+  model: run.options.model ?? run.agent.model,
+  ...(run.generateFollowups ? { followUps: true } : {}),
+  limits: run.agent.limits,
+  approvals: run.agent.approvals,
+});
+
+/** Session, run, key, event, audit and outbox line in one transaction; repeated with the same ids it finds itself. */
+export async function startRun(unit: Unit, run: NewRun): Promise<Started> {
+  if (run.key !== undefined) {
+    const earlier = await takeKey(unit, run.key, run.runId);
+    if (earlier !== undefined) return { kind: 'REPLAYED', runId: earlier };
+  }
+  if (run.refusal !== undefined) throw run.refusal;
+  const again = await sql<{ status: RunStatus }>`select status from runs where run_id = ${run.runId}`.execute(unit.tx);
+  if (again.rows.length > 0) return { kind: 'STARTED', runId: run.runId, released: false };
+
+  const session = await sql<{ agent_id: string; run_count: number }>`
+    insert into sessions (org_id, user_id, session_id, agent_id, run_count)
+    values (${run.orgId}, ${run.userId}, ${run.sessionId}, ${run.agent.id}, 1)
+    on conflict (org_id, user_id, session_id) do update
+      set run_count = sessions.run_count + 1, updated_at = date_trunc('milliseconds', now())
+    returning agent_id, run_count`.execute(unit.tx);
+  const { agent_id: agentId, run_count: seq } = session.rows[0] as { agent_id: string; run_count: number };
+  if (agentId !== run.agent.id)
+    throw new AppError(
+      'SESSION_OF_OTHER_AGENT',
+      `This session began with the agent "${agentId}" and goes on with it only. Start a new session.`,
+    );
+  const before = seq === 1 ? undefined : await openRunOfSession(unit, run);
+  if (before?.status === 'PAUSED')
+    throw new AppError(
+      'SESSION_PAUSED',
+      `The run ${before.runId} of this session is paused and waits for a decision. Decide or cancel it first.`,
+    );
+
+  await sql`insert into agent_snapshots (revision, body) values (${run.agent.revision}, ${JSON.stringify(run.agent)}::jsonb)
+    on conflict (revision) do nothing`.execute(unit.tx);
+  await sql`
+    with made as (
+      insert into runs (run_id, org_id, agent_id, user_id, started_by, session_id, session_seq, status, revision, input, options,
+        generate_followups, request_id, event_seq, created_at, updated_at)
+      values (${run.runId}, ${run.orgId}, ${run.agent.id}, ${run.userId}, ${run.startedBy}, ${run.sessionId}, ${seq}, 'QUEUED',
+        ${run.agent.revision}, ${run.input}, ${JSON.stringify(run.options)}::jsonb, ${run.generateFollowups}, ${run.requestId}, 1,
+        date_trunc('milliseconds', clock_timestamp()), date_trunc('milliseconds', clock_timestamp()))
+      returning run_id, org_id, created_at
+    ), told as (
+      insert into audit (org_id, run_id, actor, action, data)
+      values (${run.orgId}, ${run.runId}, ${run.startedBy}, 'run.started',
+        ${JSON.stringify({ userId: run.userId, agentId: run.agent.id, revision: run.agent.revision })}::jsonb)
+    )
+    insert into events (run_id, org_id, seq, kind, data, turn, at)
+    select run_id, org_id, 1, 'START', ${JSON.stringify({ runId: run.runId, sessionId: run.sessionId })}::jsonb, 0, created_at from made`.execute(
+    unit.tx,
+  );
+  await attachMedia(unit, run, run.media ?? []);
+  const released = before === undefined;
+  if (released) await addOutboxLine(unit, run.orgId, run.runId, { kind: 'START', input: workflowInput(run) });
+  return { kind: 'STARTED', runId: run.runId, released };
+}
+
+interface SessionOfRun {
+  readonly orgId: string;
+  readonly userId: string;
+  readonly sessionId: string;
+}
+
+async function openRunOfSession(unit: Unit, s: SessionOfRun): Promise<{ runId: string; status: RunStatus } | undefined> {
+  const { rows } = await sql<{ run_id: string; status: RunStatus }>`
+    select run_id, status from runs
+    where org_id = ${s.orgId} and user_id = ${s.userId} and session_id = ${s.sessionId} and status in ('QUEUED', 'RUNNING', 'PAUSED')
+    order by session_seq limit 1`.execute(unit.tx);
+  return rows[0] && { runId: rows[0].run_id, status: rows[0].status };
+}
+
+/** In the transaction that ends a run: its session's next one, if that waits, may start. */
+export async function releaseNextOfSession(unit: Unit, s: SessionOfRun): Promise<string | undefined> {
+  const next = await openRunOfSession(unit, s);
+  if (next?.status !== 'QUEUED') return undefined;
+  const { rows } = await sql<{ agent: AgentSnapshot; options: RunOptions; generate_followups: boolean }>`
+    select s.body as agent, r.options, r.generate_followups from runs r join agent_snapshots s using (revision) where r.run_id = ${next.runId}`.execute(
+    unit.tx,
+  );
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  const input = workflowInput({
+    runId: next.runId,
+    orgId: s.orgId,
+    sessionId: s.sessionId,
+    agent: row.agent,
+    options: row.options,
+    generateFollowups: row.generate_followups,
+  });
+  await addOutboxLine(unit, s.orgId, next.runId, { kind: 'START', input });
+  unit.announce(next.runId, 'STATUS');
+  return next.runId;
+}
+
+/**
+ * A lock on the run's row, as a statement of its own: what is decided is read after it. NO KEY: a row updated twice in one transaction has
+ * its foreign keys looked at again, and a plain FOR UPDATE on the session would deadlock with that.
+ */
+export interface LockedRun {
+  readonly runId: string;
+  readonly orgId: string;
+  readonly userId: string;
+  readonly startedBy: string;
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly sessionSeq: number;
+  readonly status: RunStatus;
+  readonly pauseId: string | null;
+  readonly pauses: number;
+  readonly turn: number;
+  readonly errorCode: FailureCode | null;
+  readonly errorMessage: string | null;
+}
+
+export async function lockRun(unit: Unit, runId: string): Promise<LockedRun | undefined> {
+  const { rows } = await sql<LockedRun>`
+    select run_id as "runId", org_id as "orgId", user_id as "userId", started_by as "startedBy", agent_id as "agentId",
+      session_id as "sessionId", session_seq as "sessionSeq", status, pause_id as "pauseId", pauses, turn,
+      error_code as "errorCode", error_message as "errorMessage"
+    from runs where run_id = ${runId} for no key update`.execute(unit.tx);
+  return rows[0];
+}
+
+/** Session before run, as everywhere: a terminal state releases the session's next run. */
+export async function lockSessionAndRun(unit: Unit, runId: string): Promise<LockedRun | undefined> {
+  await sql`select 1 from sessions s join runs r using (org_id, user_id, session_id) where r.run_id = ${runId} for no key update of s`.execute(
+    unit.tx,
+  );
+  return lockRun(unit, runId);
+}
