@@ -1,4 +1,4 @@
-// The two ways in which Holdpoint is run, for programmes that measure: all in one process with what it brings along, and the roles apart on
+// The two ways in which Holdpoint is run, for programs that measure: all in one process with what it brings along, and the roles apart on
 // real servers.
 
 import assert from 'node:assert/strict';

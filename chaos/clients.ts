@@ -1,5 +1,5 @@
 // The eight clients: each starts a run, repeats the request under the same key until it knows, and follows the run to its end: votes,
-// cancels, reads. Who runs out of patience leaves the rest to the settling after the load, which does the same for every open run.
+// cancels, reads. Who runs out of deadline leaves the rest to the settling after the load, which does the same for every open run.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { History, Op } from './history.ts';

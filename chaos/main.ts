@@ -112,7 +112,7 @@ early.forEach(onUnmeant);
 early = [];
 console.log(`\neverything runs; the history is ${join(world.folder, 'history.jsonl')}\n`);
 const checks = await play(world, schedule, history).catch((error: unknown): readonly Check[] => [
-  { rule: 'the-programme-ends', problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)] },
+  { rule: 'the-program-ends', problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)] },
 ]);
 await world.close().catch((error: unknown) => console.error(error));
 // The last line is the verdict's.

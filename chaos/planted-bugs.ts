@@ -7,7 +7,7 @@ import type { FaultKind } from './schedule.ts';
 export interface PlantedBug {
   readonly name: string;
   readonly patches: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
-  /** A short form of the programme and the rules of which one must fail, or test files of which one must. */
+  /** A short form of the program and the rules of which one must fail, or test files of which one must. */
   readonly caughtBy:
     | {
         readonly seconds: number;
@@ -25,7 +25,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: 'src/store/runs/runs.ts',
-        find: 'const before = seq === 1 ? undefined : await openRunOfSession(unit, run);',
+        find: 'const before = seq === 1 ? undefined : await openRunOfSession(tx, run);',
         replace: 'const before = undefined as { runId: string; status: RunStatus } | undefined;',
       },
     ],
@@ -86,7 +86,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       {
         file: 'src/store/calls/calls.ts',
         find: "if (row.approval === 'required' && row.state === 'PROPOSED') return { kind: 'ASK_AGAIN' };",
-        replace: `const kept = await sql\`select 1 from decisions where run_id = \${runId} and action = 'APPROVE'\`.execute(unit.tx);
+        replace: `const kept = await sql\`select 1 from decisions where run_id = \${runId} and action = 'APPROVE'\`.execute(tx.db);
   if (row.approval === 'required' && row.state === 'PROPOSED' && kept.rows.length === 0) return { kind: 'ASK_AGAIN' };`,
       },
       {

@@ -1,4 +1,4 @@
-// A PostgreSQL of the programme's own, as test/rig/postgres.ts has one, but with fsync on and its log of transactions on a small tmpfs
+// A PostgreSQL of the program's own, as test/rig/postgres.ts has one, but with fsync on and its log of transactions on a small tmpfs
 // (where one can be mounted), so that the disk can be filled. May be killed, stopped and started again on the same port.
 
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
@@ -24,7 +24,7 @@ import { until } from '../test/rig/wait.ts';
 
 export interface ChaosPostgres {
   readonly port: number;
-  /** Past the proxies, for the programme's own checks. */
+  /** Past the proxies, for the program's own checks. */
   readonly url: string;
   /** Of the server, wherever it listens for whom. */
   readonly urlAt: (port: number) => string;
@@ -51,13 +51,13 @@ function binaries(): string {
     .filter((place) => existsSync(join(place, 'initdb')))
     .map((place) => dirname(realpathSync(join(place, 'initdb'))))
     .find((place) => existsSync(join(place, 'postgres')));
-  if (found === undefined) throw new Error('The programme needs PostgreSQL: no server programmes are here.');
+  if (found === undefined) throw new Error('The program needs PostgreSQL: no server programs are here.');
   return found;
 }
 
 const FOLDER = 'holdpoint-chaos-pg-';
 
-/** A programme that was ended by SIGKILL left its small disk mounted. */
+/** A program that was ended by SIGKILL left its small disk mounted. */
 function clearAfterKilled(): void {
   const mounts = existsSync('/proc/mounts') ? readFileSync('/proc/mounts', 'utf8') : '';
   for (const [, folder = '', pid = ''] of mounts.matchAll(new RegExp(`^tmpfs (\\S+/${FOLDER}(\\d+)-[^/\\s]+)/disk `, 'gm'))) {

@@ -1,4 +1,4 @@
-// What a run of the programme comes to: a line a fault, a line a check, and the counts.
+// What a run of the program comes to: a line a fault, a line a check, and the counts.
 
 import type { Injected } from './faults.ts';
 import { groupBy } from './group-by.ts';

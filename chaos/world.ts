@@ -1,4 +1,4 @@
-// Everything there is during a run of the programme, put together: servers, proxies, sink, model, two APIs, two workers, tokens.
+// Everything there is during a run of the program, put together: servers, proxies, sink, model, two APIs, two workers, tokens.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';

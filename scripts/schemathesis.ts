@@ -18,7 +18,7 @@ import { CONFIG } from './schemathesis-config.ts';
 
 const VERSION = '4.32.5';
 
-function programme(): string {
+function program(): string {
   const named = process.env['SCHEMATHESIS'];
   if (named !== undefined) return named;
   const folder = join(tmpdir(), `holdpoint-schemathesis-${VERSION}-${userInfo().username}`);
@@ -31,7 +31,7 @@ function programme(): string {
 }
 
 const [seconds = '240', seed = String(randomInt(2 ** 31))] = process.argv.slice(2);
-const st = programme();
+const st = program();
 // An agent named asker asks for a guarded call first; every other one answers.
 const stage = await openStage(({ messages }) =>
   JSON.stringify(messages[0]).includes('Ask first') && messages.at(-1)?.role === 'user'

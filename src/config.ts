@@ -166,7 +166,7 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
       tls: readTls(apiKey),
       apiKey,
     },
-    temporalCli: read('TEMPORAL_CLI', values.programme),
+    temporalCli: read('TEMPORAL_CLI', values.program),
     temporalUiUrl: uiUrl === null ? null : withoutPassword(uiUrl).replace(/\/+$/, ''),
     databaseUrl: read('DATABASE_URL', postgres),
     migrationDatabaseUrl: read('MIGRATION_DATABASE_URL', postgres),

@@ -26,7 +26,7 @@ export const oneOf =
 export const word = (text: string): Parsed<string> => ({ value: text });
 
 /** A name to be found on PATH, or a path: absolute, since it is run from another folder. */
-export const programme = (text: string): Parsed<string> => ({ value: text.includes('/') ? resolve(text) : text });
+export const program = (text: string): Parsed<string> => ({ value: text.includes('/') ? resolve(text) : text });
 
 /** The text is never quoted in the problem: an address may hold a password. */
 export const address =

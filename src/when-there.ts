@@ -2,7 +2,7 @@
 
 const TRY_EVERY_MS = 1000;
 
-export interface Awaited {
+export interface WaitOptions {
   /** As the log names it. */
   readonly server: string;
   /** Whether the error says that it is away; any other is thrown. */
@@ -12,7 +12,7 @@ export interface Awaited {
 }
 
 /** undefined where the process was told to stop meanwhile. */
-export async function whenThere<T>(open: () => Promise<T>, { server, isAway, log, stopping }: Awaited): Promise<T | undefined> {
+export async function whenThere<T>(open: () => Promise<T>, { server, isAway, log, stopping }: WaitOptions): Promise<T | undefined> {
   for (let said = false; !stopping.aborted; said = true) {
     try {
       return await open();

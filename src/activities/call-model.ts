@@ -11,12 +11,20 @@ import { publicAddresses } from '../egress/public-address.ts';
 import type { Store } from '../store/database/access.ts';
 import { callIdOf, hashOfCall, shortDigest } from '../store/calls/call-hash.ts';
 import { appendDeltas, sayAgainIfOvertaken } from '../store/events/deltas.ts';
-import { beginTurn, endAttempt, recordReply, type StoredCall, type StoredReply, type TurnWork, type Usage } from '../store/turns/turns.ts';
+import {
+  beginTurn,
+  endAttempt,
+  recordReply,
+  type StoredCall,
+  type StoredReply,
+  type TurnWork,
+  type TokenUsage,
+} from '../store/turns/turns.ts';
 import { checkArguments } from '../tools/arguments.ts';
 import { callLabel } from '../tools/label.ts';
 import { createDeltaPublisher } from './delta-publisher.ts';
 import { codeOfFault, endsRun, failureOf, fallsBack, triedAgain } from './failures.ts';
-import { withLifeline, type Lifeline } from './heartbeat.ts';
+import { withHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { loadMedia, type MediaByRun } from './run-media.ts';
 import { untilStored } from './keep-trying.ts';
 import { offeredTools, transcriptOf } from './transcript.ts';
@@ -41,7 +49,7 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
   return async function callModel({ runId, turn }: CallModelRequest): Promise<TurnReply> {
     const attemptId = randomUUID();
     try {
-      const begun = await store.asWorker((unit) => beginTurn(unit, runId, turn, attemptId));
+      const begun = await store.asWorker((tx) => beginTurn(tx, runId, turn, attemptId));
       switch (begun.kind) {
         case 'GONE':
           return { kind: 'ENDED', status: 'FAILED', failure: { code: 'INTERNAL', message: 'The record of this run is gone.' } };
@@ -65,7 +73,7 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
     const candidates = [options.model ?? agent.model, ...agent.fallbackModels];
     const name = candidates.find((candidate) => (work.faults.get(candidate) ?? 0) < ATTEMPTS_PER_MODEL);
     if (over !== undefined || name === undefined) {
-      await store.asWorker((unit) => endAttempt(unit, runId, attemptId, {}));
+      await store.asWorker((tx) => endAttempt(tx, runId, attemptId, {}));
       throw over ?? endsRun('MODEL_UNAVAILABLE', 'The model did not answer in several attempts. Try again later.');
     }
     const temperature = options.temperature ?? agent.temperature;
@@ -78,7 +86,7 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
     };
     const { orgId } = work.run;
     const publisher = createDeltaPublisher(store, { runId, orgId, turn, seq: work.attemptSeq, first: work.attempts === 0 });
-    return withLifeline(store, { runId, attemptId, leftMs: agent.limits.timeoutMs - work.activeMs }, async (line) => {
+    return withHeartbeat(store, { runId, attemptId, leftMs: agent.limits.timeoutMs - work.activeMs }, async (line) => {
       const request = { ...asked, messages: transcriptOf(work, await mediaFor(work, attemptId, line)) };
       let reply: ModelReply;
       try {
@@ -89,9 +97,9 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
         const ours = error.fault === 'ABORTED';
         const said = await publisher.rest();
         await untilStored(() =>
-          store.asWorker(async (unit) => {
-            await appendDeltas(unit, runId, orgId, said);
-            await endAttempt(unit, runId, attemptId, { usage, model: name, fault: ours ? undefined : error.fault });
+          store.asWorker(async (tx) => {
+            await appendDeltas(tx, runId, orgId, said);
+            await endAttempt(tx, runId, attemptId, { usage, model: name, fault: ours ? undefined : error.fault });
           }),
         );
         if (ours && line.reason() === 'TIME_OVER') throw timeOver(work);
@@ -100,10 +108,10 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
       const stored = storedReply(reply, work, runId, turn);
       const said = await publisher.rest();
       const recorded = await untilStored(() =>
-        store.asWorker(async (unit) => {
-          const written = await recordReply(unit, runId, turn, attemptId, stored, usageOf(reply, request.messages));
-          if (written.kind !== 'GONE') await appendDeltas(unit, runId, orgId, said);
-          if (written.kind === 'RECORDED' && written.reply === stored) await sayAgainIfOvertaken(unit, runId, turn, work.attemptSeq);
+        store.asWorker(async (tx) => {
+          const written = await recordReply(tx, runId, turn, attemptId, stored, usageOf(reply, request.messages));
+          if (written.kind !== 'GONE') await appendDeltas(tx, runId, orgId, said);
+          if (written.kind === 'RECORDED' && written.reply === stored) await sayAgainIfOvertaken(tx, runId, turn, work.attemptSeq);
           return written;
         }),
       );
@@ -113,13 +121,13 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
     }).finally(publisher.close);
   }
 
-  async function mediaFor(work: TurnWork, attemptId: string, line: Lifeline): Promise<MediaByRun> {
+  async function mediaFor(work: TurnWork, attemptId: string, heartbeat: Heartbeat): Promise<MediaByRun> {
     try {
-      return await loadMedia({ store, addresses }, work, line.signal);
+      return await loadMedia({ store, addresses }, work, heartbeat.signal);
     } catch (error) {
-      await store.asWorker((unit) => endAttempt(unit, work.run.runId, attemptId, {}));
-      if (line.reason() === 'TIME_OVER') throw timeOver(work);
-      throw line.signal.aborted ? triedAgain('the call was stopped', undefined, error) : error;
+      await store.asWorker((tx) => endAttempt(tx, work.run.runId, attemptId, {}));
+      if (heartbeat.reason() === 'TIME_OVER') throw timeOver(work);
+      throw heartbeat.signal.aborted ? triedAgain('the call was stopped', undefined, error) : error;
     }
   }
 }
@@ -147,7 +155,7 @@ function afterFault(error: ModelError, name: string, candidates: readonly string
   return endsRun(codeOfFault(error.fault === 'ABORTED' ? 'UNAVAILABLE' : error.fault), error.message, error);
 }
 
-function usageOf(reply: ModelReply, messages: ReturnType<typeof transcriptOf>): Usage {
+function usageOf(reply: ModelReply, messages: ReturnType<typeof transcriptOf>): TokenUsage {
   if (reply.usage !== null) return { ...reply.usage, estimated: false };
   const sent = messages.reduce((sum, message) => sum + estimateTokens(message.text), 0);
   const received = [reply.text, reply.reasoning, ...reply.toolCalls.map((call) => call.name + call.argumentsText)];

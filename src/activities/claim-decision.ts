@@ -44,13 +44,13 @@ export function createClaimDecision({
       }
       const { pause } = request;
       const pauseId = 'pauseId' in pause ? pause.pauseId : pauseIdOf(request.runId, pause.turn, pause.n);
-      const state = await store.asWorker(async (unit): Promise<PauseState> => {
-        const run = await lockRun(unit, request.runId);
+      const state = await store.asWorker(async (tx): Promise<PauseState> => {
+        const run = await lockRun(tx, request.runId);
         if (run === undefined)
           return { kind: 'ENDED', status: 'FAILED', failure: { code: 'INTERNAL', message: 'The record of this run is gone.' } };
         const ended = endedAs(run);
         if (ended !== undefined) return ended;
-        const outcome = await readPause(unit, run, pauseId);
+        const outcome = await readPause(tx, run, pauseId);
         return outcome.open ? { kind: 'OPEN', expiresInMs: outcome.expiresInMs } : { kind: 'DECIDED', approved: outcome.approved };
       });
       return state.kind === 'ENDED' || notes.length === 0 ? state : { ...state, note: notes.join(' ') };
@@ -74,10 +74,10 @@ export function createClaimDecision({
       keyed: false,
     };
     try {
-      const result = await store.asWorker(async (unit) => {
-        const run = await lockRun(unit, runId);
+      const result = await store.asWorker(async (tx) => {
+        const run = await lockRun(tx, runId);
         if (run === undefined || endedAs(run) !== undefined) return undefined;
-        return castVotes(unit, run, { kind: 'operator', allowed: operatorDecisions }, request, () => ({
+        return castVotes(tx, run, { kind: 'operator', allowed: operatorDecisions }, request, () => ({
           problem: 'an operator does not edit',
         }));
       });

@@ -52,7 +52,7 @@ export function createDeltaPublisher(store: Store, { runId, orgId, ...place }: S
     if (ended || deltas.length === 0) return;
     lastWriteAt = Date.now();
     writing = store
-      .asWorker((unit) => appendDeltas(unit, runId, orgId, deltas))
+      .asWorker((tx) => appendDeltas(tx, runId, orgId, deltas))
       .then(
         () => {
           live.stored(deltas.at(-1)?.offset ?? 0);

@@ -36,7 +36,7 @@ export function codeOfFault(fault: Exclude<ModelFault, 'ABORTED'>): FailureCode 
   }
 }
 
-/** 429 asks for patience, and a fallback helps against both; the rest of the faults a second model would repeat. */
+/** 429 asks for deadline, and a fallback helps against both; the rest of the faults a second model would repeat. */
 export const fallsBack = (error: ModelError): boolean => error.fault === 'UNAVAILABLE' || error.fault === 'RATE_LIMITED';
 
 /** SQLSTATE class 22: the data itself cannot be stored, however often it is tried. */

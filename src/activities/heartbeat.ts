@@ -12,16 +12,16 @@ const STORE_BEAT_EVERY_MS = 2000;
 
 export type StopReason = 'TIME_OVER' | 'RUN_ENDED' | 'CANCELLED';
 
-export interface Lifeline {
+export interface Heartbeat {
   readonly signal: AbortSignal;
   /** Why `signal` was aborted. */
   readonly reason: () => StopReason | undefined;
 }
 
-export async function withLifeline<T>(
+export async function withHeartbeat<T>(
   store: Store,
   at: { runId: string; attemptId: string; leftMs: number },
-  work: (line: Lifeline) => Promise<T>,
+  work: (heartbeat: Heartbeat) => Promise<T>,
 ): Promise<T> {
   const context = Context.current();
   const controller = new AbortController();
@@ -35,10 +35,7 @@ export async function withLifeline<T>(
   if (context.cancellationSignal.aborted) onCancel();
 
   const heart = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
-  const beat = setInterval(
-    () => void store.asWorker((unit) => beatAttempt(unit, at.attemptId)).catch(() => undefined),
-    STORE_BEAT_EVERY_MS,
-  );
+  const beat = setInterval(() => void store.asWorker((tx) => beatAttempt(tx, at.attemptId)).catch(() => undefined), STORE_BEAT_EVERY_MS);
   const deadline = setTimeout(() => stop('TIME_OVER'), at.leftMs);
   const done = new AbortController();
   void followRun(store, at.runId, done.signal, () => stop('RUN_ENDED'));
@@ -59,8 +56,8 @@ async function followRun(store: Store, runId: string, done: AbortSignal, onEnded
     for (;;) {
       await watch.changed(done);
       if (done.aborted) return;
-      const status = await store.asWorker(async (unit) => {
-        const { rows } = await sql<{ status: RunStatus }>`select status from runs where run_id = ${runId}`.execute(unit.tx);
+      const status = await store.asWorker(async (tx) => {
+        const { rows } = await sql<{ status: RunStatus }>`select status from runs where run_id = ${runId}`.execute(tx.db);
         return rows[0]?.status;
       });
       if (status === undefined || isTerminal(status)) return onEnded();

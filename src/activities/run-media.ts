@@ -25,7 +25,7 @@ export async function loadMedia(
 ): Promise<MediaByRun> {
   const newestFirst = [...(hasMedia ? [run.runId] : []), ...history.flatMap((e) => (e.hasMedia ? [e.runId] : [])).toReversed()];
   if (newestFirst.length === 0) return new Map();
-  const read = (): Promise<readonly StoredMedia[]> => store.asWorker((unit) => mediaOf(unit, newestFirst));
+  const read = (): Promise<readonly StoredMedia[]> => store.asWorker((tx) => mediaOf(tx, newestFirst));
   let listed = await read();
   const missing = listed.filter((item) => item.runId === run.runId && item.sha256 === null);
   if (missing.length > 0) {
@@ -38,7 +38,7 @@ export async function loadMedia(
 
   const shown = fitting(newestFirst.flatMap((id) => listed.filter((item) => item.runId === id)));
   const hashes = [...shown].flatMap((item) => item.sha256 ?? []);
-  const bytes = await store.asWorker((unit) => mediaBytes(unit, run.orgId, hashes));
+  const bytes = await store.asWorker((tx) => mediaBytes(tx, run.orgId, hashes));
   const partOf = (item: StoredMedia): ModelPart => {
     const content = shown.has(item) ? bytes.get(item.sha256 ?? '') : undefined;
     const kind = mediaType(item.type)?.kind;
@@ -73,6 +73,6 @@ async function fetchOne(store: Store, addresses: PublicAddresses, orgId: string,
     if (got.status !== 200) throw unavailable(`the answer was ${got.status}`);
     const problem = got.truncated ? `it is larger than ${MEDIA_MAX_BYTES} bytes` : mediaProblem(item.type, got.bytes);
     if (problem !== undefined) throw unavailable(got.truncated ? problem : `it ${problem}`);
-    return store.asWorker((unit) => keepFetched(unit, { runId: item.runId, orgId, idx: item.idx }, got.bytes));
+    return store.asWorker((tx) => keepFetched(tx, { runId: item.runId, orgId, idx: item.idx }, got.bytes));
   }
 }

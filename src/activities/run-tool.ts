@@ -8,9 +8,9 @@ import type { Store } from '../store/database/access.ts';
 import { checkClaim, claimCall, recordCall, type CallEnd, type ClaimCheck, type ClaimedCall } from '../store/calls/calls.ts';
 import { shortDigest } from '../store/calls/call-hash.ts';
 import { endAttempt } from '../store/turns/turns.ts';
-import { MissingToolError, toolChanged, runToolCall, type CodeTools } from '../tools/tool.ts';
+import { MissingToolError, currentToolVersion, runToolCall, type CodeTools } from '../tools/tool.ts';
 import { endsRun, failureOf, triedAgain } from './failures.ts';
-import { withLifeline, type Lifeline } from './heartbeat.ts';
+import { withHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { untilStored } from './keep-trying.ts';
 
 export interface RunToolDeps {
@@ -39,8 +39,8 @@ export function createRunTool({ store, codeTools, secret, dataDir, egressAllow =
   return async function runTool({ runId, callId }: RunToolRequest): Promise<CallOutcome> {
     const attemptId = randomUUID();
     try {
-      const versionNow = (tool: ToolSnapshot): string | undefined => toolChanged(tool, codeTools);
-      const claim = await store.asWorker((unit) => claimCall(unit, { runId, callId, attemptId, versionNow }));
+      const versionNow = (tool: ToolSnapshot): string | undefined => currentToolVersion(tool, codeTools);
+      const claim = await store.asWorker((tx) => claimCall(tx, { runId, callId, attemptId, versionNow }));
       switch (claim.kind) {
         case 'DISPATCH':
           return await dispatch(runId, callId, attemptId, claim.call);
@@ -65,38 +65,38 @@ export function createRunTool({ store, codeTools, secret, dataDir, egressAllow =
   };
 
   async function dispatch(runId: string, callId: string, attemptId: string, call: ClaimedCall): Promise<CallOutcome> {
-    return withLifeline(store, { runId, attemptId, leftMs: call.leftMs }, async (line) => {
+    return withHeartbeat(store, { runId, attemptId, leftMs: call.leftMs }, async (heartbeat) => {
       let end: CallEnd;
       try {
-        end = await deliver(runId, callId, call, line);
+        end = await deliver(runId, callId, call, heartbeat);
       } catch (error) {
-        await store.asWorker((unit) => endAttempt(unit, runId, attemptId, {}));
+        await store.asWorker((tx) => endAttempt(tx, runId, attemptId, {}));
         if (error instanceof ClaimLostError) {
           if (error.check === 'ASK_AGAIN') return { kind: 'ASK_AGAIN' };
           throw triedAgain('the call was claimed by somebody else, or the run has ended', undefined, error);
         }
         // Nothing went out: the claim is handed back, for an attempt that can make the call.
-        await store.asWorker((unit) => recordCall(unit, runId, callId, call.n, { kind: 'WITHDRAWN' }));
+        await store.asWorker((tx) => recordCall(tx, runId, callId, call.n, { kind: 'WITHDRAWN' }));
         throw error;
       }
       const recorded = await untilStored(() =>
-        store.asWorker(async (unit) => {
-          const outcome = await recordCall(unit, runId, callId, call.n, end);
-          await endAttempt(unit, runId, attemptId, {});
+        store.asWorker(async (tx) => {
+          const outcome = await recordCall(tx, runId, callId, call.n, end);
+          await endAttempt(tx, runId, attemptId, {});
           return outcome;
         }),
       );
       if (recorded.kind === 'DONE') return { kind: 'DONE', resultDigest: shortDigest(recorded.result) };
-      if (line.reason() === 'TIME_OVER') throw endsRun('BUDGET_EXCEEDED', 'The run took longer than limits.timeoutMs.');
+      if (heartbeat.reason() === 'TIME_OVER') throw endsRun('BUDGET_EXCEEDED', 'The run took longer than limits.timeoutMs.');
       if (recorded.kind === 'UNKNOWN') return { kind: 'UNKNOWN' };
       throw triedAgain('the tool gave no complete answer');
     });
   }
 
-  async function deliver(runId: string, callId: string, call: ClaimedCall, line: Lifeline): Promise<CallEnd> {
+  async function deliver(runId: string, callId: string, call: ClaimedCall, heartbeat: Heartbeat): Promise<CallEnd> {
     let mayHaveHappened = false;
     const beforeWrite = async (): Promise<void> => {
-      const check = line.signal.aborted ? 'LOST' : await store.asWorker((unit) => checkClaim(unit, runId, callId, call));
+      const check = heartbeat.signal.aborted ? 'LOST' : await store.asWorker((tx) => checkClaim(tx, runId, callId, call));
       if (check !== 'GO') throw new ClaimLostError(check);
       mayHaveHappened = true;
     };
@@ -112,7 +112,7 @@ export function createRunTool({ store, codeTools, secret, dataDir, egressAllow =
           idempotencyKey: `${runId}:${callId}`,
           dataDir,
           egressAllow,
-          signal: line.signal,
+          signal: heartbeat.signal,
           beforeWrite,
         },
         { codeTools, secret },
@@ -120,7 +120,7 @@ export function createRunTool({ store, codeTools, secret, dataDir, egressAllow =
       if (result.kind === 'DONE') return { kind: 'ANSWERED', result: result.text, isError: result.isError };
       // Stopped by us before a byte went out: it did not happen, and whoever stopped us decides whether it will.
       if (result.kind === 'NOT_SENT')
-        return line.signal.aborted
+        return heartbeat.signal.aborted
           ? { kind: 'WITHDRAWN' }
           : { kind: 'ANSWERED', result: `Nothing was sent: ${result.why}.`, isError: true };
       return { kind: 'UNANSWERED', evidence: result.why };

@@ -14,7 +14,7 @@ export function createSettleRun({ store, onReleased }: { readonly store: Store; 
   return async function settleRun({ runId, settlement }: SettleRunRequest): Promise<Settled> {
     try {
       let released = false;
-      const settled = await store.asWorker((unit) => settle(unit, runId, settlement, 'holdpoint', () => (released = true)));
+      const settled = await store.asWorker((tx) => settle(tx, runId, settlement, 'holdpoint', () => (released = true)));
       if (released) onReleased();
       return settled ?? { status: 'FAILED', failure: { code: 'INTERNAL', message: 'The record of this run is gone.' } };
     } catch (error) {

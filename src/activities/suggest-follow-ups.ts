@@ -8,7 +8,7 @@ import { ModelError, type Model, type ModelMessage, type ModelReply } from '../m
 import type { Store } from '../store/database/access.ts';
 import { beginFollowUps, recordFollowUps } from '../store/runs/follow-ups.ts';
 import { failureOf } from './failures.ts';
-import { withLifeline } from './heartbeat.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import { transcriptOf } from './transcript.ts';
 
 export interface SuggestFollowUpsRequest {
@@ -30,10 +30,10 @@ export function createSuggestFollowUps({ store, model }: { readonly store: Store
   return async function suggestFollowUps({ runId, turn }: SuggestFollowUpsRequest): Promise<void> {
     const attemptId = randomUUID();
     try {
-      const work = await store.asWorker((unit) => beginFollowUps(unit, runId, turn, attemptId));
+      const work = await store.asWorker((tx) => beginFollowUps(tx, runId, turn, attemptId));
       if (work === undefined) return;
       const request = { model: work.options.model ?? work.agent.model, messages: [...transcriptOf(work), ASK], tools: [] };
-      const found = await withLifeline(store, { runId, attemptId, leftMs: PATIENCE_MS }, async (line) => {
+      const found = await withHeartbeat(store, { runId, attemptId, leftMs: PATIENCE_MS }, async (line) => {
         try {
           const reply = await model.stream(request, { signal: line.signal, onDelta: () => undefined });
           return { questions: questionsOf(reply), usage: reply.usage === null ? undefined : { ...reply.usage, estimated: false } };
@@ -42,7 +42,7 @@ export function createSuggestFollowUps({ store, model }: { readonly store: Store
           return { questions: [], usage: error.usage === null ? undefined : { ...error.usage, estimated: false } };
         }
       });
-      await store.asWorker((unit) => recordFollowUps(unit, runId, attemptId, found));
+      await store.asWorker((tx) => recordFollowUps(tx, runId, attemptId, found));
     } catch (error) {
       throw failureOf(error);
     }

@@ -15,8 +15,8 @@ const DURATION = 'must be a duration such as 30s, 5m, 24h or 7d';
 const TEN_YEARS_MS = 3650 * UNIT_MS.d;
 
 const DurationMs = z.string({ error: DURATION }).transform((text, ctx) => {
-  const [, count, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
-  const ms = Number(count) * UNIT_MS[(unit ?? 'ms') as keyof typeof UNIT_MS];
+  const [, count, tx] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
+  const ms = Number(count) * UNIT_MS[(tx ?? 'ms') as keyof typeof UNIT_MS];
   if (ms > 0 && ms <= TEN_YEARS_MS) return ms;
   ctx.addIssue({ code: 'custom', message: ms > TEN_YEARS_MS ? 'must be at most 3650d' : DURATION });
   return z.NEVER;

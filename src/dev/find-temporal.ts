@@ -56,7 +56,7 @@ const download = (into: string): string => `
 
 export async function findTemporal({ dataDir, configured, say, env }: FindTemporalOptions): Promise<FoundTemporal> {
   const run = createRun(env);
-  /** Why that programme is not the Temporal CLI. */
+  /** Why that program is not the Temporal CLI. */
   const cliProblem = async (path: string): Promise<string | undefined> => {
     const { ok, out, why } = await run(path, ['--version'], 20_000);
     return ok && /temporal version \S/.test(out) ? undefined : ok ? 'not the Temporal CLI' : why;

@@ -1,6 +1,6 @@
 // The development Temporal server: a child of ours that keeps its data, ports and identity under the data directory.
 // One left over from a process that was killed is adopted if it serves, else exactly that one is ended. It never outlives a normal stop.
-// Finds no programme (find-temporal.ts) and imports no SDK.
+// Finds no program (find-temporal.ts) and imports no SDK.
 
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Composition root of the API role: the app over the store and the seam, listening, and draining when told to stop.
+// Composition root of the API role: the app over the store, outbox and reconciler, listening, and draining when told to stop.
 // `npm run api` runs it alone; dev/start.ts beside the worker.
 
 import type { Server } from 'node:http';
@@ -14,7 +14,7 @@ import type { CheckEdit } from '../store/calls/decisions.ts';
 import { openWhenThere } from '../store/database/open-store.ts';
 import { connectWhenThere, type Temporal } from '../temporal/connect.ts';
 import { searchAttributesProblem } from '../temporal/search-attributes.ts';
-import { createSeam, type Seam } from '../temporal/seam.ts';
+import { createOutboxAndReconciler, type OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
 import { checkArguments } from '../tools/arguments.ts';
 import { codeTools } from '../tools/index.ts';
 import { createApp } from '../api/app.ts';
@@ -28,7 +28,7 @@ export interface ApiParts {
   readonly agents: ReadonlyMap<string, AgentSnapshot>;
   /** undefined until the server has answered once: then starts are accepted and sent later. */
   readonly temporal: () => Temporal | undefined;
-  readonly seam: () => Seam | undefined;
+  readonly outboxAndReconciler: () => OutboxAndReconciler | undefined;
   readonly working?: () => boolean;
   readonly log: Logger;
 }
@@ -58,7 +58,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
       ...config,
       auth: config.auth.kind === 'development' ? { kind: 'secret', secret: developmentSecret(config.dataDir) } : config.auth,
     }),
-    send: async (runId) => (await parts.seam()?.outbox.send(runId)) ?? false,
+    send: async (runId) => (await parts.outboxAndReconciler()?.outbox.send(runId)) ?? false,
     notReady: createNotReady({ store, temporal: parts.temporal, draining: draining.signal, ...(working === undefined ? {} : { working }) }),
     syncWaitMaxMs: config.syncWaitMaxS * 1000,
     draining: draining.signal,
@@ -109,19 +109,32 @@ async function main(config: Config, stopping: AbortSignal): Promise<void> {
   const opened = await openWhenThere(config, log, stopping);
   if (opened === undefined) return;
   // The API listens before Temporal has answered: reads need none, and a start is kept in the outbox.
-  const there: { temporal?: Temporal; seam?: Seam } = {};
-  const api = await startApi({ config, store: opened.store, agents, temporal: () => there.temporal, seam: () => there.seam, log });
+  const there: { temporal?: Temporal; outboxAndReconciler?: OutboxAndReconciler } = {};
+  const api = await startApi({
+    config,
+    store: opened.store,
+    agents,
+    temporal: () => there.temporal,
+    outboxAndReconciler: () => there.outboxAndReconciler,
+    log,
+  });
   log.info({ url: api.url }, 'the API listens');
   const temporal = await connectWhenThere(config.temporal, log, stopping);
   if (temporal !== undefined) {
     const problem = await searchAttributesProblem(temporal);
     if (problem !== undefined) throw new Error(problem);
     there.temporal = temporal;
-    there.seam = createSeam({ store: opened.store, temporal, eager: false, retentionDays: config.retentionDays, log });
+    there.outboxAndReconciler = createOutboxAndReconciler({
+      store: opened.store,
+      temporal,
+      eager: false,
+      retentionDays: config.retentionDays,
+      log,
+    });
     await new Promise((resolve) => (stopping.aborted ? resolve(undefined) : stopping.addEventListener('abort', resolve, { once: true })));
   }
   await api.stop();
-  await there.seam?.stop();
+  await there.outboxAndReconciler?.stop();
   await temporal?.close();
   await opened.close();
 }

@@ -10,7 +10,7 @@ import { runMain } from './role.ts';
 import { openStore, type OpenStore } from '../store/database/open-store.ts';
 import { connectTemporal, connectWhenThere, type Temporal } from '../temporal/connect.ts';
 import { searchAttributesProblem } from '../temporal/search-attributes.ts';
-import { createSeam, type Seam } from '../temporal/seam.ts';
+import { createOutboxAndReconciler, type OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
 import { closeExampleDatabase } from '../tools/examples/example-database.ts';
 import { bundleWorkflows, installRuntime, modelOf, startWorker, type RunningWorker } from './worker.ts';
 import { lockDataDir } from '../dev/data-dir-lock.ts';
@@ -71,13 +71,19 @@ async function run(config: Config, stopping: AbortSignal, undo: Undo[]): Promise
   const demo = config.model.kind === 'demo' ? await startDemoModel() : undefined;
   if (demo !== undefined) undo.push(() => demo.close());
   undo.push(() => closeExampleDatabase());
-  const seam: Seam = createSeam({ store: opened.store, temporal, eager: true, retentionDays: config.retentionDays, log });
-  undo.push(() => seam.stop());
+  const outboxAndReconciler: OutboxAndReconciler = createOutboxAndReconciler({
+    store: opened.store,
+    temporal,
+    eager: true,
+    retentionDays: config.retentionDays,
+    log,
+  });
+  undo.push(() => outboxAndReconciler.stop());
   const worker: RunningWorker = await startWorker({
     config,
     store: opened.store,
     temporal,
-    seam,
+    outboxAndReconciler,
     model: modelOf(config, demo?.url),
     workflows,
     log,
@@ -88,7 +94,7 @@ async function run(config: Config, stopping: AbortSignal, undo: Undo[]): Promise
     store: opened.store,
     agents,
     temporal: () => temporal,
-    seam: () => seam,
+    outboxAndReconciler: () => outboxAndReconciler,
     working: worker.working,
     log,
   });

@@ -14,7 +14,7 @@ import { runRole } from './role.ts';
 import { openWhenThere } from '../store/database/open-store.ts';
 import type { Store } from '../store/database/access.ts';
 import { connectWhenThere, type Temporal } from '../temporal/connect.ts';
-import { createSeam, type Seam } from '../temporal/seam.ts';
+import { createOutboxAndReconciler, type OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
 import { searchAttributesProblem } from '../temporal/search-attributes.ts';
 import { codeTools } from '../tools/index.ts';
 
@@ -22,7 +22,7 @@ export interface WorkerParts {
   readonly config: Config;
   readonly store: Store;
   readonly temporal: Temporal;
-  readonly seam: Seam;
+  readonly outboxAndReconciler: OutboxAndReconciler;
   readonly model: Model;
   /** Begun early by who has other things to wait for meanwhile. */
   readonly workflows: Promise<WorkflowBundleWithSourceMap>;
@@ -64,7 +64,15 @@ export const bundleWorkflows = (): Promise<WorkflowBundleWithSourceMap> =>
     logger: new DefaultLogger('WARN'),
   });
 
-export async function startWorker({ config, store, temporal, seam, model, workflows, log }: WorkerParts): Promise<RunningWorker> {
+export async function startWorker({
+  config,
+  store,
+  temporal,
+  outboxAndReconciler,
+  model,
+  workflows,
+  log,
+}: WorkerParts): Promise<RunningWorker> {
   mkdirSync(config.dataDir, { recursive: true });
   const worker = await Worker.create({
     connection: temporal.connection,
@@ -79,7 +87,7 @@ export async function startWorker({ config, store, temporal, seam, model, workfl
       dataDir: config.dataDir,
       egressAllow: config.egressAllow,
       operatorDecisions: config.operatorDecisions,
-      onReleased: () => seam.outbox.nudge(),
+      onReleased: () => outboxAndReconciler.outbox.nudge(),
     }),
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
@@ -121,12 +129,18 @@ async function main(config: Config, stopping: AbortSignal): Promise<void> {
   if (temporal === undefined) return opened.close();
   const problem = await searchAttributesProblem(temporal);
   if (problem !== undefined) throw new Error(problem);
-  const seam = createSeam({ store: opened.store, temporal, eager: false, retentionDays: config.retentionDays, log });
-  const worker = await startWorker({ config, store: opened.store, temporal, seam, model: modelOf(config), workflows, log });
+  const outboxAndReconciler = createOutboxAndReconciler({
+    store: opened.store,
+    temporal,
+    eager: false,
+    retentionDays: config.retentionDays,
+    log,
+  });
+  const worker = await startWorker({ config, store: opened.store, temporal, outboxAndReconciler, model: modelOf(config), workflows, log });
   log.info({ taskQueue: temporal.settings.taskQueue }, 'the worker polls');
   await Promise.race([worker.ended, new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }))]);
   await worker.stop();
-  await seam.stop();
+  await outboxAndReconciler.stop();
   await temporal.close();
   await opened.close();
 }

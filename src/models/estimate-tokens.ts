@@ -9,20 +9,20 @@ export function estimateTokens(text: string): number {
   let wide = 0;
   let narrow = 0;
   for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (isWide(unit)) wide++;
-    else if (!isLowSurrogate(unit)) narrow++;
+    const tx = text.charCodeAt(i);
+    if (isWide(tx)) wide++;
+    else if (!isLowSurrogate(tx)) narrow++;
   }
   return wide + Math.ceil(narrow / CHARACTERS_PER_TOKEN);
 }
 
 // A pair is counted by its first half.
-const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;
+const isLowSurrogate = (tx: number): boolean => tx >= 0xdc00 && tx <= 0xdfff;
 
-const isWide = (unit: number): boolean =>
-  unit >= 0x3000 &&
-  (unit <= 0x30ff || // CJK punctuation, kana
-    (unit >= 0x3400 && unit <= 0x9fff) || // Han
-    (unit >= 0xac00 && unit <= 0xdbff) || // Hangul, first halves of pairs
-    (unit >= 0xf900 && unit <= 0xfaff) || // compatibility Han
-    (unit >= 0xff00 && unit <= 0xffef)); // full-width forms
+const isWide = (tx: number): boolean =>
+  tx >= 0x3000 &&
+  (tx <= 0x30ff || // CJK punctuation, kana
+    (tx >= 0x3400 && tx <= 0x9fff) || // Han
+    (tx >= 0xac00 && tx <= 0xdbff) || // Hangul, first halves of pairs
+    (tx >= 0xf900 && tx <= 0xfaff) || // compatibility Han
+    (tx >= 0xff00 && tx <= 0xffef)); // full-width forms

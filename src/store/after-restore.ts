@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import type { RunFailure } from '../contract/names.ts';
 import type { Settled } from '../contract/turn.ts';
-import type { Unit } from './database/access.ts';
+import type { StoreTransaction } from './database/access.ts';
 import { audit } from './audit.ts';
 import { acknowledgeOutboxLines } from './outbox.ts';
 import type { CallState } from './queries/run-record.ts';
@@ -30,8 +30,8 @@ export interface RestoredRun {
 }
 
 /** Newest line of the record: nothing that is written all the time is newer than the backup. */
-export async function newestRecord(unit: Unit): Promise<Date | undefined> {
-  const { rows } = await sql<{ at: Date | null }>`select max(at) as at from audit`.execute(unit.tx);
+export async function newestRecord(tx: StoreTransaction): Promise<Date | undefined> {
+  const { rows } = await sql<{ at: Date | null }>`select max(at) as at from audit`.execute(tx.db);
   return rows[0]?.at ?? undefined;
 }
 
@@ -56,7 +56,7 @@ export async function otherProcesses(databaseUrl: string): Promise<number> {
 }
 
 /** Open runs after `after` in the order of their ids, with what the record says of their progress. */
-export async function openRunsAfter(unit: Unit, after: string, most: number): Promise<readonly RestoredRun[]> {
+export async function openRunsAfter(tx: StoreTransaction, after: string, most: number): Promise<readonly RestoredRun[]> {
   const { rows } = await sql<RestoredRun>`
     select r.run_id as "runId", r.org_id as "orgId", r.agent_id as "agentId", r.status,
       coalesce((select jsonb_agg(t.turn order by t.turn) from turns t where t.run_id = r.run_id), '[]') as turns,
@@ -65,22 +65,22 @@ export async function openRunsAfter(unit: Unit, after: string, most: number): Pr
         where p.run_id = r.run_id), '[]') as pauses,
       coalesce((select jsonb_agg(jsonb_build_object('id', o.id, 'kind', o.kind) order by o.id) from outbox o
         where o.run_id = r.run_id and o.acknowledged_at is null), '[]') as unsent
-    from runs r where r.status in ('QUEUED', 'RUNNING', 'PAUSED') and r.run_id > ${after} order by r.run_id limit ${most}`.execute(unit.tx);
+    from runs r where r.status in ('QUEUED', 'RUNNING', 'PAUSED') and r.run_id > ${after} order by r.run_id limit ${most}`.execute(tx.db);
   return rows;
 }
 
-export async function missingRuns(unit: Unit, runIds: readonly string[]): Promise<readonly string[]> {
-  const { rows } = await sql<{ run_id: string }>`select run_id from runs where run_id = any(${runIds})`.execute(unit.tx);
+export async function missingRuns(tx: StoreTransaction, runIds: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await sql<{ run_id: string }>`select run_id from runs where run_id = any(${runIds})`.execute(tx.db);
   const there = new Set(rows.map((row) => row.run_id));
   return runIds.filter((runId) => !there.has(runId));
 }
 
 /** Starts of runs that have ended in the record: they would be sent, and find that; they are taken off. */
-export async function withdrawStartsOfEnded(unit: Unit): Promise<number> {
+export async function withdrawStartsOfEnded(tx: StoreTransaction): Promise<number> {
   const { rows } = await sql<{ id: number }>`
     select o.id from outbox o join runs r using (run_id)
-    where o.kind = 'START' and o.acknowledged_at is null and r.status not in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(unit.tx);
-  await acknowledgeOutboxLines(unit, rows.map((row) => row.id)); // prettier-ignore
+    where o.kind = 'START' and o.acknowledged_at is null and r.status not in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(tx.db);
+  await acknowledgeOutboxLines(tx, rows.map((row) => row.id)); // prettier-ignore
   return rows.length;
 }
 
@@ -92,36 +92,36 @@ const MAY_HAVE_HAPPENED =
  * backup shows as waiting are unknown, not closed: "never dispatched" is what nobody can say of them.
  */
 export async function endRestoredRun(
-  unit: Unit,
+  tx: StoreTransaction,
   runId: string,
   end: { readonly kind: 'CANCELLED' } | { readonly kind: 'FAILED'; readonly failure: RunFailure },
   why: string,
 ): Promise<Settled | undefined> {
-  const run = await lockSessionAndRun(unit, runId);
+  const run = await lockSessionAndRun(tx, runId);
   if (run === undefined) return undefined;
-  await withdrawStarts(unit, runId);
+  await withdrawStarts(tx, runId);
   await sql`update calls set state = 'UNKNOWN', evidence = ${why}, result = ${MAY_HAVE_HAPPENED}
-    where run_id = ${runId} and state in ('PROPOSED', 'APPROVED', 'DISPATCHING', 'UNKNOWN')`.execute(unit.tx);
-  await audit(unit, { orgId: run.orgId, runId, actor: 'after-restore', action: 'run.restored', data: { why } });
-  return settle(unit, runId, end, 'after-restore');
+    where run_id = ${runId} and state in ('PROPOSED', 'APPROVED', 'DISPATCHING', 'UNKNOWN')`.execute(tx.db);
+  await audit(tx, { orgId: run.orgId, runId, actor: 'after-restore', action: 'run.restored', data: { why } });
+  return settle(tx, runId, end, 'after-restore');
 }
 
 /** Temporal has had this run's start: its line in the backup only lacks the acknowledgement. */
-export async function withdrawStarts(unit: Unit, runId: string): Promise<void> {
+export async function withdrawStarts(tx: StoreTransaction, runId: string): Promise<void> {
   const { rows } = await sql<{ id: number }>`
-    select id from outbox where run_id = ${runId} and kind = 'START' and acknowledged_at is null`.execute(unit.tx);
-  await acknowledgeOutboxLines(unit, rows.map((row) => row.id)); // prettier-ignore
+    select id from outbox where run_id = ${runId} and kind = 'START' and acknowledged_at is null`.execute(tx.db);
+  await acknowledgeOutboxLines(tx, rows.map((row) => row.id)); // prettier-ignore
 }
 
 /**
  * The workflow has handed this call to a worker since, and the backup does not know it: it goes on as a call that went out and never came
  * back. So the ledger's own rule holds: again with the same key where the tool honours it, else a person is asked.
  */
-export async function markDispatched(unit: Unit, runId: string, callIds: readonly string[]): Promise<readonly string[]> {
+export async function markDispatched(tx: StoreTransaction, runId: string, callIds: readonly string[]): Promise<readonly string[]> {
   const { rows } = await sql<{ call_id: string }>`
     update calls set state = 'DISPATCHING', dispatch_n = dispatch_n + 1, dispatched_at = coalesce(dispatched_at, clock_timestamp())
     where run_id = ${runId} and call_id = any(${callIds})
       and (state = 'APPROVED' or (state = 'PROPOSED' and approval = 'never'))
-    returning call_id`.execute(unit.tx);
+    returning call_id`.execute(tx.db);
   return rows.map((row) => row.call_id);
 }

@@ -1,7 +1,7 @@
 // Lines of who did what, in the transaction that does it. Data names ids, hashes and words of ours, never a message's text.
 
 import { sql } from 'kysely';
-import type { Unit } from './database/access.ts';
+import type { StoreTransaction } from './database/access.ts';
 
 export interface AuditLine {
   readonly orgId: string;
@@ -11,7 +11,7 @@ export interface AuditLine {
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
-export async function audit(unit: Unit, line: AuditLine): Promise<void> {
+export async function audit(tx: StoreTransaction, line: AuditLine): Promise<void> {
   await sql`insert into audit (org_id, run_id, actor, action, data)
-    values (${line.orgId}, ${line.runId}, ${line.actor}, ${line.action}, ${JSON.stringify(line.data ?? {})}::jsonb)`.execute(unit.tx);
+    values (${line.orgId}, ${line.runId}, ${line.actor}, ${line.action}, ${JSON.stringify(line.data ?? {})}::jsonb)`.execute(tx.db);
 }

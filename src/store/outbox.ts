@@ -3,7 +3,7 @@
 
 import { sql } from 'kysely';
 import type { AgentRunInput } from '../contract/turn.ts';
-import type { Unit } from './database/access.ts';
+import type { StoreTransaction } from './database/access.ts';
 
 export type OutboxMessage =
   | { readonly kind: 'START'; readonly input: AgentRunInput }
@@ -23,14 +23,14 @@ const keyOf = (runId: string, message: OutboxMessage): string =>
   message.kind === 'SIGNAL' ? `${runId} SIGNAL ${message.pauseId}` : `${runId} ${message.kind}`;
 
 /** Adds a line; the process that adds it sends it right after the commit, any other where that one can't. */
-export async function addOutboxLine(unit: Unit, orgId: string, runId: string, message: OutboxMessage): Promise<void> {
+export async function addOutboxLine(tx: StoreTransaction, orgId: string, runId: string, message: OutboxMessage): Promise<void> {
   await sql`insert into outbox (run_id, org_id, line_key, kind, payload)
     values (${runId}, ${orgId}, ${keyOf(runId, message)}, ${message.kind}, ${JSON.stringify(message)}::jsonb)
-    on conflict (line_key) do nothing`.execute(unit.tx);
+    on conflict (line_key) do nothing`.execute(tx.db);
 }
 
 /** Leases the first open line of each run that nobody holds: of one run, or of any. */
-export async function leaseOutboxLines(unit: Unit, runId: string | null, most: number): Promise<readonly OutboxLine[]> {
+export async function leaseOutboxLines(tx: StoreTransaction, runId: string | null, most: number): Promise<readonly OutboxLine[]> {
   const { rows } = await sql<{ id: number; run_id: string; payload: OutboxMessage }>`
     update outbox set claimed_until = clock_timestamp() + make_interval(secs => ${LEASE_SECONDS}), attempts = attempts + 1
     where id in (
@@ -40,24 +40,24 @@ export async function leaseOutboxLines(unit: Unit, runId: string | null, most: n
         and not exists (select 1 from outbox p where p.run_id = o.run_id and p.id < o.id and p.acknowledged_at is null)
       order by o.id limit ${most} for update skip locked
     )
-    returning id, run_id, payload`.execute(unit.tx);
+    returning id, run_id, payload`.execute(tx.db);
   return rows.map((row) => ({ id: row.id, runId: row.run_id, message: row.payload }));
 }
 
-export async function acknowledgeOutboxLines(unit: Unit, ids: readonly number[]): Promise<void> {
-  await sql`update outbox set acknowledged_at = clock_timestamp() where id = any(${ids}) and acknowledged_at is null`.execute(unit.tx);
+export async function acknowledgeOutboxLines(tx: StoreTransaction, ids: readonly number[]): Promise<void> {
+  await sql`update outbox set acknowledged_at = clock_timestamp() where id = any(${ids}) and acknowledged_at is null`.execute(tx.db);
 }
 
 /** Gives lines back, to be taken again after a pause that grows to 5 s. */
-export async function returnOutboxLines(unit: Unit, ids: readonly number[]): Promise<void> {
+export async function returnOutboxLines(tx: StoreTransaction, ids: readonly number[]): Promise<void> {
   await sql`update outbox set claimed_until = clock_timestamp() + make_interval(secs => least(5, 0.25 * attempts)) where id = any(${ids})`.execute(
-    unit.tx,
+    tx.db,
   );
 }
 
 /** A run that ended before it was started: its start is withdrawn unless somebody is sending it right now. */
-export async function withdrawStart(unit: Unit, runId: string): Promise<void> {
+export async function withdrawStart(tx: StoreTransaction, runId: string): Promise<void> {
   await sql`update outbox set acknowledged_at = clock_timestamp()
     where run_id = ${runId} and kind = 'START' and acknowledged_at is null
-      and (claimed_until is null or claimed_until < clock_timestamp())`.execute(unit.tx);
+      and (claimed_until is null or claimed_until < clock_timestamp())`.execute(tx.db);
 }

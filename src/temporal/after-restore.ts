@@ -39,7 +39,7 @@ const failure = (what: string): RunFailure => ({
   message: `The database was restored from a backup, and ${what}. What this run did since is not in its record: look at what it was to do before starting it again.`,
 });
 
-type Verdict =
+type RestoreDecision =
   | { readonly kind: 'KEEP'; readonly begunCalls: readonly string[] }
   | {
       readonly kind: 'END';
@@ -55,14 +55,14 @@ export async function afterRestore(store: Store, client: RestoreClient): Promise
   const unanswered: { runId: string; callIds: readonly string[] }[] = [];
 
   for (let after = ''; ;) {
-    const runs = await store.asReconciler((unit) => restored.openRunsAfter(unit, after, RUNS_AT_ONCE));
+    const runs = await store.asReconciler((tx) => restored.openRunsAfter(tx, after, RUNS_AT_ONCE));
     for (const run of runs) {
       after = run.runId;
       const verdict = await judge(client, run);
       if (verdict.kind === 'KEEP') {
-        const callIds = await store.asReconciler(async (unit) => {
-          await restored.withdrawStarts(unit, run.runId);
-          return restored.markDispatched(unit, run.runId, verdict.begunCalls);
+        const callIds = await store.asReconciler(async (tx) => {
+          await restored.withdrawStarts(tx, run.runId);
+          return restored.markDispatched(tx, run.runId, verdict.begunCalls);
         });
         kept.push(run.runId);
         if (callIds.length > 0) unanswered.push({ runId: run.runId, callIds });
@@ -70,7 +70,7 @@ export async function afterRestore(store: Store, client: RestoreClient): Promise
       }
       // The workflow first: ended here and still open there, it would go on with a record that says otherwise.
       if (verdict.open) await client.terminate(run.runId, `after-restore: ${verdict.why}`);
-      const settled = await store.asReconciler((unit) => restored.endRestoredRun(unit, run.runId, verdict.end, verdict.why));
+      const settled = await store.asReconciler((tx) => restored.endRestoredRun(tx, run.runId, verdict.end, verdict.why));
       ended.push({ runId: run.runId, agentId: run.agentId, was: run.status, is: settled?.status ?? 'gone', why: verdict.why });
     }
     if (runs.length < RUNS_AT_ONCE) break;
@@ -86,11 +86,16 @@ export async function afterRestore(store: Store, client: RestoreClient): Promise
 }
 
 const withoutRun = (store: Store, ids: readonly string[]): Promise<readonly string[]> =>
-  store.asReconciler((unit) => restored.missingRuns(unit, [...new Set(ids)]));
+  store.asReconciler((tx) => restored.missingRuns(tx, [...new Set(ids)]));
 
-async function judge(client: RestoreClient, run: restored.RestoredRun): Promise<Verdict> {
+async function judge(client: RestoreClient, run: restored.RestoredRun): Promise<RestoreDecision> {
   const { status, begun } = await client.look(run.runId);
-  const ends = (what: string, open = false): Verdict => ({ kind: 'END', end: { kind: 'FAILED', failure: failure(what) }, why: what, open });
+  const ends = (what: string, open = false): RestoreDecision => ({
+    kind: 'END',
+    end: { kind: 'FAILED', failure: failure(what) },
+    why: what,
+    open,
+  });
   switch (status) {
     case 'RUNNING':
     case 'CONTINUED_AS_NEW':

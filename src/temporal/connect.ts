@@ -2,7 +2,7 @@
 
 import { Client } from '@temporalio/client';
 import { NativeConnection, type TLSConfig } from '@temporalio/worker';
-import { whenThere, type Awaited } from '../when-there.ts';
+import { whenThere, type WaitOptions } from '../when-there.ts';
 
 export interface TemporalSettings {
   readonly address: string;
@@ -48,7 +48,7 @@ export async function connectTemporal(settings: TemporalSettings): Promise<Tempo
 /** Waits for a server that is not there yet; undefined where the process was told to stop meanwhile. */
 export async function connectWhenThere(
   settings: Omit<TemporalSettings, 'address'> & { readonly address: string | null },
-  log: Awaited['log'],
+  log: WaitOptions['log'],
   stopping: AbortSignal,
 ): Promise<Temporal | undefined> {
   const { address } = settings;

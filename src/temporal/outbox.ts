@@ -64,9 +64,9 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
   async function sendAll(runId: string | null, onTaken: () => void = () => undefined): Promise<boolean> {
     let taken: readonly OutboxLine[] = [];
     for (;;) {
-      const lines = await store.asReconciler(async (unit) => {
-        if (taken.length > 0) await acknowledgeOutboxLines(unit, idsOf(taken));
-        return leaseOutboxLines(unit, runId, LINES_AT_ONCE);
+      const lines = await store.asReconciler(async (tx) => {
+        if (taken.length > 0) await acknowledgeOutboxLines(tx, idsOf(taken));
+        return leaseOutboxLines(tx, runId, LINES_AT_ONCE);
       });
       if (lines.length === 0) return true;
       const results = await Promise.all(lines.map(sendLine));
@@ -76,9 +76,9 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
         onTaken();
         continue;
       }
-      await store.asReconciler(async (unit) => {
-        await acknowledgeOutboxLines(unit, idsOf(taken));
-        await returnOutboxLines(unit, idsOf(left));
+      await store.asReconciler(async (tx) => {
+        await acknowledgeOutboxLines(tx, idsOf(taken));
+        await returnOutboxLines(tx, idsOf(left));
       });
       return false;
     }

@@ -55,13 +55,13 @@ export function createReconciler({ store, temporal, onReleased, log }: Reconcile
     }
     const end = endOf(status);
     if (end === undefined) return;
-    const settled = await store.asReconciler(async (unit) => {
+    const settled = await store.asReconciler(async (tx) => {
       // A start that was never acknowledged is on its way, not lost; and a run whose start never was is queued.
       const { rows } = await sql<{ open: boolean }>`
         select not exists (select 1 from outbox o where o.run_id = r.run_id and o.kind = 'START' and o.acknowledged_at is not null) as open
-        from runs r where r.run_id = ${runId} and r.status in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(unit.tx);
+        from runs r where r.run_id = ${runId} and r.status in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(tx.db);
       if (rows[0] === undefined || rows[0].open) return undefined;
-      return settle(unit, runId, end, 'temporal');
+      return settle(tx, runId, end, 'temporal');
     });
     if (settled === undefined) return;
     log.warn({ runId, workflow: status, status: settled.status }, 'a run whose workflow had closed was settled');
@@ -82,20 +82,20 @@ export function createReconciler({ store, temporal, onReleased, log }: Reconcile
     closed.push(...found);
     since = began;
     if (closed.length === 0) return;
-    const open = await store.asReconciler(async (unit) => {
+    const open = await store.asReconciler(async (tx) => {
       const { rows } = await sql<{ run_id: string }>`
-        select run_id from runs where run_id = any(${closed}) and status in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(unit.tx);
+        select run_id from runs where run_id = any(${closed}) and status in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(tx.db);
       return rows.map((row) => row.run_id);
     });
     for (const runId of open) await compare(runId);
   }
 
   async function sweep(): Promise<void> {
-    const rows = await store.asReconciler(async (unit) => {
+    const rows = await store.asReconciler(async (tx) => {
       const found = await sql<{ run_id: string }>`
         select run_id from runs where status in ('QUEUED', 'RUNNING', 'PAUSED') and run_id > ${swept}
           and updated_at < now() - ${sql.lit(SWEEP_OLDER_THAN)}::interval
-        order by run_id limit ${SWEEP_AT_ONCE}`.execute(unit.tx);
+        order by run_id limit ${SWEEP_AT_ONCE}`.execute(tx.db);
       return found.rows;
     });
     swept = rows.length < SWEEP_AT_ONCE ? '' : (rows.at(-1)?.run_id ?? '');

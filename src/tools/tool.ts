@@ -39,7 +39,7 @@ export async function runToolCall(
 }
 
 /** The version of a tool in code as this worker has it: another than was approved must be asked about again. undefined: has none. */
-export const toolChanged = (snapshot: ToolSnapshot, codeTools: CodeTools): string | undefined =>
+export const currentToolVersion = (snapshot: ToolSnapshot, codeTools: CodeTools): string | undefined =>
   snapshot.kind === 'code' ? codeTools.get(snapshot.name)?.version : undefined;
 
 async function runCodeTool(

@@ -19,7 +19,7 @@ import { assertNever, isTerminal, SEARCH_ATTRIBUTE, type FailureCode, type RunFa
 import type { AgentRunInput, PauseName, PauseState, PauseView, Settled, Settlement } from '../contract/turn.ts';
 import { agentLoop, type Ended, type LoopEnd } from './agent-loop.ts';
 import { receiveDecisions, type ReceivedSignal } from './approvals.ts';
-import { extraOptions, transactionForEver, transactionLocally, workOptions } from './policies.ts';
+import { extraOptions, transactionUntilDone, transactionLocally, workOptions } from './policies.ts';
 
 type Decided = Exclude<PauseState, { kind: 'OPEN' }>;
 
@@ -27,25 +27,25 @@ const statusKey = defineSearchAttributeKey(SEARCH_ATTRIBUTE.status, 'KEYWORD');
 const waitingKey = defineSearchAttributeKey(SEARCH_ATTRIBUTE.waitingSince, 'DATETIME');
 
 const locally = proxyLocalActivities<Activities>(transactionLocally);
-const forEver = proxyActivities<Activities>(transactionForEver);
+const untilDone = proxyActivities<Activities>(transactionUntilDone);
 
 export async function agentRun(input: AgentRunInput): Promise<void> {
   const { runId } = input;
   let details = '';
   let note = '';
   const show = (): void => setCurrentDetails(note === '' ? details : `${details}\n\n_${note}_`);
-  const noteIt = (text: string): void => {
+  const showNote = (text: string): void => {
     note = text;
     show();
   };
-  const approvals = receiveDecisions((pauseId, signals) => claimDecision(runId, { pauseId }, signals), noteIt);
+  const approvals = receiveDecisions((pauseId, signals) => claimDecision(runId, { pauseId }, signals), showNote);
   const work = (summary: string) => proxyActivities<Activities>({ ...workOptions(input.limits.timeoutMs), summary });
 
   async function ask(view: PauseView): Promise<Decided> {
     details = view.waiting;
     show();
     upsertSearchAttributes([pair(statusKey, 'PAUSED'), pair(waitingKey, new Date(view.waitingSince))]);
-    const state = await approvals.wait(view.pauseId, view.expiresInMs, noteIt);
+    const state = await approvals.wait(view.pauseId, view.expiresInMs, showNote);
     details = '';
     show();
     if (state.kind === 'DECIDED') upsertSearchAttributes([pair(statusKey, 'RUNNING'), pair(waitingKey, null)]);
@@ -116,7 +116,7 @@ function endOf(error: unknown): { kind: 'CANCELLED' } | { kind: 'FAILED'; failur
 async function settle(runId: string, settlement: Settlement): Promise<Settled> {
   return inStore(
     () => locally.settleRun({ runId, settlement }),
-    () => forEver.settleRun({ runId, settlement }),
+    () => untilDone.settleRun({ runId, settlement }),
   );
 }
 
@@ -124,7 +124,7 @@ async function claimDecision(runId: string, pause: PauseName, signals: readonly 
   const request = { runId, pause, signals };
   return inStore(
     () => locally.claimDecision(request),
-    () => forEver.claimDecision(request),
+    () => untilDone.claimDecision(request),
   );
 }
 

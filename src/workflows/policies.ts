@@ -38,7 +38,7 @@ export const transactionLocally: LocalActivityOptions = {
 };
 
 /** The same where the database is away: without end, out of the workflow task, so that it holds no slot and adds no events. */
-export const transactionForEver: ActivityOptions = {
+export const transactionUntilDone: ActivityOptions = {
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
   cancellationType: 'ABANDON',

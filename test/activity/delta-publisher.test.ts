@@ -21,7 +21,7 @@ describe('publishing what a model says', () => {
   }
   const stored = async (runId: string): Promise<readonly Delta[]> => {
     const wanted = { after: BEGINNING, limit: 100, framesOnly: true };
-    return (await bench.store.asWorker((unit) => readLines(unit, runId, wanted))).lines.filter(isDelta);
+    return (await bench.store.asWorker((tx) => readLines(tx, runId, wanted))).lines.filter(isDelta);
   };
   const say = (publisher: DeltaPublisher, ...texts: readonly string[]): void => {
     for (const text of texts) publisher.say({ kind: 'CONTENT', text });
@@ -77,9 +77,9 @@ describe('publishing what a model says', () => {
   it('a chunk that was written twice and cut otherwise is read once', async () => {
     const { runId } = await speaking();
     const write = (offset: number, text: string) =>
-      bench.store.asWorker((unit) =>
+      bench.store.asWorker((tx) =>
         sql`insert into deltas (run_id, org_id, seq, chunk_offset, kind, text) values (${runId}, 'acme', 1, ${offset}, 'CONTENT', ${text})`.execute(
-          unit.tx,
+          tx.db,
         ),
       );
     await write(3, 'abc');

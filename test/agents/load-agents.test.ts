@@ -96,7 +96,7 @@ describe('agent files', () => {
     assert.equal(tools[1]?.http?.headers['Authorization'], 'Bearer ${EMAIL_TOKEN}');
   });
 
-  it('take overrides of a tool in code, and durations of every unit', () => {
+  it('take overrides of a tool in code, and durations of every tx', () => {
     const { tools } = agent(
       `${BASE}tools:\n  - { name: get_stock_price, approval: required, risk: high, approvers: [operator, "user:ada"], timeoutMs: 7 }\n`,
     );

@@ -121,12 +121,12 @@ describe('the inbox', () => {
         };
         const judged = voterProblem(p, call, { kind: 'person', ...p }, p.action) === undefined;
         const viewer = { subject: p.subject, orgId: 'acme', scopes: new Set(['runs:approve']), roles: p.roles, service: p.service };
-        const { rows } = await api.store.asWorker((unit) =>
+        const { rows } = await api.store.asWorker((tx) =>
           sql<{ may: boolean }>`select ${mayVoteOn(viewer)} as may from
             (select ${p.userId}::text as user_id, ${p.startedBy}::text as started_by) r,
             (select ${p.approvers === null ? null : JSON.stringify(p.approvers)}::jsonb as approvers,
               ${p.guarded ? 'required' : 'never'}::text as approval) c,
-            (select ${JSON.stringify({ approvals: { fourEyes: p.fourEyes } })}::jsonb as body) s`.execute(unit.tx),
+            (select ${JSON.stringify({ approvals: { fourEyes: p.fourEyes } })}::jsonb as body) s`.execute(tx.db),
         );
         assert.equal(rows[0]?.may, judged, JSON.stringify(p));
       }

@@ -135,19 +135,19 @@ describe('media', () => {
     };
     const runs: string[] = [];
     for (let i = 0; i < 2; i++) runs.push((await eva.call('POST', '/api/agents/seeing/runs', { body })).json.runId);
-    await api.store.asOrg(fresh, async (unit) => {
-      const listed = await mediaOf(unit, runs);
+    await api.store.asOrg(fresh, async (tx) => {
+      const listed = await mediaOf(tx, runs);
       assert.equal(listed.length, 4);
       assert.equal(new Set(listed.map((item) => item.sha256)).size, 1);
-      const bytes = await mediaBytes(unit, fresh, [listed[0]?.sha256 ?? '']);
+      const bytes = await mediaBytes(tx, fresh, [listed[0]?.sha256 ?? '']);
       assert.equal([...bytes.values()][0]?.toString('base64'), PNG);
     });
     for (const id of runs) assert.ok(!(await eva.read('seeing', id)).text.includes(PNG.slice(0, 30)));
     const left = async (): Promise<number> =>
-      api.store.asOrg(fresh, async ({ tx }) => (await sql`select 1 from media`.execute(tx)).rows.length);
-    await api.store.asWorker(({ tx }) => sql`delete from runs where run_id = ${runs[0]}`.execute(tx));
+      api.store.asOrg(fresh, async ({ db: tx }) => (await sql`select 1 from media`.execute(tx)).rows.length);
+    await api.store.asWorker(({ db: tx }) => sql`delete from runs where run_id = ${runs[0]}`.execute(tx));
     assert.equal(await left(), 1);
-    await api.store.asWorker(({ tx }) => sql`delete from runs where run_id = ${runs[1]}`.execute(tx));
+    await api.store.asWorker(({ db: tx }) => sql`delete from runs where run_id = ${runs[1]}`.execute(tx));
     assert.equal(await left(), 0);
   });
 

@@ -33,15 +33,15 @@ export interface PlayedRuns {
 
 export function createPlayedRuns(store: Store): PlayedRuns {
   const record = async (runId: string): Promise<RunRecord> => {
-    const [run] = await store.asWorker((unit) => readRuns(unit, sql`r.run_id = ${runId}`));
+    const [run] = await store.asWorker((tx) => readRuns(tx, sql`r.run_id = ${runId}`));
     if (run === undefined) throw new Error(`no run ${runId}`);
     return run;
   };
   const agentOf = async (runId: string): Promise<AgentSnapshot> => {
-    const begun = await store.asWorker(async (unit) => {
+    const begun = await store.asWorker(async (tx) => {
       const { rows } = await sql<{
         body: AgentSnapshot;
-      }>`select s.body from runs r join agent_snapshots s using (revision) where r.run_id = ${runId}`.execute(unit.tx);
+      }>`select s.body from runs r join agent_snapshots s using (revision) where r.run_id = ${runId}`.execute(tx.db);
       return rows[0]?.body;
     });
     if (begun === undefined) throw new Error('no agent');
@@ -50,11 +50,11 @@ export function createPlayedRuns(store: Store): PlayedRuns {
 
   const reply = async (runId: string, turn: number, kind: 'ANSWER' | 'CALLS', calls: readonly StoredCall[]): Promise<void> => {
     const attempt = randomUUID();
-    await store.asWorker((unit) => beginTurn(unit, runId, turn, attempt));
+    await store.asWorker((tx) => beginTurn(tx, runId, turn, attempt));
     const text = kind === 'ANSWER' ? 'The answer.' : `Turn ${turn}: I look.`;
-    await store.asWorker((unit) =>
+    await store.asWorker((tx) =>
       recordReply(
-        unit,
+        tx,
         runId,
         turn,
         attempt,
@@ -66,7 +66,7 @@ export function createPlayedRuns(store: Store): PlayedRuns {
 
   const complete: PlayedRuns['complete'] = async (runId, turn) => {
     await reply(runId, turn, 'ANSWER', []);
-    await store.asWorker((unit) => settle(unit, runId, { kind: 'COMPLETED', turn }, 'test'));
+    await store.asWorker((tx) => settle(tx, runId, { kind: 'COMPLETED', turn }, 'test'));
   };
 
   const ask: PlayedRuns['ask'] = async (runId, turn, tools) => {
@@ -99,13 +99,13 @@ export function createPlayedRuns(store: Store): PlayedRuns {
   };
 
   const pause: PlayedRuns['pause'] = async (runId, turn, n, pauseKind, callIds) => {
-    await store.asWorker((unit) => settle(unit, runId, { kind: 'PAUSED', turn, n, pauseKind, callIds }, 'test'));
+    await store.asWorker((tx) => settle(tx, runId, { kind: 'PAUSED', turn, n, pauseKind, callIds }, 'test'));
   };
 
   const dispatch: PlayedRuns['dispatch'] = async (runId, callId, end) => {
-    const claim = await store.asWorker((unit) => claimCall(unit, { runId, callId, attemptId: randomUUID(), versionNow: () => undefined }));
+    const claim = await store.asWorker((tx) => claimCall(tx, { runId, callId, attemptId: randomUUID(), versionNow: () => undefined }));
     if (claim.kind !== 'DISPATCH') throw new Error(`claim ${claim.kind}`);
-    if (end !== 'NEVER') await store.asWorker((unit) => recordCall(unit, runId, callId, claim.call.n, end));
+    if (end !== 'NEVER') await store.asWorker((tx) => recordCall(tx, runId, callId, claim.call.n, end));
   };
 
   async function play(runId: string): Promise<void> {

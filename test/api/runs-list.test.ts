@@ -13,7 +13,7 @@ describe('the list of runs', () => {
   });
   after(() => api.close());
   const at = (runId: string, time: string) =>
-    api.store.asWorker((unit) => sql`update runs set created_at = ${time}::timestamptz where run_id = ${runId}`.execute(unit.tx));
+    api.store.asWorker((tx) => sql`update runs set created_at = ${time}::timestamptz where run_id = ${runId}`.execute(tx.db));
   const ids = async (caller: Caller, query = ''): Promise<string[]> => {
     const r = await caller.call('GET', `/api/runs?limit=100${query}`);
     assert.equal(r.status, 200, r.text);

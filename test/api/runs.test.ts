@@ -268,8 +268,8 @@ describe('the runs of an agent', () => {
 /** The id of a session's nth run, as soon as it is committed. */
 async function idOfSession(store: Store, sessionId: string, nth = 1): Promise<string> {
   for (;;) {
-    const { rows } = await store.asWorker((unit) =>
-      sql<{ run_id: string }>`select run_id from runs where session_id = ${sessionId} and session_seq = ${nth}`.execute(unit.tx),
+    const { rows } = await store.asWorker((tx) =>
+      sql<{ run_id: string }>`select run_id from runs where session_id = ${sessionId} and session_seq = ${nth}`.execute(tx.db),
     );
     if (rows[0] !== undefined) return rows[0].run_id;
     await new Promise((resolve) => setTimeout(resolve, 20));

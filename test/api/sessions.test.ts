@@ -148,7 +148,7 @@ describe('sessions', () => {
     const count = async (table: string): Promise<number> =>
       (
         await api.store.asWorker((u) =>
-          sql<{ n: number }>`select count(*) n from ${sql.table(table)} where run_id = ${run.runId}`.execute(u.tx),
+          sql<{ n: number }>`select count(*) n from ${sql.table(table)} where run_id = ${run.runId}`.execute(u.db),
         )
       ).rows[0]?.n ?? -1;
     const audited = await count('audit');

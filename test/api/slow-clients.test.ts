@@ -58,10 +58,10 @@ describe('clients that hold a socket', () => {
         if (part !== undefined && !socket.destroyed) socket.write(part);
       };
       const timer = setInterval(write, everyMs || 10);
-      const patience = setTimeout(() => done(false), patienceMs);
+      const deadline = setTimeout(() => done(false), patienceMs);
       const done = (closed: boolean): void => {
         clearInterval(timer);
-        clearTimeout(patience);
+        clearTimeout(deadline);
         socket.destroy();
         resolve({ text, ms: performance.now() - t0, closed });
       };

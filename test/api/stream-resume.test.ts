@@ -35,7 +35,7 @@ describe('resuming a stream', () => {
     return stream;
   };
   const begin = async (message = 'stay'): Promise<string> => (await ada.run('guard', message, {}, { prefer: 'respond-async' })).json.runId;
-  const complete = (runId: string, turn: number) => api.store.asWorker((unit) => settle(unit, runId, { kind: 'COMPLETED', turn }, 'test'));
+  const complete = (runId: string, turn: number) => api.store.asWorker((tx) => settle(tx, runId, { kind: 'COMPLETED', turn }, 'test'));
 
   /** A run with everything in it, and what one live reader got of it. */
   async function eventfulRun(): Promise<{ runId: string; live: OpenStream }> {
@@ -59,7 +59,7 @@ describe('resuming a stream', () => {
       if (text === ',') await live.until(() => live.frames.at(-1)?.data.data === ',');
     }
     await last.reply('It was not sent, since ada said no. 🙂🙂');
-    await api.store.asWorker((unit) => sql`update runs set follow_ups = '["And now?"]' where run_id = ${runId}`.execute(unit.tx));
+    await api.store.asWorker((tx) => sql`update runs set follow_ups = '["And now?"]' where run_id = ${runId}`.execute(tx.db));
     await complete(runId, 3);
     await live.ended;
     return { runId, live };
@@ -155,7 +155,7 @@ describe('resuming a stream', () => {
     isProblem(await ada.call('GET', `/api/agents/guard/runs/${UNKNOWN_RUN}/stream`), 404, 'NOT_FOUND');
     isProblem(await ada.call('GET', `/api/agents/other/runs/${runId}/stream`), 404, 'NOT_FOUND');
     isProblem(await api.as('eve', { org: newOrg() }).call('GET', `${path}/events`), 404, 'NOT_FOUND');
-    await api.store.asWorker((unit) => sql`delete from events where run_id = ${runId}`.execute(unit.tx));
+    await api.store.asWorker((tx) => sql`delete from events where run_id = ${runId}`.execute(tx.db));
     isProblem(await ada.call('GET', `${path}/stream`), 410, 'EVENTS_GONE');
     isProblem(await ada.call('GET', `${path}/events`), 410, 'EVENTS_GONE');
     assert.equal((await ada.call('GET', `${path}/stream?after=${last}`)).status, 204);

@@ -115,7 +115,7 @@ export interface Speaker {
 /** An attempt at a turn. */
 export async function speaker(store: Store, runId: string, turn: number): Promise<Speaker> {
   const attemptId = randomUUID();
-  const begun = await store.asWorker((unit) => beginTurn(unit, runId, turn, attemptId));
+  const begun = await store.asWorker((tx) => beginTurn(tx, runId, turn, attemptId));
   if (begun.kind !== 'WORK') throw new Error(`the turn is ${begun.kind}`);
   const { run, attempts, attemptSeq: seq } = begun.work;
   const publisher = createDeltaPublisher(store, { runId, orgId: run.orgId, turn, seq, first: attempts === 0 });
@@ -124,18 +124,18 @@ export async function speaker(store: Store, runId: string, turn: number): Promis
     reply: async (text, more = {}) => {
       const said = await publisher.rest();
       const reply: StoredReply = { kind: 'ANSWER', text, reasoning: '', model: 'm', finishReason: 'stop', calls: [], ...more };
-      await store.asWorker(async (unit) => {
-        await recordReply(unit, runId, turn, attemptId, reply, { promptTokens: 1, completionTokens: 1, estimated: false });
-        await appendDeltas(unit, runId, run.orgId, said);
-        await sayAgainIfOvertaken(unit, runId, turn, seq);
+      await store.asWorker(async (tx) => {
+        await recordReply(tx, runId, turn, attemptId, reply, { promptTokens: 1, completionTokens: 1, estimated: false });
+        await appendDeltas(tx, runId, run.orgId, said);
+        await sayAgainIfOvertaken(tx, runId, turn, seq);
       });
       publisher.close();
     },
     fail: async () => {
       const said = await publisher.rest();
-      await store.asWorker(async (unit) => {
-        await appendDeltas(unit, runId, run.orgId, said);
-        await endAttempt(unit, runId, attemptId, { model: 'm', fault: 'UNAVAILABLE' });
+      await store.asWorker(async (tx) => {
+        await appendDeltas(tx, runId, run.orgId, said);
+        await endAttempt(tx, runId, attemptId, { model: 'm', fault: 'UNAVAILABLE' });
       });
       publisher.close();
     },

@@ -42,7 +42,7 @@ describe('streams', () => {
     return data.event === 'START' ? data.data.runId : '';
   };
   const begin = async (message = 'stay'): Promise<string> => (await ada.run('guard', message, {}, { prefer: 'respond-async' })).json.runId;
-  const complete = (runId: string, turn: number) => api.store.asWorker((unit) => settle(unit, runId, { kind: 'COMPLETED', turn }, 'test'));
+  const complete = (runId: string, turn: number) => api.store.asWorker((tx) => settle(tx, runId, { kind: 'COMPLETED', turn }, 'test'));
 
   it('a start that streams says START after its commit, what happens, and the whole record last', async () => {
     const stream = await start('answer');
@@ -87,7 +87,7 @@ describe('streams', () => {
       model.say({ kind: 'CONTENT', text: word });
       await stream.until(() => stream.frames.length > before && stream.frames.at(-1)?.data.data === word);
     }
-    const stored = await api.store.asWorker((unit) => sql`select 1 from deltas where run_id = ${runId}`.execute(unit.tx));
+    const stored = await api.store.asWorker((tx) => sql`select 1 from deltas where run_id = ${runId}`.execute(tx.db));
     assert.ok(stored.rows.length < 3);
     await model.reply('One two three.');
     await complete(runId, 1);
@@ -119,7 +119,7 @@ describe('streams', () => {
     const failing = await start('stay');
     const failure = { code: 'MODEL_REJECTED', message: 'No.' } as const;
     const failed = await runIdOf(failing);
-    await api.store.asWorker((unit) => settle(unit, failed, { kind: 'FAILED', failure }, 'test'));
+    await api.store.asWorker((tx) => settle(tx, failed, { kind: 'FAILED', failure }, 'test'));
     await failing.ended;
     assert.deepEqual([names(failing), failing.frames.at(-1)?.data.data], [['START', 'ERROR'], failure]);
   });

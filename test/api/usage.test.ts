@@ -16,8 +16,8 @@ describe('usage', () => {
     return UsageSchema.parse(r.json);
   };
   const change = (runId: string, at: string, activeMs: number) =>
-    api.store.asWorker((unit) =>
-      sql`update runs set created_at = ${at}::timestamptz, active_ms = ${activeMs} where run_id = ${runId}`.execute(unit.tx),
+    api.store.asWorker((tx) =>
+      sql`update runs set created_at = ${at}::timestamptz, active_ms = ${activeMs} where run_id = ${runId}`.execute(tx.db),
     );
 
   it('runs, tokens and time by day in UTC, of oneself, of the org with admin, by user and agent', async () => {
@@ -58,13 +58,13 @@ describe('usage', () => {
     const ada = api.as('ada', { org: newOrg() });
     const { runId } = (await ada.run('guard', 'stay', {}, { prefer: 'respond-async' })).json;
     await api.runs.complete(runId, 1);
-    await api.store.asWorker((unit) =>
-      sql`update attempts set started_at = ended_at - interval '1500 milliseconds' where run_id = ${runId}`.execute(unit.tx),
+    await api.store.asWorker((tx) =>
+      sql`update attempts set started_at = ended_at - interval '1500 milliseconds' where run_id = ${runId}`.execute(tx.db),
     );
     const again = (await ada.run('guard', 'stay', {}, { prefer: 'respond-async' })).json.runId;
     await api.runs.ask(again, 1, ['send_email']);
-    await api.store.asWorker((unit) =>
-      sql`update attempts set started_at = ended_at - interval '2500 milliseconds' where run_id = ${again}`.execute(unit.tx),
+    await api.store.asWorker((tx) =>
+      sql`update attempts set started_at = ended_at - interval '2500 milliseconds' where run_id = ${again}`.execute(tx.db),
     );
     await ada.call('DELETE', `/api/agents/guard/runs/${again}`);
     const { totals } = await usage(ada);

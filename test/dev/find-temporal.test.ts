@@ -39,7 +39,7 @@ describe('finding Temporal', () => {
     assert.deepEqual(lines, []);
   });
 
-  it('says in a line why a programme is not taken, and tries the next', async () => {
+  it('says in a line why a program is not taken, and tries the next', async () => {
     const { folder, bin, lines, options } = place();
     script(join(bin, 'temporal'), CLI);
     const other = script(join(folder, 'other'), '#!/bin/sh\necho "something else"\n');

@@ -1,4 +1,4 @@
-// The two-minute form of the programme (chaos/main.ts), as a process of its own: its verdict is the test's. Always the same schedule, so
+// The two-minute form of the program (chaos/main.ts), as a process of its own: its verdict is the test's. Always the same schedule, so
 // that what turns it red is what was changed; CHAOS_SEED draws another.
 
 import assert from 'node:assert/strict';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SEED = process.env['CHAOS_SEED'] ?? '1';
 
-describe('the programme that breaks everything, in its short form', () => {
+describe('the program that breaks everything, in its short form', () => {
   it('finds nothing lost, nothing doubled and nothing unapproved', async function () {
     this.timeout(360_000);
     const args = ['--import', 'tsx', 'chaos/main.ts', '--seconds', '100', '--seed', SEED];

@@ -35,7 +35,7 @@ describe('docs/guarantees.md', () => {
     assert.deepEqual(gone, []);
   });
 
-  it('names checks of the programme that are there', () => {
+  it('names checks of the program that are there', () => {
     const sources = readdirSync(`${ROOT}chaos`).map((file) => readFileSync(`${ROOT}chaos/${file}`, 'utf8'));
     assert.ok(checks.length > 15);
     assert.deepEqual(

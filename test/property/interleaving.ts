@@ -126,7 +126,7 @@ export async function play(bench: Bench, script: Interleaving): Promise<Played> 
   }
   async function check(callId: string, claimed: ClaimedCall): Promise<boolean> {
     const began = ++tick;
-    if ((await store.asWorker((unit) => checkClaim(unit, run.runId, callId, claimed))) !== 'GO') return false;
+    if ((await store.asWorker((tx) => checkClaim(tx, run.runId, callId, claimed))) !== 'GO') return false;
     sent.push({ callId, n: claimed.n, text: claimed.arguments, began });
     return true;
   }
@@ -208,18 +208,16 @@ export async function play(bench: Bench, script: Interleaving): Promise<Played> 
         await sql`update calls set expires_at = clock_timestamp() - interval '1 second' where run_id = ${run.runId} and expires_at is not null and pause_id is not null`.execute(
           bench.db.kysely,
         );
-        await store.asWorker(async (unit) => {
-          const locked = await lockRun(unit, run.runId);
-          return locked && readPause(unit, locked, s.pauseId(run, 1, 1));
+        await store.asWorker(async (tx) => {
+          const locked = await lockRun(tx, run.runId);
+          return locked && readPause(tx, locked, s.pauseId(run, 1, 1));
         });
         return noteRejected();
       case 'cancel':
         await s.cancel(run);
         return know('cancelled', '');
       case 'fail':
-        await store.asReconciler((unit) =>
-          settle(unit, run.runId, { kind: 'FAILED', failure: { code: 'TERMINATED', message: 'x' } }, 'test'),
-        );
+        await store.asReconciler((tx) => settle(tx, run.runId, { kind: 'FAILED', failure: { code: 'TERMINATED', message: 'x' } }, 'test'));
         return know('cancelled', '');
     }
   }

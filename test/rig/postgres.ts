@@ -78,7 +78,7 @@ export async function startPostgres(): Promise<PostgresResult> {
     return { ok: false, reason };
   };
   const bin = binaries();
-  if (bin === undefined) return missing('no PostgreSQL server programmes here, and TEST_DATABASE_URL is not set');
+  if (bin === undefined) return missing('no PostgreSQL server programs here, and TEST_DATABASE_URL is not set');
   // initdb refuses root
   let user: { readonly uid?: number; readonly gid?: number } = {};
   if (process.getuid?.() === 0) {

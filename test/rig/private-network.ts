@@ -1,5 +1,5 @@
-// A programme in a network of its own: Linux namespaces in which no address of the machine exists, so that public addresses can be given
-// to servers of the test. The programme sets its network up by `settle` and is then driven by name, over node's own channel.
+// A program in a network of its own: Linux namespaces in which no address of the machine exists, so that public addresses can be given
+// to servers of the test. The program sets its network up by `settle` and is then driven by name, over node's own channel.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { tempDir } from './temp-dir.ts';
 
 type Command = (...args: never[]) => unknown;
 export interface PrivateNetwork<Commands extends Record<string, Command>> {
-  /** What the programme's command of that name gives; arguments and value travel as JSON. */
+  /** What the program's command of that name gives; arguments and value travel as JSON. */
   readonly call: <C extends keyof Commands & string>(
     name: C,
     ...args: Parameters<Commands[C]>
@@ -39,27 +39,27 @@ const KEPT = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'TERM', 'TZ'];
 function networkProblem(): string | undefined {
   if (process.platform !== 'linux') return 'namespaces are of Linux alone';
   const { error, status, stderr } = spawnSync('unshare', [...NAMESPACES, 'ip', 'link', 'set', 'lo', 'up'], { encoding: 'utf8' });
-  if (error !== undefined) return 'there is no programme unshare (util-linux)';
+  if (error !== undefined) return 'there is no program unshare (util-linux)';
   return status === 0 ? undefined : `no network namespace with an interface can be made (unshare, and ip of iproute2): ${stderr.trim()}`;
 }
 
 /** Skips with the reason where there can be no namespace; where HOLDPOINT_REQUIRE_NETWORK is set, that is a failure. */
 export async function openNetwork<Commands extends Record<string, Command>>(
   context: Mocha.Context,
-  programme: URL,
+  program: URL,
 ): Promise<PrivateNetwork<Commands>> {
   const problem = networkProblem();
   if (problem !== undefined && process.env['HOLDPOINT_REQUIRE_NETWORK']) throw new Error(problem);
   if (problem !== undefined) skipBecause(context, problem);
   const env = Object.fromEntries(KEPT.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
-  const child = spawn('unshare', [...NAMESPACES, process.execPath, '--import', 'tsx', fileURLToPath(programme)], {
+  const child = spawn('unshare', [...NAMESPACES, process.execPath, '--import', 'tsx', fileURLToPath(program)], {
     ...{ cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
   });
   atExit(() => void child.kill('SIGKILL'));
   const waiting = new Map<number, (told: Told) => void>();
   const ended = new Promise<void>((done) =>
     child.once('exit', (code) => {
-      for (const [id, tell] of waiting) tell({ id, error: `the programme in the network ended with ${code}` });
+      for (const [id, tell] of waiting) tell({ id, error: `the program in the network ended with ${code}` });
       done();
     }),
   );
@@ -84,7 +84,7 @@ export async function openNetwork<Commands extends Record<string, Command>>(
   };
 }
 
-/** For the programme: these addresses are its machine's, and names are looked up at `nameServer`. */
+/** For the program: these addresses are its machine's, and names are looked up at `nameServer`. */
 export function settle(addresses: readonly string[], nameServer: string): void {
   const run = (command: string, ...args: readonly string[]): void => {
     const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
@@ -105,7 +105,7 @@ export function settle(addresses: readonly string[], nameServer: string): void {
   }
 }
 
-/** For the programme: answers calls until its caller is gone, then ends by `close`. */
+/** For the program: answers calls until its caller is gone, then ends by `close`. */
 export function serveCommands(commands: Record<string, Command>, close: () => Promise<void>): void {
   process.on('message', ({ id, name, args }: Asked) => {
     const work = async (): Promise<unknown> => commands[name]?.(...args);

@@ -14,12 +14,12 @@ import { describePauses } from './pauses-contract.ts';
 
 export function describeStore(bench: () => Bench): void {
   const step = () => drive(bench().store);
-  const lease = (runId: string | null) => bench().store.asReconciler((unit) => leaseOutboxLines(unit, runId, 100));
+  const lease = (runId: string | null) => bench().store.asReconciler((tx) => leaseOutboxLines(tx, runId, 100));
 
   describe('starting', () => {
     it('the same transaction again finds itself', async () => {
       const run = await step().start();
-      const again = await bench().store.asOrg('acme', (unit) => startRun(unit, run));
+      const again = await bench().store.asOrg('acme', (tx) => startRun(tx, run));
       assert.equal(again.kind, 'STARTED');
       assert.equal((await lease(run.runId)).length, 1);
       assert.equal((await lease(run.runId)).length, 0, 'a leased line is not given twice');
@@ -33,7 +33,7 @@ export function describeStore(bench: () => Bench): void {
       await s.answers(first, 1, 'One');
       const [line] = await lease(second.runId);
       assert.equal(line?.message.kind, 'START');
-      const work = await bench().store.asWorker((unit) => beginTurn(unit, second.runId, 1, randomUUID()));
+      const work = await bench().store.asWorker((tx) => beginTurn(tx, second.runId, 1, randomUUID()));
       const history = work.kind === 'WORK' ? work.work.history.map(({ question, answer }) => ({ question, answer })) : [];
       assert.deepEqual(history, [{ question: 'Hello', answer: 'One' }]);
     });
@@ -43,12 +43,12 @@ export function describeStore(bench: () => Bench): void {
       const first = await s.start();
       const second = await s.start({ sessionId: first.sessionId, agent: first.agent });
       const third = await s.start({ sessionId: first.sessionId, agent: first.agent });
-      await bench().store.asWorker((unit) =>
-        settle(unit, first.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
+      await bench().store.asWorker((tx) =>
+        settle(tx, first.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
       );
       await s.cancel(second);
       assert.equal((await lease(third.runId))[0]?.message.kind, 'START');
-      const work = await bench().store.asWorker((unit) => beginTurn(unit, third.runId, 1, randomUUID()));
+      const work = await bench().store.asWorker((tx) => beginTurn(tx, third.runId, 1, randomUUID()));
       assert.deepEqual(work.kind === 'WORK' && work.work.history, []);
     });
 
@@ -66,9 +66,9 @@ export function describeStore(bench: () => Bench): void {
       const key = { orgId: 'acme', caller: 'ada', route: 'run' as const, agentId: 'agent', target: '', key: randomUUID(), bodyHash: 'h' };
       const first = await s.start({ key });
       const other = { ...first, runId: `${first.runId}x`, sessionId: randomUUID() };
-      assert.deepEqual(await bench().store.asOrg('acme', (unit) => startRun(unit, other)), { kind: 'REPLAYED', runId: first.runId });
+      assert.deepEqual(await bench().store.asOrg('acme', (tx) => startRun(tx, other)), { kind: 'REPLAYED', runId: first.runId });
       await assert.rejects(
-        bench().store.asOrg('acme', (unit) => startRun(unit, { ...other, key: { ...key, bodyHash: 'other' } })),
+        bench().store.asOrg('acme', (tx) => startRun(tx, { ...other, key: { ...key, bodyHash: 'other' } })),
         refusedAs('IDEMPOTENCY_KEY_REUSED'),
       );
       assert.equal((await s.start({ key: { ...key, caller: 'bob' } })).runId === first.runId, false);
@@ -80,14 +80,14 @@ export function describeStore(bench: () => Bench): void {
       const s = step();
       const run = await s.start();
       const [one, two] = [randomUUID(), randomUUID()];
-      for (const id of [one, two]) await bench().store.asWorker((unit) => beginTurn(unit, run.runId, 1, id));
+      for (const id of [one, two]) await bench().store.asWorker((tx) => beginTurn(tx, run.runId, 1, id));
       const reply = (text: string) => ({ kind: 'ANSWER' as const, text, reasoning: '', model: 'm', finishReason: 'stop', calls: [] });
       const usage = { promptTokens: 5, completionTokens: 2, estimated: false };
-      await bench().store.asWorker((unit) => recordReply(unit, run.runId, 1, one, reply('first'), usage));
-      const second = await bench().store.asWorker((unit) => recordReply(unit, run.runId, 1, two, reply('second'), usage));
+      await bench().store.asWorker((tx) => recordReply(tx, run.runId, 1, one, reply('first'), usage));
+      const second = await bench().store.asWorker((tx) => recordReply(tx, run.runId, 1, two, reply('second'), usage));
       assert.equal(second.kind === 'RECORDED' && second.reply.text, 'first');
       assert.equal((await s.read(run)).promptTokens, 10);
-      const third = await bench().store.asWorker((unit) => beginTurn(unit, run.runId, 1, randomUUID()));
+      const third = await bench().store.asWorker((tx) => beginTurn(tx, run.runId, 1, randomUUID()));
       assert.equal(third.kind, 'REPLIED');
     });
 
@@ -95,11 +95,11 @@ export function describeStore(bench: () => Bench): void {
       const s = step();
       const run = await s.start();
       const id = randomUUID();
-      await bench().store.asWorker((unit) => beginTurn(unit, run.runId, 1, id));
+      await bench().store.asWorker((tx) => beginTurn(tx, run.runId, 1, id));
       await s.cancel(run);
-      const recorded = await bench().store.asWorker((unit) =>
+      const recorded = await bench().store.asWorker((tx) =>
         recordReply(
-          unit,
+          tx,
           run.runId,
           1,
           id,
@@ -219,8 +219,8 @@ export function describeStore(bench: () => Bench): void {
           const claim = await s.claim(run, id);
           assert.equal(claim.kind, 'DISPATCH');
           await change(id, '{"x":2}');
-          const check = await bench().store.asWorker((unit) =>
-            checkClaim(unit, run.runId, id, claim.kind === 'DISPATCH' ? claim.call : assert.fail()),
+          const check = await bench().store.asWorker((tx) =>
+            checkClaim(tx, run.runId, id, claim.kind === 'DISPATCH' ? claim.call : assert.fail()),
           );
           assert.equal(check, 'ASK_AGAIN');
         } else {

@@ -15,8 +15,8 @@ export function describeEnds(bench: () => Bench): void {
       const run = await s.start();
       await s.answers(run, 1, 'done');
       await s.cancel(run);
-      const late = await bench().store.asWorker((unit) =>
-        settle(unit, run.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
+      const late = await bench().store.asWorker((tx) =>
+        settle(tx, run.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
       );
       assert.equal(late?.status, 'COMPLETED');
       assert.equal((await s.read(run)).content, 'done');

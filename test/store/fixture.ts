@@ -148,13 +148,13 @@ export function drive(store: Store) {
         requestId: 'req',
         ...more,
       };
-      await store.asOrg(run.orgId, (unit) => startRun(unit, run));
+      await store.asOrg(run.orgId, (tx) => startRun(tx, run));
       return run;
     },
     /** The model asks for these tools in one turn. Their call ids. */
     asks: async (run: NewRun, turn: number, names: readonly string[], args = '{"x":1}'): Promise<readonly string[]> => {
       const attemptId = randomUUID();
-      await store.asWorker((unit) => beginTurn(unit, run.runId, turn, attemptId));
+      await store.asWorker((tx) => beginTurn(tx, run.runId, turn, attemptId));
       const calls = names.map((name, idx): StoredCall => {
         const callId = callIdOf(run.runId, turn, idx);
         const t = run.agent.tools.find((x) => x.name === name) ?? tool(name);
@@ -174,9 +174,9 @@ export function drive(store: Store) {
         };
       });
       const usage = { promptTokens: 10, completionTokens: 1, estimated: false };
-      await store.asWorker((unit) =>
+      await store.asWorker((tx) =>
         recordReply(
-          unit,
+          tx,
           run.runId,
           turn,
           attemptId,
@@ -188,11 +188,11 @@ export function drive(store: Store) {
     },
     answers: async (run: NewRun, turn: number, text: string): Promise<Settled | undefined> => {
       const attemptId = randomUUID();
-      await store.asWorker((unit) => beginTurn(unit, run.runId, turn, attemptId));
+      await store.asWorker((tx) => beginTurn(tx, run.runId, turn, attemptId));
       const usage = { promptTokens: 10, completionTokens: 1, estimated: false };
-      await store.asWorker((unit) =>
+      await store.asWorker((tx) =>
         recordReply(
-          unit,
+          tx,
           run.runId,
           turn,
           attemptId,
@@ -200,26 +200,26 @@ export function drive(store: Store) {
           usage,
         ),
       );
-      return store.asWorker((unit) => settle(unit, run.runId, { kind: 'COMPLETED', turn }, 'test'));
+      return store.asWorker((tx) => settle(tx, run.runId, { kind: 'COMPLETED', turn }, 'test'));
     },
     pause: (run: NewRun, turn: number, n: number, callIds: readonly string[], pauseKind: 'APPROVAL' | 'OUTCOME_UNKNOWN' = 'APPROVAL') =>
-      store.asWorker((unit) => settle(unit, run.runId, { kind: 'PAUSED', turn, n, pauseKind, callIds }, 'test')),
+      store.asWorker((tx) => settle(tx, run.runId, { kind: 'PAUSED', turn, n, pauseKind, callIds }, 'test')),
     pauseId: (run: NewRun, turn: number, n: number) => pauseIdOf(run.runId, turn, n),
     vote: async (run: NewRun, voter: Voter, request: VoteRequest): Promise<void> => {
-      const result = await store.asOrg(run.orgId, async (unit) => {
-        const locked = await lockRun(unit, run.runId);
+      const result = await store.asOrg(run.orgId, async (tx) => {
+        const locked = await lockRun(tx, run.runId);
         if (locked === undefined) throw new Error('no run');
-        return castVotes(unit, locked, voter, request, (_tool, edited) => ({ canonical: JSON.stringify(edited) }));
+        return castVotes(tx, locked, voter, request, (_tool, edited) => ({ canonical: JSON.stringify(edited) }));
       });
       if ('refused' in result) throw result.refused;
     },
-    cancel: (run: NewRun) => store.asOrg(run.orgId, (unit) => cancelRun(unit, run.runId, 'ada')),
+    cancel: (run: NewRun) => store.asOrg(run.orgId, (tx) => cancelRun(tx, run.runId, 'ada')),
     claim: (run: NewRun, callId: string, versionNow?: string): Promise<Claim> =>
-      store.asWorker((unit) => claimCall(unit, { runId: run.runId, callId, attemptId: randomUUID(), versionNow: () => versionNow })),
+      store.asWorker((tx) => claimCall(tx, { runId: run.runId, callId, attemptId: randomUUID(), versionNow: () => versionNow })),
     record: (run: NewRun, callId: string, n: number, end: CallEnd = { kind: 'ANSWERED', result: 'ok', isError: false }) =>
-      store.asWorker((unit) => recordCall(unit, run.runId, callId, n, end)),
+      store.asWorker((tx) => recordCall(tx, run.runId, callId, n, end)),
     read: async (run: NewRun): Promise<RunRecord> => {
-      const record = await store.asOrg(run.orgId, (unit) => readRun(unit, run.orgId, run.runId));
+      const record = await store.asOrg(run.orgId, (tx) => readRun(tx, run.orgId, run.runId));
       if (record === undefined) throw new Error('no such run');
       return record;
     },

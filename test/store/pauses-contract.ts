@@ -9,7 +9,7 @@ import { agent, all, drive, one, person, refusedAs, tool, type Bench } from './f
 
 export function describePauses(bench: () => Bench): void {
   const step = () => drive(bench().store);
-  const lease = (runId: string | null) => bench().store.asReconciler((unit) => leaseOutboxLines(unit, runId, 100));
+  const lease = (runId: string | null) => bench().store.asReconciler((tx) => leaseOutboxLines(tx, runId, 100));
 
   describe('a pause', () => {
     it('written again by a repeated attempt undoes no decision', async () => {
@@ -26,10 +26,10 @@ export function describePauses(bench: () => Bench): void {
     it('ends with its last open call, and wakes the workflow once', async () => {
       const s = step();
       const run = await s.start();
-      await bench().store.asReconciler(async (unit) =>
+      await bench().store.asReconciler(async (tx) =>
         acknowledgeOutboxLines(
-          unit,
-          (await leaseOutboxLines(unit, run.runId, 10)).map((l) => l.id),
+          tx,
+          (await leaseOutboxLines(tx, run.runId, 10)).map((l) => l.id),
         ),
       );
       const [a = '', b = ''] = await s.asks(run, 1, ['send', 'pay']);
@@ -43,8 +43,8 @@ export function describePauses(bench: () => Bench): void {
         (await lease(run.runId)).map((l) => l.message.kind),
         ['SIGNAL'],
       );
-      const outcome = await bench().store.asWorker(async (unit) =>
-        readPause(unit, (await lockRun(unit, run.runId)) ?? assert.fail(), s.pauseId(run, 1, 1)),
+      const outcome = await bench().store.asWorker(async (tx) =>
+        readPause(tx, (await lockRun(tx, run.runId)) ?? assert.fail(), s.pauseId(run, 1, 1)),
       );
       assert.deepEqual(outcome, { open: false, expiresInMs: null, approved: [a] });
     });

@@ -79,7 +79,7 @@ describe('the store on PostgreSQL', () => {
       const s = drive(on.bench.store);
       const runs = await Promise.all(Array.from({ length: 20 }, () => s.start()));
       const taken = await Promise.all(
-        Array.from({ length: 8 }, () => on.bench.store.asReconciler((unit) => leaseOutboxLines(unit, null, 100))),
+        Array.from({ length: 8 }, () => on.bench.store.asReconciler((tx) => leaseOutboxLines(tx, null, 100))),
       );
       const ids = taken
         .flat()
@@ -96,8 +96,8 @@ describe('the store on PostgreSQL', () => {
         await new Promise((resolve) => setTimeout(resolve, 300)); // its LISTEN stands
         const heard = watch.changed().then(() => Date.now());
         const at = Date.now();
-        await on.bench.store.asWorker((unit) =>
-          settle(unit, run.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
+        await on.bench.store.asWorker((tx) =>
+          settle(tx, run.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
         );
         assert.ok((await heard) - at < 1500, 'sooner than the query that makes up for lost ones');
         watch.close();
@@ -110,7 +110,7 @@ describe('the store on PostgreSQL', () => {
   it('a statement that was prepared before a migration is prepared anew after it', async () => {
     const { kysely } = on.bench.db;
     const read = (): Promise<readonly unknown[]> =>
-      on.bench.store.asWorker(async (unit) => (await sql`select * from migrated where a = ${1}`.execute(unit.tx)).rows);
+      on.bench.store.asWorker(async (tx) => (await sql`select * from migrated where a = ${1}`.execute(tx.db)).rows);
     await sql`create table migrated as select 1 as a`.execute(kysely);
     await sql`grant select on migrated to holdpoint_service`.execute(kysely);
     for (let i = 0; i < 10; i++) assert.deepEqual(await read(), [{ a: 1 }]);

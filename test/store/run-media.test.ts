@@ -36,7 +36,7 @@ describe('media of runs', () => {
   });
   const seeing = agent({ vision: true });
   const work = async (run: NewRun): Promise<TurnWork> => {
-    const begun = await bench.store.asWorker((unit) => beginTurn(unit, run.runId, 1, crypto.randomUUID()));
+    const begun = await bench.store.asWorker((tx) => beginTurn(tx, run.runId, 1, crypto.randomUUID()));
     assert.ok(begun.kind === 'WORK');
     return begun.work;
   };

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { openPostgres } from '../../src/store/database/database.ts';
 import { migrateToLatest } from '../../src/store/database/migrate.ts';
 import { openStore } from '../../src/store/database/open-store.ts';
-import { wallProblem } from '../../src/store/database/row-level-security.ts';
+import { rowLevelSecurityProblem } from '../../src/store/database/row-level-security.ts';
 import { agent, drive, one, onPostgres, openBench, person, type Bench } from './fixture.ts';
 
 /** Every table of the schema that holds an org, whoever made it. */
@@ -42,7 +42,7 @@ function describeWall(bench: () => Bench): void {
     assert.ok(tables.length >= 13, tables.join());
     for (const table of tables) {
       const count = (org: string): Promise<number> =>
-        bench().store.asOrg(org, async ({ tx }) => {
+        bench().store.asOrg(org, async ({ db: tx }) => {
           const { rows } = await sql<{ org_id: string }>`select org_id from ${sql.table(table)}`.execute(tx);
           assert.deepEqual(
             [...new Set(rows.map((row) => row.org_id))].filter((o) => o !== org),
@@ -62,25 +62,29 @@ function describeWall(bench: () => Bench): void {
     const [mine, theirs] = [`org-${randomUUID()}`, `org-${randomUUID()}`];
     const runId = await fill(bench(), mine);
     const { store } = bench();
-    const changed = await store.asOrg(theirs, ({ tx }) => sql`update runs set input = 'x' where run_id = ${runId}`.execute(tx));
-    const deleted = await store.asOrg(theirs, ({ tx }) => sql`delete from events`.execute(tx));
+    const changed = await store.asOrg(theirs, ({ db: tx }) => sql`update runs set input = 'x' where run_id = ${runId}`.execute(tx));
+    const deleted = await store.asOrg(theirs, ({ db: tx }) => sql`delete from events`.execute(tx));
     assert.deepEqual([changed.numAffectedRows, deleted.numAffectedRows], [0n, 0n]);
     await assert.rejects(
-      store.asOrg(theirs, ({ tx }) => sql`insert into audit (org_id, actor, action, data) values (${mine}, 'x', 'y', '{}')`.execute(tx)),
+      store.asOrg(theirs, ({ db: tx }) =>
+        sql`insert into audit (org_id, actor, action, data) values (${mine}, 'x', 'y', '{}')`.execute(tx),
+      ),
       refusedByWall,
     );
     await assert.rejects(
-      store.asOrg(mine, ({ tx }) => sql`update audit set actor = 'x'`.execute(tx)),
+      store.asOrg(mine, ({ db: tx }) => sql`update audit set actor = 'x'`.execute(tx)),
       refusedByWall,
     );
   });
 
   it('who names no org reads nothing, and the reconciler state is no tenant’s', async () => {
     await fill(bench(), `org-${randomUUID()}`);
-    const { rows } = await bench().store.asOrg('', ({ tx }) => sql`select run_id from runs`.execute(tx));
+    const { rows } = await bench().store.asOrg('', ({ db: tx }) => sql`select run_id from runs`.execute(tx));
     assert.equal(rows.length, 0);
-    await bench().store.asReconciler(({ tx }) => sql`insert into reconciler_state values ('t', now()) on conflict do nothing`.execute(tx));
-    const seen = await bench().store.asOrg('acme', ({ tx }) => sql`select name from reconciler_state`.execute(tx));
+    await bench().store.asReconciler(({ db: tx }) =>
+      sql`insert into reconciler_state values ('t', now()) on conflict do nothing`.execute(tx),
+    );
+    const seen = await bench().store.asOrg('acme', ({ db: tx }) => sql`select name from reconciler_state`.execute(tx));
     assert.equal(seen.rows.length, 0);
   });
 
@@ -91,7 +95,7 @@ function describeWall(bench: () => Bench): void {
     const read = (org: string): Promise<number> =>
       bench().store.asOrg(
         org,
-        async ({ tx }) => (await sql`select 1 from agent_snapshots where revision = ${kept.revision}`.execute(tx)).rows.length,
+        async ({ db: tx }) => (await sql`select 1 from agent_snapshots where revision = ${kept.revision}`.execute(tx)).rows.length,
       );
     assert.deepEqual([await read(mine), await read(theirs)], [1, 0]);
   });
@@ -100,15 +104,15 @@ function describeWall(bench: () => Bench): void {
     const orgs = [`org-${randomUUID()}`, `org-${randomUUID()}`];
     for (const org of orgs) await fill(bench(), org);
     for (const as of [bench().store.asWorker, bench().store.asReconciler]) {
-      const { rows } = await as(({ tx }) => sql`select distinct org_id from runs where org_id = any(${orgs})`.execute(tx));
+      const { rows } = await as(({ db: tx }) => sql`select distinct org_id from runs where org_id = any(${orgs})`.execute(tx));
       assert.equal(rows.length, 2);
     }
   });
 
   it('the check at start finds a table whose wall was taken down', async () => {
-    assert.equal(await wallProblem(bench().db), undefined);
+    assert.equal(await rowLevelSecurityProblem(bench().db), undefined);
     await sql`alter table votes no force row level security`.execute(bench().db.kysely);
-    assert.match((await wallProblem(bench().db)) ?? '', /not enabled and forced on votes/);
+    assert.match((await rowLevelSecurityProblem(bench().db)) ?? '', /not enabled and forced on votes/);
     await sql`alter table votes force row level security`.execute(bench().db.kysely);
   });
 }
@@ -176,7 +180,7 @@ describe('tenants in PostgreSQL', () => {
   it('a role that goes round row-level security is refused at start', async () => {
     await on.postgres.sql('alter role holdpoint_service bypassrls');
     try {
-      assert.match((await wallProblem(on.bench.db)) ?? '', /BYPASSRLS/);
+      assert.match((await rowLevelSecurityProblem(on.bench.db)) ?? '', /BYPASSRLS/);
     } finally {
       await on.postgres.sql('alter role holdpoint_service nobypassrls');
     }

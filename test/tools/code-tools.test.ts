@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { defineTool, ToolError, type ToolContext, type ToolDefinition } from '../../src/tools/define-tool.ts';
 import { closeExampleDatabase } from '../../src/tools/examples/example-database.ts';
 import { codeTools } from '../../src/tools/index.ts';
-import { MissingToolError, runToolCall, toolChanged, type ToolResult } from '../../src/tools/tool.ts';
+import { MissingToolError, runToolCall, currentToolVersion, type ToolResult } from '../../src/tools/tool.ts';
 import { context, snapshotOf } from './snapshots.ts';
 
 const Input = z.object({ a: z.string().optional() });
@@ -32,8 +32,8 @@ describe('tools in code', () => {
   it('say which version this worker has, and are missing where it has none', async () => {
     const tool = define(() => Promise.resolve(''));
     const worker = new Map([['one', tool]]);
-    assert.equal(toolChanged(snapshotOf(tool, { version: 'old' }), worker), tool.version);
-    assert.equal(toolChanged(snapshotOf(tool), new Map()), undefined);
+    assert.equal(currentToolVersion(snapshotOf(tool, { version: 'old' }), worker), tool.version);
+    assert.equal(currentToolVersion(snapshotOf(tool), new Map()), undefined);
     await assert.rejects(runToolCall(snapshotOf(tool), {}, context(), { codeTools: new Map(), secret: () => undefined }), MissingToolError);
   });
 

@@ -10,7 +10,7 @@ import { readIdempotencyKey } from '../http/idempotency-key.ts';
 import { readPreference } from '../http/prefer.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import { runAnswer } from '../runs/run-answer.ts';
-import { createPatience, waitForRun } from '../runs/wait.ts';
+import { createDeadline, waitForRun } from '../runs/wait.ts';
 import { runToActOn } from '../runs/routes.ts';
 
 export const decisionRoutes = (deps: AppDeps): readonly Route[] => [
@@ -24,7 +24,7 @@ export const decisionRoutes = (deps: AppDeps): readonly Route[] => [
       const { orgId, subject, roles, service } = caller;
       const preference = readPreference(request.header('Prefer'), deps.syncWaitMaxMs);
       const text = readIdempotencyKey(request.headerValues('Idempotency-Key'));
-      const patience = createPatience(preference.waitMs, [deps.draining, request.gone]);
+      const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
       try {
         const { runId } = await runToActOn(deps, request);
         const key =
@@ -41,16 +41,14 @@ export const decisionRoutes = (deps: AppDeps): readonly Route[] => [
               } as const);
         const voter = { kind: 'person', subject, roles, service } as const;
         const vote = voteRequest(body, key !== undefined);
-        const continued = await deps.store.asOrg(orgId, (unit) =>
-          continueRun(unit, { runId, voter, vote, key, checkEdit: deps.checkEdit }),
-        );
+        const continued = await deps.store.asOrg(orgId, (tx) => continueRun(tx, { runId, voter, vote, key, checkEdit: deps.checkEdit }));
         // Also after a refusal: an expiry found on the way may have sent the run on.
-        void deps.send(runId).then((taken) => taken || patience.end(), patience.end);
+        void deps.send(runId).then((taken) => taken || deadline.end(), deadline.end);
         if (continued.kind === 'REFUSED') throw continued.error;
-        const run = await waitForRun(deps.store, { orgId, runId, patience: patience.signal, stopBehindPause: true });
+        const run = await waitForRun(deps.store, { orgId, runId, deadline: deadline.signal, stopBehindPause: true });
         return runAnswer(run, { preference, replayed: continued.kind === 'REPLAYED' });
       } finally {
-        patience.close();
+        deadline.close();
       }
     },
   }),

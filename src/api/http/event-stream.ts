@@ -3,7 +3,7 @@
 
 import type { ServerResponse } from 'node:http';
 import type { IdentifiedFrame } from '../runs/present-event.ts';
-import { createPatience } from '../runs/wait.ts';
+import { createDeadline } from '../runs/wait.ts';
 
 /** No compression, no buffering by proxies; Cache-Control: no-store has every answer. */
 export const STREAM_HEADERS = { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' } as const;
@@ -38,7 +38,7 @@ export interface Ends {
 
 export function openEventStream(response: ServerResponse, ends: Ends, pace: Partial<typeof PACE> = {}): EventStream {
   const { keepAliveMs, takenWithinMs } = { ...PACE, ...pace };
-  const patience = createPatience(Math.min(ends.at.getTime() - Date.now(), LONGEST_TIMER_MS), ends.signals);
+  const deadline = createDeadline(Math.min(ends.at.getTime() - Date.now(), LONGEST_TIMER_MS), ends.signals);
   response.on('error', () => undefined); // the client went while it was written to
   response.socket?.setNoDelay(true);
   response.flushHeaders();
@@ -57,18 +57,18 @@ export function openEventStream(response: ServerResponse, ends: Ends, pace: Part
       const go = (): void => {
         clearTimeout(timer);
         for (const event of ['drain', 'close']) response.removeListener(event, go);
-        patience.signal.removeEventListener('abort', go);
+        deadline.signal.removeEventListener('abort', go);
         resolve();
       };
       const timer = setTimeout(() => response.destroy(), takenWithinMs);
       for (const event of ['drain', 'close']) response.once(event, go);
-      patience.signal.addEventListener('abort', go);
-      if (patience.signal.aborted) go();
+      deadline.signal.addEventListener('abort', go);
+      if (deadline.signal.aborted) go();
     });
   }
 
   return {
-    over: patience.signal,
+    over: deadline.signal,
     send: async (frames) => {
       let text = '';
       for (const frame of frames) {
@@ -82,7 +82,7 @@ export function openEventStream(response: ServerResponse, ends: Ends, pace: Part
     },
     close: () => {
       clearInterval(comments);
-      patience.close();
+      deadline.close();
       if (response.destroyed) return;
       const giveUp = setTimeout(() => response.destroy(), LAST_TAKEN_WITHIN_MS).unref();
       response.once('close', () => clearTimeout(giveUp));

@@ -24,15 +24,15 @@ const ASK_AGAIN_MS = 500;
 export async function followRun(store: Store, read: ReadFramesAfter, { orgId, runId, from, send, over }: Following): Promise<void> {
   let position = from;
   let stale = true;
-  const bell = createBell();
+  const wakeUp = createWakeUp();
   const stopListening = [
     store.announcer.listen(runId, () => {
       stale = true;
-      bell.ring();
+      wakeUp.ring();
     }),
-    store.live.listen(runId, bell.ring),
+    store.live.listen(runId, wakeUp.ring),
   ];
-  over.addEventListener('abort', bell.ring);
+  over.addEventListener('abort', wakeUp.ring);
   try {
     do {
       const live = stale ? 'STORE' : store.live.after(runId, position);
@@ -41,7 +41,7 @@ export async function followRun(store: Store, read: ReadFramesAfter, { orgId, ru
         const page = await read({ orgId, runId }, position).catch(unlessAway);
         if (page === 'AWAY') {
           stale = true;
-          await bell.heard(ASK_AGAIN_MS);
+          await wakeUp.heard(ASK_AGAIN_MS);
           continue;
         }
         const moved = isAfter(page.position, position);
@@ -55,11 +55,11 @@ export async function followRun(store: Store, read: ReadFramesAfter, { orgId, ru
         await send(live.flatMap((delta) => presentLine(delta) ?? []));
         continue;
       }
-      if (!stale) await bell.heard();
+      if (!stale) await wakeUp.heard();
     } while (!over.aborted);
   } finally {
     for (const stop of stopListening) stop();
-    over.removeEventListener('abort', bell.ring);
+    over.removeEventListener('abort', wakeUp.ring);
   }
 }
 
@@ -68,13 +68,13 @@ function unlessAway(error: unknown): 'AWAY' {
   throw error;
 }
 
-interface Bell {
+interface WakeUp {
   readonly ring: () => void;
   /** At the next ring, or at once if there was one since the last time. */
   readonly heard: (atMostMs?: number) => Promise<void>;
 }
 
-function createBell(): Bell {
+function createWakeUp(): WakeUp {
   let rung = false;
   let wake: (() => void) | undefined;
   return {

@@ -26,10 +26,10 @@ export interface Frames {
 }
 
 export const readFrames = (store: Store, wanted: FramesWanted): Promise<Frames> =>
-  store.asOrg(wanted.orgId, async (unit) => {
-    const { lines, more } = await readLines(unit, wanted.runId, wanted);
+  store.asOrg(wanted.orgId, async (tx) => {
+    const { lines, more } = await readLines(tx, wanted.runId, wanted);
     const last = lines.at(-1);
-    const run = last?.kind === 'STOP' ? await readRun(unit, wanted.orgId, wanted.runId) : undefined;
+    const run = last?.kind === 'STOP' ? await readRun(tx, wanted.orgId, wanted.runId) : undefined;
     return {
       frames: lines.flatMap((line) => presentLine(line, run) ?? []),
       position: last === undefined ? wanted.after : positionOf(last),

@@ -25,7 +25,7 @@ export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     scope: 'runs:read',
     query: RunsQuery,
     handle: async ({ caller, query }) => {
-      const runs = await store.asOrg(caller.orgId, (unit) => listRuns(unit, caller, query, wanted(query)));
+      const runs = await store.asOrg(caller.orgId, (tx) => listRuns(tx, caller, query, wanted(query)));
       return pageAnswer('/api/runs', query, RUNS_CURSOR, runs, presentRun);
     },
   }),
@@ -35,7 +35,7 @@ export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     scope: 'runs:approve',
     query: ApprovalsQuery,
     handle: async ({ caller, query }) => {
-      const waiting = await store.asOrg(caller.orgId, (unit) => listWaiting(unit, caller, query, wanted(query)));
+      const waiting = await store.asOrg(caller.orgId, (tx) => listWaiting(tx, caller, query, wanted(query)));
       return pageAnswer('/api/approvals', query, APPROVALS_CURSOR, waiting, ({ run, call }) => presentWaiting(run, call));
     },
   }),

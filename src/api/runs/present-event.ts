@@ -3,7 +3,7 @@
 import type { Frame } from '../../contract/frame.ts';
 import { assertNever } from '../../contract/names.ts';
 import { writePosition } from '../../contract/position.ts';
-import { isDelta, positionOf, type Line, type StoredEvent } from '../../store/events/read.ts';
+import { isDelta, positionOf, type Line, type EventLine } from '../../store/events/read.ts';
 import type { CallRecord, RunRecord } from '../../store/queries/run-record.ts';
 import { presentPending, presentRun } from './present.ts';
 
@@ -24,7 +24,7 @@ export function presentLine(line: Line, run?: RunRecord): IdentifiedFrame | unde
 
 type Said = { [E in Frame as E['event']]: Pick<E, 'event' | 'data'> }[Frame['event']];
 
-function presentEvent(event: StoredEvent, run: RunRecord | undefined): Said | undefined {
+function presentEvent(event: EventLine, run: RunRecord | undefined): Said | undefined {
   const { kind } = event;
   switch (kind) {
     case 'ATTEMPT':
@@ -50,7 +50,7 @@ function presentEvent(event: StoredEvent, run: RunRecord | undefined): Said | un
   }
 }
 
-function pauseOf({ data, at }: StoredEvent): Extract<Said, { event: 'PAUSED' }>['data'] {
+function pauseOf({ data, at }: EventLine): Extract<Said, { event: 'PAUSED' }>['data'] {
   const { pauseId, quorum, calls } = data as { pauseId: string; quorum: number; calls: readonly CallRecord[] };
   return { pauseId, pending: calls.map((call) => presentPending({ quorum, updatedAt: at }, call)) };
 }

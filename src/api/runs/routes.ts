@@ -9,7 +9,7 @@ import { findVisibleRun, readVisibleRun } from '../../store/queries/visibility.t
 import type { AppDeps } from '../app.ts';
 import { presentRun } from './present.ts';
 import { defineRoute, type Route, type RouteRequest } from '../http/route.ts';
-import { createPatience, isSettled, waitForRun } from './wait.ts';
+import { createDeadline, isSettled, waitForRun } from './wait.ts';
 
 /** One sentence for every reason: it must not tell an unknown run from a hidden one. */
 export const noSuchRun = (): AppError => new AppError('NOT_FOUND', 'There is no such run.');
@@ -28,7 +28,7 @@ export async function runToActOn(
 ): Promise<FoundRun & { readonly runId: string }> {
   const runId = runIdOf(request);
   const { caller } = request;
-  const found = await store.asOrg(caller.orgId, (unit) => findVisibleRun(unit, caller, request.param('agentId'), runId));
+  const found = await store.asOrg(caller.orgId, (tx) => findVisibleRun(tx, caller, request.param('agentId'), runId));
   if (found === undefined) throw noSuchRun();
   return { ...found, runId };
 }
@@ -55,15 +55,15 @@ export function runRoutes(deps: AppDeps): readonly Route[] {
         handle: async (request) => {
           const runId = runIdOf(request);
           const { caller } = request;
-          const run = await deps.store.asOrg(caller.orgId, (unit) => readVisibleRun(unit, caller, request.param('agentId'), runId));
+          const run = await deps.store.asOrg(caller.orgId, (tx) => readVisibleRun(tx, caller, request.param('agentId'), runId));
           if (run === undefined) throw noSuchRun();
           if (request.query.wait === undefined || isSettled(run.status)) return { status: 200, body: presentRun(run) };
-          const patience = createPatience(request.query.wait * 1000, [deps.draining, request.gone]);
+          const deadline = createDeadline(request.query.wait * 1000, [deps.draining, request.gone]);
           try {
-            const awaited = { orgId: caller.orgId, runId, patience: patience.signal, stopBehindPause: false };
+            const awaited = { orgId: caller.orgId, runId, deadline: deadline.signal, stopBehindPause: false };
             return { status: 200, body: presentRun(await waitForRun(deps.store, awaited)) };
           } finally {
-            patience.close();
+            deadline.close();
           }
         },
       }),
@@ -77,7 +77,7 @@ export function runRoutes(deps: AppDeps): readonly Route[] {
         const run = await runToActOn(deps, request);
         if (![run.userId, run.startedBy].includes(caller.subject) && !caller.scopes.has('admin'))
           throw new AppError('FORBIDDEN', 'Only who started this run, its user, or an admin may cancel it.');
-        await deps.store.asOrg(caller.orgId, (unit) => cancelRun(unit, run.runId, caller.subject));
+        await deps.store.asOrg(caller.orgId, (tx) => cancelRun(tx, run.runId, caller.subject));
         // The commit is the answer; the line goes out beside it, and again by any process if it fails.
         void deps.send(run.runId).catch(() => false);
         return { status: 204 };

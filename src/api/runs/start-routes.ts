@@ -20,7 +20,7 @@ import { readIdempotencyKey } from '../http/idempotency-key.ts';
 import { readPreference } from '../http/prefer.ts';
 import { defineRoute, type Route, type RouteRequest } from '../http/route.ts';
 import { pathOfRun, runAnswer } from './run-answer.ts';
-import { createPatience, waitForRun } from './wait.ts';
+import { createDeadline, waitForRun } from './wait.ts';
 import { agentOf } from '../agents/routes.ts';
 
 /** Eight pieces of media at most, and base64 adds a third. */
@@ -36,16 +36,16 @@ export const startRoutes = (deps: AppDeps): readonly Route[] => [
     body: START_BODY,
     handle: async (request) => {
       const preference = readPreference(request.header('Prefer'), deps.syncWaitMaxMs);
-      const patience = createPatience(preference.waitMs, [deps.draining, request.gone]);
+      const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
       try {
         const run = newRun(deps, request, 'run');
         const started = await commit(deps, run);
-        void deps.send(started.runId).then((taken) => taken || patience.end(), patience.end);
-        const awaited = { orgId: run.orgId, runId: started.runId, patience: patience.signal, stopBehindPause: true };
+        void deps.send(started.runId).then((taken) => taken || deadline.end(), deadline.end);
+        const awaited = { orgId: run.orgId, runId: started.runId, deadline: deadline.signal, stopBehindPause: true };
         const standing = await waitForRun(deps.store, awaited).catch((error: unknown) => committedOr(error, run, started));
         return runAnswer(standing, { preference, replayed: started.kind === 'REPLAYED' });
       } finally {
-        patience.close();
+        deadline.close();
       }
     },
   }),
@@ -59,7 +59,7 @@ export const startRoutes = (deps: AppDeps): readonly Route[] => [
       const started = await commit(deps, run);
       void deps.send(started.runId).catch(() => false);
       const replayed = started.kind === 'REPLAYED';
-      const standing = replayed ? await deps.store.asOrg(run.orgId, (unit) => readRun(unit, run.orgId, started.runId)) : undefined;
+      const standing = replayed ? await deps.store.asOrg(run.orgId, (tx) => readRun(tx, run.orgId, started.runId)) : undefined;
       return {
         status: 200,
         headers: { Location: pathOfRun(run.agent.id, started.runId), ...(replayed ? { 'Idempotency-Replayed': 'true' } : {}) },
@@ -120,7 +120,7 @@ function refuseModel(agent: AgentSnapshot, model: string | undefined): void {
 
 export async function commit({ store }: AppDeps, run: NewRun): Promise<Started> {
   try {
-    return await store.asOrg(run.orgId, (unit) => startRun(unit, run));
+    return await store.asOrg(run.orgId, (tx) => startRun(tx, run));
   } catch (error) {
     if (!(error instanceof StoreUnavailableError) || !error.uncertain) throw error;
     throw new AppError(

@@ -107,9 +107,9 @@ function lastEventId({ headerValues }: Pick<Request, 'headerValues'>): Position 
 async function recordToRead({ store }: Pick<AppDeps, 'store'>, request: Request): Promise<{ runId: string; record: RecordState }> {
   const runId = runIdOf(request);
   const { caller } = request;
-  const record = await store.asOrg(caller.orgId, async (unit) => {
-    const found = await findVisibleRun(unit, caller, request.param('agentId'), runId);
-    return found && readRecordState(unit, runId);
+  const record = await store.asOrg(caller.orgId, async (tx) => {
+    const found = await findVisibleRun(tx, caller, request.param('agentId'), runId);
+    return found && readRecordState(tx, runId);
   });
   if (record === undefined) throw noSuchRun();
   return { runId, record };

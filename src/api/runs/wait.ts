@@ -1,9 +1,9 @@
-// Waiting for a run to settle. A waiter subscribes, then reads, and again at each announcement; it owns nothing: when its patience
+// Waiting for a run to settle. A waiter subscribes, then reads, and again at each announcement; it owns nothing: when its deadline
 // ends (deadline, drain, client gone) the run goes on.
 
 import { AppError } from '../../contract/errors.ts';
 import type { RunStatus } from '../../contract/names.ts';
-import { StoreUnavailableError, type Store, type Unit } from '../../store/database/access.ts';
+import { StoreUnavailableError, type Store, type StoreTransaction } from '../../store/database/access.ts';
 import type { Watch } from '../../store/events/notifications.ts';
 import { readRun, type RunRecord } from '../../store/queries/run-record.ts';
 import { readStanding } from '../../store/queries/visibility.ts';
@@ -11,7 +11,7 @@ import { createShareReads, type ShareReads } from './share-reads.ts';
 
 export const isSettled = (status: RunStatus): boolean => status !== 'QUEUED' && status !== 'RUNNING';
 
-export interface Patience {
+export interface Deadline {
   /** Aborted when there is no more of it. */
   readonly signal: AbortSignal;
   readonly end: () => void;
@@ -20,7 +20,7 @@ export interface Patience {
 }
 
 /** Ends after `waitMs`, or with the first of `signals`. Not AbortSignal.any: of a signal as old as the process that one keeps every dependant. */
-export function createPatience(waitMs: number, signals: readonly AbortSignal[]): Patience {
+export function createDeadline(waitMs: number, signals: readonly AbortSignal[]): Deadline {
   const over = new AbortController();
   const end = (): void => over.abort();
   const timer = setTimeout(end, waitMs);
@@ -36,10 +36,10 @@ export function createPatience(waitMs: number, signals: readonly AbortSignal[]):
   };
 }
 
-export interface Awaited {
+export interface AwaitedRun {
   readonly orgId: string;
   readonly runId: string;
-  readonly patience: AbortSignal;
+  readonly deadline: AbortSignal;
   /** A QUEUED run whose session waits for people is not worth waiting for. */
   readonly stopBehindPause: boolean;
 }
@@ -47,22 +47,22 @@ export interface Awaited {
 /** A database that is away for a moment does not end a wait; how often it is asked meanwhile. */
 const ASK_AGAIN_MS = 500;
 
-/** The run as it stands when it has settled, or at the end of the patience. */
-export async function waitForRun(store: Store, awaited: Awaited): Promise<RunRecord> {
-  const { orgId, patience } = awaited;
+/** The run as it stands when it has settled, or at the end of the deadline. */
+export async function waitForRun(store: Store, awaited: AwaitedRun): Promise<RunRecord> {
+  const { orgId, deadline } = awaited;
   const watch = store.announcer.watch(awaited.runId);
   try {
     for (;;) {
-      const over = patience.aborted;
+      const over = deadline.aborted;
       try {
         const run = await shareOf(store)(`${orgId} ${awaited.runId} ${awaited.stopBehindPause} ${over}`, () =>
-          store.asOrg(orgId, (unit) => look(unit, awaited, over)),
+          store.asOrg(orgId, (tx) => look(tx, awaited, over)),
         );
         if (run !== undefined) return run;
-        await watch.changed(patience);
+        await watch.changed(deadline);
       } catch (error) {
         if (over || !(error instanceof StoreUnavailableError)) throw error;
-        await pause(watch, patience);
+        await pause(watch, deadline);
       }
     }
   } finally {
@@ -79,12 +79,12 @@ function shareOf(store: Store): ShareReads<RunRecord | undefined> {
 }
 
 /** The record, if the wait is over with it. */
-async function look(unit: Unit, { orgId, runId, stopBehindPause }: Awaited, over: boolean): Promise<RunRecord | undefined> {
-  const standing = over ? undefined : await readStanding(unit, orgId, runId);
+async function look(tx: StoreTransaction, { orgId, runId, stopBehindPause }: AwaitedRun, over: boolean): Promise<RunRecord | undefined> {
+  const standing = over ? undefined : await readStanding(tx, orgId, runId);
   if (!over && standing === undefined) throw gone();
   const enough = over || (stopBehindPause && standing?.behindPause === true);
   if (!enough && !(standing !== undefined && isSettled(standing.status))) return undefined;
-  const run = await readRun(unit, orgId, runId);
+  const run = await readRun(tx, orgId, runId);
   if (run === undefined) throw gone();
   // Between the two reads somebody may have decided: then it is on its way again.
   return enough || isSettled(run.status) ? run : undefined;
@@ -93,8 +93,8 @@ async function look(unit: Unit, { orgId, runId, stopBehindPause }: Awaited, over
 /** Its session was deleted while somebody waited for it. */
 const gone = (): AppError => new AppError('NOT_FOUND', 'There is no such run.');
 
-async function pause(watch: Watch, patience: AbortSignal): Promise<void> {
-  const rest = createPatience(ASK_AGAIN_MS, [patience]);
+async function pause(watch: Watch, deadline: AbortSignal): Promise<void> {
+  const rest = createDeadline(ASK_AGAIN_MS, [deadline]);
   await watch.changed(rest.signal);
   rest.close();
 }

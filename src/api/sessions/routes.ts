@@ -37,7 +37,7 @@ export const sessionRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     scope: 'runs:read',
     query: ListQuery,
     handle: async ({ caller, query }) => {
-      const sessions = await store.asOrg(caller.orgId, (unit) => listSessions(unit, caller, query, wanted(query)));
+      const sessions = await store.asOrg(caller.orgId, (tx) => listSessions(tx, caller, query, wanted(query)));
       return pageAnswer('/api/sessions', query, SESSIONS_CURSOR, sessions, presentSession);
     },
   }),
@@ -48,9 +48,9 @@ export const sessionRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     query: OneQuery,
     handle: async ({ caller, query, param }) => {
       const name = { sessionId: idIn(param('sessionId')), userId: query.userId };
-      const body = await store.asOrg(caller.orgId, async (unit) => {
-        const session = found(await findSession(unit, caller, name));
-        return presentConversation(session, await readConversation(unit, caller, session));
+      const body = await store.asOrg(caller.orgId, async (tx) => {
+        const session = found(await findSession(tx, caller, name));
+        return presentConversation(session, await readConversation(tx, caller, session));
       });
       return { status: 200, body };
     },
@@ -62,9 +62,9 @@ export const sessionRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     query: RunsQuery,
     handle: async ({ caller, query, param }) => {
       const sessionId = idIn(param('sessionId'));
-      const runs = await store.asOrg(caller.orgId, async (unit) => {
-        const { userId } = found(await findSession(unit, caller, { sessionId, userId: query.userId }));
-        return listRuns(unit, caller, { sessionId, userId }, wanted(query));
+      const runs = await store.asOrg(caller.orgId, async (tx) => {
+        const { userId } = found(await findSession(tx, caller, { sessionId, userId: query.userId }));
+        return listRuns(tx, caller, { sessionId, userId }, wanted(query));
       });
       return pageAnswer(`/api/sessions/${sessionId}/runs`, query, RUNS_CURSOR, runs, presentRun);
     },
@@ -77,7 +77,7 @@ export const sessionRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     handle: async ({ caller, query, param }) => {
       const sessionId = sessionIdFrom(param('sessionId'));
       if (sessionId === undefined) return { status: 204 };
-      const deleted = await store.asOrg(caller.orgId, (unit) => deleteSession(unit, caller, { sessionId, userId: query.userId }));
+      const deleted = await store.asOrg(caller.orgId, (tx) => deleteSession(tx, caller, { sessionId, userId: query.userId }));
       if (deleted.kind === 'FORBIDDEN') throw new AppError('FORBIDDEN', 'Only its user, or an admin, may delete this session.');
       if (deleted.kind === 'OPEN')
         throw new AppError(

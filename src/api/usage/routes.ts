@@ -22,7 +22,7 @@ export const usageRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route[]
     handle: async ({ caller, query }) => {
       const to = query.to ?? new Date(dayOf(new Date()) + DAY_MS);
       const from = query.from ?? new Date(dayOf(new Date(to.getTime() - 1)) - (DAYS_DEFAULT - 1) * DAY_MS);
-      const data = await store.asOrg(caller.orgId, (unit) => readUsage(unit, caller, { ...query, from, to }));
+      const data = await store.asOrg(caller.orgId, (tx) => readUsage(tx, caller, { ...query, from, to }));
       return {
         status: 200,
         body: { from: from.toISOString(), to: to.toISOString(), data: [...data], totals: totalsOf(data) } satisfies Usage,

@@ -8,7 +8,7 @@ import { AppError } from '../../contract/errors.ts';
 import { EXPIRY, isTerminal } from '../../contract/names.ts';
 import type { Action } from '../../contract/run.ts';
 import type { PauseKind } from '../../contract/turn.ts';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
 import { hashOfCall } from './call-hash.ts';
 import { appendEvents, type NewEvent } from '../events/events.ts';
@@ -41,17 +41,23 @@ export interface Cast {
 /** A refusal that must not undo what was found on the way (an expiry): returned, so that the transaction commits, and thrown after. */
 export type CastResult = { readonly cast: Cast } | { readonly refused: AppError };
 
-export async function castVotes(unit: Unit, run: LockedRun, voter: Voter, request: VoteRequest, checkEdit: CheckEdit): Promise<CastResult> {
-  const expired = await expireDue(unit, run);
-  const now = expired ? ((await lockRun(unit, run.runId)) ?? run) : run;
-  const { situation, agent } = await readSituation(unit, now);
+export async function castVotes(
+  tx: StoreTransaction,
+  run: LockedRun,
+  voter: Voter,
+  request: VoteRequest,
+  checkEdit: CheckEdit,
+): Promise<CastResult> {
+  const expired = await expireDue(tx, run);
+  const now = expired ? ((await lockRun(tx, run.runId)) ?? run) : run;
+  const { situation, agent } = await readSituation(tx, now);
   try {
     const verdict = judgeVote(situation, voter, request);
     const edits = new Map(
       verdict.flatMap(({ call, vote }) => (vote.arguments ? [[call.callId, editOf(agent, call, vote.arguments, checkEdit)] as const] : [])),
     );
-    for (const { call, vote } of verdict) await castOne(unit, now, situation, call, vote, nameOf(voter), edits.get(call.callId));
-    const resumed = verdict.length > 0 && (await resumeIfDecided(unit, now));
+    for (const { call, vote } of verdict) await castOne(tx, now, situation, call, vote, nameOf(voter), edits.get(call.callId));
+    const resumed = verdict.length > 0 && (await resumeIfDecided(tx, now));
     return { cast: { run: now, resumed } };
   } catch (error) {
     if (error instanceof AppError && expired) return { refused: error };
@@ -69,7 +75,7 @@ function editOf(agent: AgentSnapshot, call: OpenCall, edited: Readonly<Record<st
   return checked.canonical;
 }
 
-async function readSituation(unit: Unit, run: LockedRun): Promise<{ situation: Situation; agent: AgentSnapshot }> {
+async function readSituation(tx: StoreTransaction, run: LockedRun): Promise<{ situation: Situation; agent: AgentSnapshot }> {
   const { rows } = await sql<{
     agent: AgentSnapshot;
     open: OpenCall[];
@@ -88,7 +94,7 @@ async function readSituation(unit: Unit, run: LockedRun): Promise<{ situation: S
         from decisions d where d.run_id = r.run_id), '[]') as decisions,
       coalesce((select jsonb_agg(jsonb_build_object('id', p.pause_id, 'kind', p.kind) order by p.turn, p.n)
         from pauses p where p.run_id = r.run_id), '[]') as pauses
-    from runs r join agent_snapshots s using (revision) where r.run_id = ${run.runId}`.execute(unit.tx);
+    from runs r join agent_snapshots s using (revision) where r.run_id = ${run.runId}`.execute(tx.db);
   const row = rows[0];
   if (row === undefined) throw new AppError('NOT_FOUND', 'There is no such run.');
   const { agent, pauses, ...rest } = row;
@@ -108,7 +114,7 @@ async function readSituation(unit: Unit, run: LockedRun): Promise<{ situation: S
 }
 
 async function castOne(
-  unit: Unit,
+  tx: StoreTransaction,
   run: LockedRun,
   s: Situation,
   call: OpenCall,
@@ -121,9 +127,9 @@ async function castOne(
     insert into votes (pause_id, call_id, person, run_id, org_id, action, reason, at)
     values (${pauseId}, ${call.callId}, ${person}, ${run.runId}, ${run.orgId}, ${vote.action}, ${vote.reason ?? null}, clock_timestamp())
     on conflict (pause_id, call_id, person) do update set action = excluded.action, reason = excluded.reason, at = excluded.at`.execute(
-    unit.tx,
+    tx.db,
   );
-  await audit(unit, {
+  await audit(tx, {
     orgId: run.orgId,
     runId: run.runId,
     actor: person,
@@ -132,9 +138,9 @@ async function castOne(
   });
   const earlier = s.votes.filter((v) => v.pauseId === pauseId && v.callId === call.callId && v.action === 'APPROVE' && v.person !== person);
   const approvers = [...earlier.map((v) => v.person), person];
-  if (vote.action === 'REJECT') return decide(unit, run, call, { action: 'REJECT', by: [person], reason: vote.reason });
+  if (vote.action === 'REJECT') return decide(tx, run, call, { action: 'REJECT', by: [person], reason: vote.reason });
   const needed = call.kind === 'OUTCOME_UNKNOWN' ? 1 : s.quorum;
-  if (approvers.length >= needed) await decide(unit, run, call, { action: 'APPROVE', by: approvers, reason: vote.reason, edited });
+  if (approvers.length >= needed) await decide(tx, run, call, { action: 'APPROVE', by: approvers, reason: vote.reason, edited });
 }
 
 interface DecisionToMake {
@@ -144,9 +150,9 @@ interface DecisionToMake {
   readonly edited?: string | undefined;
 }
 
-async function decide(unit: Unit, run: LockedRun, call: OpenCall, d: DecisionToMake): Promise<void> {
+async function decide(tx: StoreTransaction, run: LockedRun, call: OpenCall, d: DecisionToMake): Promise<void> {
   const { rows } = await sql<{ arguments: string; tool_version: string; turn: number; evidence: string | null }>`
-    select arguments, tool_version, turn, evidence from calls where call_id = ${call.callId} for no key update`.execute(unit.tx);
+    select arguments, tool_version, turn, evidence from calls where call_id = ${call.callId} for no key update`.execute(tx.db);
   const stored = rows[0];
   if (stored === undefined) return;
   const text = d.edited ?? stored.arguments;
@@ -166,15 +172,15 @@ async function decide(unit: Unit, run: LockedRun, call: OpenCall, d: DecisionToM
     insert into decisions (pause_id, call_id, run_id, org_id, action, deciders, reason, arguments_hash, proposed_arguments, at)
     values (${run.pauseId}, ${call.callId}, ${run.runId}, ${run.orgId}, ${d.action}, ${JSON.stringify(d.by)}::jsonb, ${d.reason ?? null}, ${hash},
       ${d.edited === undefined ? null : stored.arguments}, date_trunc('milliseconds', clock_timestamp()))
-    on conflict (pause_id, call_id) do nothing`.execute(unit.tx);
+    on conflict (pause_id, call_id) do nothing`.execute(tx.db);
   const unknown = call.kind === 'OUTCOME_UNKNOWN';
   const state = d.action === 'APPROVE' ? 'APPROVED' : unknown ? 'LEFT' : 'REJECTED';
   const result = d.action === 'APPROVE' ? null : unknown ? leftResult(stored.evidence) : refusalResult(d);
   await sql`
     update calls set state = ${state}, decided_pause_id = pause_id, pause_id = null, arguments = ${text}, arguments_hash = ${hash},
       proposed_arguments = ${d.edited === undefined ? null : stored.arguments}, unanswered = 0, result = ${result}
-    where call_id = ${call.callId}`.execute(unit.tx);
-  await audit(unit, {
+    where call_id = ${call.callId}`.execute(tx.db);
+  await audit(tx, {
     orgId: run.orgId,
     runId: run.runId,
     actor: d.by.join(' '),
@@ -190,7 +196,7 @@ async function decide(unit: Unit, run: LockedRun, call: OpenCall, d: DecisionToM
       data: { callId: call.callId, name: call.name, arguments: JSON.parse(text) as unknown },
     });
   events.push({ kind: 'TOOL_END', turn: stored.turn, data: { callId: call.callId, name: call.name, result, isError: true } });
-  await appendEvents(unit, run.runId, events);
+  await appendEvents(tx, run.runId, events);
 }
 
 const refusalResult = (d: DecisionToMake): string =>
@@ -201,32 +207,32 @@ const leftResult = (evidence: string | null): string =>
   `It is not known whether this call happened${evidence === null ? '' : ` (${evidence})`}. It was not repeated.`;
 
 /** Calls whose time is over are rejected by the database's clock, whoever comes first to see it. True if any was. */
-async function expireDue(unit: Unit, run: LockedRun): Promise<boolean> {
+async function expireDue(tx: StoreTransaction, run: LockedRun): Promise<boolean> {
   if (run.status !== 'PAUSED') return false;
   const { rows } = await sql<OpenCall>`
     select c.call_id as "callId", c.name, p.kind, c.risk, c.approval = 'required' as guarded, c.arguments_hash as "argumentsHash", c.approvers
     from calls c join pauses p on p.pause_id = c.pause_id
-    where c.run_id = ${run.runId} and c.expires_at <= clock_timestamp() order by c.idx`.execute(unit.tx);
-  for (const call of rows) await decide(unit, run, call, { action: 'REJECT', by: [EXPIRY], reason: 'expired' });
-  if (rows.length > 0) await resumeIfDecided(unit, run);
+    where c.run_id = ${run.runId} and c.expires_at <= clock_timestamp() order by c.idx`.execute(tx.db);
+  for (const call of rows) await decide(tx, run, call, { action: 'REJECT', by: [EXPIRY], reason: 'expired' });
+  if (rows.length > 0) await resumeIfDecided(tx, run);
   return rows.length > 0;
 }
 
-async function resumeIfDecided(unit: Unit, run: LockedRun): Promise<boolean> {
+async function resumeIfDecided(tx: StoreTransaction, run: LockedRun): Promise<boolean> {
   if (run.pauseId === null) return false;
   const { rows } = await sql<{ turn: number }>`
     update pauses set closed_at = clock_timestamp() where pause_id = ${run.pauseId} and closed_at is null
-      and not exists (select 1 from calls where run_id = ${run.runId} and pause_id = ${run.pauseId}) returning turn`.execute(unit.tx);
+      and not exists (select 1 from calls where run_id = ${run.runId} and pause_id = ${run.pauseId}) returning turn`.execute(tx.db);
   if (rows.length === 0) {
-    unit.announce(run.runId, 'EVENTS');
-    await sql`update runs set updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${run.runId}`.execute(unit.tx);
+    tx.announce(run.runId, 'EVENTS');
+    await sql`update runs set updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${run.runId}`.execute(tx.db);
     return false;
   }
   await sql`update runs set status = 'RUNNING', pause_id = null, updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${run.runId}`.execute(
-    unit.tx,
+    tx.db,
   );
-  await appendEvents(unit, run.runId, [{ kind: 'RESUMED', turn: rows[0]?.turn ?? 0, data: { pauseId: run.pauseId } }]);
-  await addOutboxLine(unit, run.orgId, run.runId, { kind: 'SIGNAL', pauseId: run.pauseId });
+  await appendEvents(tx, run.runId, [{ kind: 'RESUMED', turn: rows[0]?.turn ?? 0, data: { pauseId: run.pauseId } }]);
+  await addOutboxLine(tx, run.orgId, run.runId, { kind: 'SIGNAL', pauseId: run.pauseId });
   return true;
 }
 
@@ -237,14 +243,14 @@ export interface PauseOutcome {
 }
 
 /** What a pause has come to, expiries included. For the workflow, which trusts no signal's words. */
-export async function readPause(unit: Unit, run: LockedRun, pauseId: string): Promise<PauseOutcome> {
-  if (!isTerminal(run.status)) await expireDue(unit, run);
+export async function readPause(tx: StoreTransaction, run: LockedRun, pauseId: string): Promise<PauseOutcome> {
+  if (!isTerminal(run.status)) await expireDue(tx, run);
   const { rows } = await sql<{ open: boolean; expires_in_ms: number | null; approved: string[] }>`
     select p.closed_at is null as open,
       (select min(extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 from calls c where c.run_id = p.run_id and c.pause_id = p.pause_id) as expires_in_ms,
       coalesce((select jsonb_agg(d.call_id order by c.idx) from decisions d join calls c using (call_id)
         where d.pause_id = p.pause_id and d.action = 'APPROVE'), '[]') as approved
-    from pauses p where p.pause_id = ${pauseId} and p.run_id = ${run.runId}`.execute(unit.tx);
+    from pauses p where p.pause_id = ${pauseId} and p.run_id = ${run.runId}`.execute(tx.db);
   const row = rows[0];
   return {
     open: row?.open ?? false,

@@ -3,7 +3,7 @@
 import { sql } from 'kysely';
 import type { PauseKind, PauseView } from '../../contract/turn.ts';
 import { pauseIdOf } from './call-hash.ts';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 import type { LockedRun } from '../runs/runs.ts';
 
 export interface PauseToOpen {
@@ -14,19 +14,19 @@ export interface PauseToOpen {
 }
 
 /** `opened` is false for a repeated attempt, which changes nothing: a decision may have been made since. */
-export async function openPause(unit: Unit, run: LockedRun, p: PauseToOpen): Promise<{ pauseId: string; opened: boolean }> {
+export async function openPause(tx: StoreTransaction, run: LockedRun, p: PauseToOpen): Promise<{ pauseId: string; opened: boolean }> {
   const pauseId = pauseIdOf(run.runId, p.turn, p.n);
   const made = await sql`
     insert into pauses (pause_id, run_id, org_id, turn, n, kind, opened_at)
     values (${pauseId}, ${run.runId}, ${run.orgId}, ${p.turn}, ${p.n}, ${p.pauseKind}, clock_timestamp())
-    on conflict do nothing returning pause_id`.execute(unit.tx);
+    on conflict do nothing returning pause_id`.execute(tx.db);
   if (made.rows.length === 0) return { pauseId, opened: false };
   const waitsIn = p.pauseKind === 'APPROVAL' ? 'PROPOSED' : 'UNKNOWN';
   await sql`
     update calls c set pause_id = ${pauseId}, requested_at = now.t,
       expires_at = now.t + make_interval(secs => (s.body->'approvals'->>'expiresAfterMs')::float8 / 1000)
     from (select date_trunc('milliseconds', clock_timestamp()) as t) now, runs r join agent_snapshots s using (revision)
-    where c.run_id = ${run.runId} and c.call_id = any(${p.callIds}) and c.state = ${waitsIn} and r.run_id = c.run_id`.execute(unit.tx);
+    where c.run_id = ${run.runId} and c.call_id = any(${p.callIds}) and c.state = ${waitsIn} and r.run_id = c.run_id`.execute(tx.db);
   return { pauseId, opened: true };
 }
 
@@ -50,12 +50,12 @@ interface Waiting {
   readonly expires_in_ms: number | null;
 }
 
-export async function viewPause(unit: Unit, pauseId: string): Promise<PauseView> {
+export async function viewPause(tx: StoreTransaction, pauseId: string): Promise<PauseView> {
   const { rows } = await sql<Waiting>`
     select c.call_id, c.name, c.arguments, c.arguments_hash, c.risk, c.approvers, c.evidence, p.opened_at, p.kind,
       (extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 as expires_in_ms
     from pauses p join calls c on c.run_id = p.run_id and c.pause_id = p.pause_id where p.pause_id = ${pauseId} order by c.idx`.execute(
-    unit.tx,
+    tx.db,
   );
   const expiries = rows.flatMap((row) => (row.expires_in_ms === null ? [] : [Math.max(0, Math.ceil(row.expires_in_ms))]));
   return {

@@ -72,11 +72,11 @@ export interface Situation {
 }
 
 /** The votes to write, in the pause's order; none where the same vote stands already. */
-export type Verdict = readonly { readonly call: OpenCall; readonly vote: VoteOn }[];
+export type VotesToCast = readonly { readonly call: OpenCall; readonly vote: VoteOn }[];
 
 const decided = (d: MadeDecision): string => `${d.action === 'APPROVE' ? 'approved' : 'rejected'} by ${d.by.join(', ')} at ${d.at}`;
 
-export function judgeVote(s: Situation, voter: Voter, request: VoteRequest): Verdict {
+export function judgeVote(s: Situation, voter: Voter, request: VoteRequest): VotesToCast {
   const person = nameOf(voter);
   if (isSameVote(s, person, request)) return [];
   const wanted = 'each' in request.votes ? request.votes.each : undefined;
@@ -104,7 +104,7 @@ export function judgeVote(s: Situation, voter: Voter, request: VoteRequest): Ver
       throw new AppError('NOT_THIS_PAUSE', `The call ${vote.callId} is not open in the present pause ${s.pauseId ?? ''}.`);
 
   const all = 'all' in request.votes ? request.votes.all : undefined;
-  const votes: Verdict = s.open.flatMap((call) => {
+  const votes: VotesToCast = s.open.flatMap((call) => {
     const vote = wanted?.find((v) => v.callId === call.callId) ?? (all && { callId: call.callId, ...all });
     return vote === undefined ? [] : [{ call, vote }];
   });

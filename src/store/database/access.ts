@@ -1,4 +1,4 @@
-// The only ways to the store: asOrg for callers, asWorker for activities, asReconciler for the seam with Temporal.
+// The only ways to the store: asOrg for callers, asWorker for activities, asReconciler for the outbox and the reconciler.
 // Each is one transaction, repeated as a whole where the database asks for it or its reply was lost: so everything inside
 // must find itself again by ids made before. Nothing in here may await anything but the database.
 
@@ -9,13 +9,13 @@ import type { Database } from './database.ts';
 import { createLiveDeltas, type LiveDeltas } from '../events/live-deltas.ts';
 import { enterAs, type As } from './row-level-security.ts';
 
-export interface Unit {
-  readonly tx: Transaction<unknown>;
+export interface StoreTransaction {
+  readonly db: Transaction<unknown>;
   /** Tells who follows the run, after the commit. */
   readonly announce: (runId: string, change: 'STATUS' | 'EVENTS') => void;
 }
 
-export type Work<T> = (unit: Unit) => Promise<T>;
+export type Work<T> = (tx: StoreTransaction) => Promise<T>;
 
 export interface Store {
   readonly asOrg: <T>(orgId: string, work: Work<T>) => Promise<T>;
@@ -70,7 +70,7 @@ export function createStore(db: Database, announcer: Announcer): Store {
     let uncertain = false;
     for (let attempt = 1; ; attempt++) {
       const announced = new Map<string, 'STATUS' | 'EVENTS'>();
-      const announce: Unit['announce'] = (runId, change) => {
+      const announce: StoreTransaction['announce'] = (runId, change) => {
         if (announced.get(runId) !== 'STATUS') announced.set(runId, change);
       };
       const progress = { atCommit: false, abandoned: false };
@@ -78,7 +78,7 @@ export function createStore(db: Database, announcer: Announcer): Store {
         const value = await within(giveUpAt, progress, () =>
           db.kysely.transaction().execute(async (tx) => {
             await enterAs(tx, as);
-            const result = await work({ tx, announce });
+            const result = await work({ db: tx, announce });
             // Whoever was told that it could not be done must not find it done later.
             if (progress.abandoned) throw new Error('given up before the commit');
             progress.atCommit = true;

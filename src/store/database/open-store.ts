@@ -5,8 +5,8 @@ import { createStore, type Store } from './access.ts';
 import { isConnectionLoss } from './connection-loss.ts';
 import { openPglite, openPostgres } from './database.ts';
 import { migrateToLatest } from './migrate.ts';
-import { whenThere, type Awaited } from '../../when-there.ts';
-import { wallProblem } from './row-level-security.ts';
+import { whenThere, type WaitOptions } from '../../when-there.ts';
+import { rowLevelSecurityProblem } from './row-level-security.ts';
 
 export interface StoreSettings {
   /** null: embedded, in `dir`. */
@@ -25,7 +25,7 @@ export async function openStore(settings: StoreSettings): Promise<OpenStore> {
   const db = settings.databaseUrl === null ? await openPglite(settings.dir) : await openPostgres(settings.databaseUrl);
   try {
     if (settings.migrationDatabaseUrl === null) await migrateToLatest(db);
-    const problem = await wallProblem(db);
+    const problem = await rowLevelSecurityProblem(db);
     if (problem !== undefined) throw new Error(problem);
   } catch (error) {
     await db.close();
@@ -44,7 +44,7 @@ export async function openStore(settings: StoreSettings): Promise<OpenStore> {
 /** Waits for a database server that is not there yet; undefined where the process was told to stop meanwhile. */
 export const openWhenThere = (
   settings: Omit<StoreSettings, 'dir'>,
-  log: Awaited['log'],
+  log: WaitOptions['log'],
   stopping: AbortSignal,
 ): Promise<OpenStore | undefined> =>
   whenThere(() => openStore({ ...settings, dir: '' }), { server: 'database', isAway: isConnectionLoss, log, stopping });

@@ -20,7 +20,7 @@ interface Binding {
 }
 
 /** Why tenants would not be kept apart in this database; a sentence that says what to do. */
-export async function wallProblem(db: Database): Promise<string | undefined> {
+export async function rowLevelSecurityProblem(db: Database): Promise<string | undefined> {
   const { rows } = await sql<{ login: string; role_exists: boolean }>`
     select session_user as login, exists (select 1 from pg_roles where rolname = ${SERVICE_ROLE}) as role_exists`.execute(db.kysely);
   const login = rows[0]?.login ?? '';

@@ -2,7 +2,7 @@
 // readers would lose lines). An event's id on a stream is `<seq>.<offset>`; deltas take their attempt's seq.
 
 import { sql } from 'kysely';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 
 export type EventKind =
   'START' | 'ATTEMPT' | 'RETRY' | 'TOOL_START' | 'TOOL_END' | 'PAUSED' | 'RESUMED' | 'FOLLOW_UPS' | 'STOP' | 'CANCELLED' | 'ERROR';
@@ -19,8 +19,8 @@ export interface NewEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Appends to a run whose row the unit has locked. Returns the seq of the last one. */
-export async function appendEvents(unit: Unit, runId: string, events: readonly NewEvent[]): Promise<number> {
+/** Appends to a run whose row the transaction has locked. Returns the seq of the last one. */
+export async function appendEvents(tx: StoreTransaction, runId: string, events: readonly NewEvent[]): Promise<number> {
   if (events.length === 0) return 0;
   const { rows } = await sql<{ seq: number }>`
     with counted as (
@@ -29,9 +29,9 @@ export async function appendEvents(unit: Unit, runId: string, events: readonly N
     insert into events (run_id, org_id, seq, kind, data, turn, at)
     select c.run_id, c.org_id, c.event_seq - ${events.length} + e.ord, e.event->>'kind', e.event->'data', (e.event->>'turn')::int, clock_timestamp()
     from counted c, jsonb_array_elements(${JSON.stringify(events)}::jsonb) with ordinality as e(event, ord)
-    returning seq`.execute(unit.tx);
+    returning seq`.execute(tx.db);
   // Nobody waits for an attempt to begin: what it says is announced by itself.
   if (events.some(({ kind }) => kind !== 'ATTEMPT'))
-    unit.announce(runId, events.some(({ kind }) => OF_STATUS.includes(kind)) ? 'STATUS' : 'EVENTS');
+    tx.announce(runId, events.some(({ kind }) => OF_STATUS.includes(kind)) ? 'STATUS' : 'EVENTS');
   return Math.max(...rows.map((row) => row.seq));
 }

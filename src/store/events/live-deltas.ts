@@ -50,7 +50,7 @@ export interface LiveDeltas {
   readonly listen: (runId: string, listener: () => void) => () => void;
 }
 
-interface Voice {
+interface OpenAttempt {
   readonly seq: number;
   readonly first: boolean;
   /** Where the unstored part begins. */
@@ -59,38 +59,38 @@ interface Voice {
 }
 
 export function createLiveDeltas(): LiveDeltas {
-  // A second voice of a run: an attempt that Temporal gave up for dead while this process was busy.
-  const voices = new Map<string, Set<Voice>>();
+  // A second attempt of a run: an attempt that Temporal gave up for dead while this process was busy.
+  const attempts = new Map<string, Set<OpenAttempt>>();
   const listeners = new Map<string, Set<() => void>>();
 
   return {
     open: (runId, { seq, turn, first }) => {
-      const voice: Voice = { seq, first, from: 0, unstored: [] };
+      const attempt: OpenAttempt = { seq, first, from: 0, unstored: [] };
       let end = 0;
-      member(voices, runId).add(voice);
+      member(attempts, runId).add(attempt);
       return {
         say: (kind, text) => {
           end += text.length;
-          voice.unstored.push({ seq, offset: end, kind, text, turn, at: new Date() });
+          attempt.unstored.push({ seq, offset: end, kind, text, turn, at: new Date() });
           for (const listener of listeners.get(runId) ?? []) listener();
         },
-        unstored: () => joined(voice.unstored),
+        unstored: () => joined(attempt.unstored),
         stored: (through) => {
-          voice.unstored = voice.unstored.flatMap((delta) => unseenPart(delta, { seq, offset: through }) ?? []);
-          voice.from = through;
+          attempt.unstored = attempt.unstored.flatMap((delta) => unseenPart(delta, { seq, offset: through }) ?? []);
+          attempt.from = through;
         },
-        close: () => leave(voices, runId, voice),
+        close: () => leave(attempts, runId, attempt),
       };
     },
     after: (runId, position) => {
-      for (const voice of voices.get(runId) ?? []) {
+      for (const attempt of attempts.get(runId) ?? []) {
         // Who has all events but its own, which says nothing, need not ask for that: only deltas and calls come between two turns.
-        if (voice.first && voice.from === 0 && voice.seq === position.seq + 1 && position.offset === 0)
-          return unseen(voice.unstored, position);
-        if (voice.seq > position.seq) return 'STORE';
-        if (voice.seq < position.seq) continue;
-        if (voice.from > position.offset) return 'STORE';
-        return unseen(voice.unstored, position);
+        if (attempt.first && attempt.from === 0 && attempt.seq === position.seq + 1 && position.offset === 0)
+          return unseen(attempt.unstored, position);
+        if (attempt.seq > position.seq) return 'STORE';
+        if (attempt.seq < position.seq) continue;
+        if (attempt.from > position.offset) return 'STORE';
+        return unseen(attempt.unstored, position);
       }
       return [];
     },

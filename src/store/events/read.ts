@@ -3,18 +3,18 @@
 import { sql } from 'kysely';
 import type { Position } from '../../contract/position.ts';
 import { isTerminal, type RunStatus } from '../../contract/names.ts';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 import { HIDDEN, type EventKind } from './events.ts';
 import { unseenPart, type Delta, type DeltaKind } from './live-deltas.ts';
 
-export interface StoredEvent {
+export interface EventLine {
   readonly kind: EventKind;
   readonly seq: number;
   readonly turn: number;
   readonly at: Date;
   readonly data: Readonly<Record<string, unknown>>;
 }
-export type Line = StoredEvent | Delta;
+export type Line = EventLine | Delta;
 
 export const isDelta = (line: Line): line is Delta => line.kind === 'CONTENT' || line.kind === 'REASONING';
 export const positionOf = (line: Line): Position => ({ seq: line.seq, offset: isDelta(line) ? line.offset : 0 });
@@ -37,7 +37,11 @@ export interface LinesWanted {
 }
 
 /** In order; fewer than `limit` rows means that these were the last for now. The first delta may be the rest of a stored chunk. */
-export async function readLines(unit: Unit, runId: string, wanted: LinesWanted): Promise<{ lines: readonly Line[]; more: boolean }> {
+export async function readLines(
+  tx: StoreTransaction,
+  runId: string,
+  wanted: LinesWanted,
+): Promise<{ lines: readonly Line[]; more: boolean }> {
   const { after, limit } = wanted;
   const hidden = wanted.framesOnly ? sql`and kind <> all(${HIDDEN})` : sql``;
   const { rows } = await sql<Row>`
@@ -48,7 +52,7 @@ export async function readLines(unit: Unit, runId: string, wanted: LinesWanted):
       (select d.seq, d.chunk_offset, d.kind, null, d.text, e.turn, d.at from deltas d join events e on e.run_id = d.run_id and e.seq = d.seq
         where d.run_id = ${runId} and (d.seq, d.chunk_offset) > (${after.seq}::bigint, ${after.offset}::bigint)
         order by d.seq, d.chunk_offset limit ${limit})
-    ) line order by seq, "offset" limit ${limit}`.execute(unit.tx);
+    ) line order by seq, "offset" limit ${limit}`.execute(tx.db);
   let position = after;
   const lines = rows.flatMap((row): Line[] => {
     const line = lineOf(row, position);
@@ -72,10 +76,10 @@ export interface RecordState {
   readonly gone: boolean;
 }
 
-export async function readRecordState(unit: Unit, runId: string): Promise<RecordState | undefined> {
+export async function readRecordState(tx: StoreTransaction, runId: string): Promise<RecordState | undefined> {
   const { rows } = await sql<{ status: RunStatus; last: number; there: boolean }>`
     select status, event_seq as last, exists (select 1 from events e where e.run_id = r.run_id) as there
-    from runs r where run_id = ${runId}`.execute(unit.tx);
+    from runs r where run_id = ${runId}`.execute(tx.db);
   const row = rows[0];
   return row && { last: row.last, ended: isTerminal(row.status), gone: !row.there };
 }

@@ -3,7 +3,7 @@
 
 import { sql, type RawBuilder } from 'kysely';
 import type { RunStatus } from '../../contract/names.ts';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 import { readRuns, type CallRecord, type RunRecord } from './run-record.ts';
 import { mayVoteOn, visibleTo, type Viewer } from './visibility.ts';
 
@@ -52,7 +52,7 @@ export interface RunFilter {
 }
 
 /** Newest first. */
-export async function listRuns(unit: Unit, viewer: Viewer, f: RunFilter, page: PageWanted): Promise<Listed<RunRecord>> {
+export async function listRuns(tx: StoreTransaction, viewer: Viewer, f: RunFilter, page: PageWanted): Promise<Listed<RunRecord>> {
   const where = allOf([
     visibleTo(viewer),
     f.sessionId === undefined ? undefined : sql`r.session_id = ${f.sessionId}`,
@@ -64,7 +64,7 @@ export async function listRuns(unit: Unit, viewer: Viewer, f: RunFilter, page: P
     f.to === undefined ? undefined : sql`r.created_at < ${f.to}`,
     page.after && sql`(r.created_at, r.run_id) < (${page.after.at}::timestamptz, ${page.after.ids[0]}::text)`,
   ]);
-  const runs = await readRuns(unit, where, sql`order by r.created_at desc, r.run_id desc limit ${page.limit + 1}`);
+  const runs = await readRuns(tx, where, sql`order by r.created_at desc, r.run_id desc limit ${page.limit + 1}`);
   return listed(runs, page, (run) => ({ at: run.createdAt, ids: [run.runId] }));
 }
 
@@ -81,7 +81,7 @@ interface WaitingPlace {
 
 /** Open calls that the viewer, who holds `runs:approve`, may vote on; oldest first. Those whose time is over do not wait any more. */
 export async function listWaiting(
-  unit: Unit,
+  tx: StoreTransaction,
   viewer: Viewer,
   { agentId }: { readonly agentId?: string | undefined },
   page: PageWanted,
@@ -96,11 +96,11 @@ export async function listWaiting(
   const { rows } = await sql<WaitingPlace>`
     select c.call_id as "callId", c.run_id as "runId", c.requested_at as "requestedAt"
     from calls c join runs r on r.run_id = c.run_id join agent_snapshots s using (revision)
-    where ${where} order by c.requested_at, c.call_id limit ${page.limit + 1}`.execute(unit.tx);
+    where ${where} order by c.requested_at, c.call_id limit ${page.limit + 1}`.execute(tx.db);
   const places = listed(rows, page, (row) => ({ at: row.requestedAt, ids: [row.callId] }));
   if (places.items.length === 0) return { ...places, items: [] };
   const ids = [...new Set(places.items.map((place) => place.runId))];
-  const runs = new Map((await readRuns(unit, sql`r.run_id = any(${ids})`)).map((run) => [run.runId, run]));
+  const runs = new Map((await readRuns(tx, sql`r.run_id = any(${ids})`)).map((run) => [run.runId, run]));
   // Between the two statements somebody may have decided: such a call waits no more.
   const items = places.items.flatMap(({ runId, callId }) => {
     const run = runs.get(runId);

@@ -4,7 +4,7 @@ import { sql, type RawBuilder } from 'kysely';
 import type { FailureCode, RunStatus } from '../../contract/names.ts';
 import type { Action } from '../../contract/run.ts';
 import type { PauseKind } from '../../contract/turn.ts';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 
 export interface RecordedVote {
   readonly by: string;
@@ -75,7 +75,11 @@ const at = (column: RawBuilder<unknown>): RawBuilder<string> =>
   sql<string>`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 /** Whole records of the runs that `where` (over `r`) picks, in the order of `tail`. */
-export async function readRuns(unit: Unit, where: RawBuilder<unknown>, tail: RawBuilder<unknown> = sql``): Promise<readonly RunRecord[]> {
+export async function readRuns(
+  tx: StoreTransaction,
+  where: RawBuilder<unknown>,
+  tail: RawBuilder<unknown> = sql``,
+): Promise<readonly RunRecord[]> {
   const { rows } = await sql<RunRecord>`
     select r.run_id as "runId", r.session_id as "sessionId", r.agent_id as "agentId", r.user_id as "userId", r.org_id as "orgId",
       r.started_by as "startedBy", r.status, r.input, r.content, r.model, r.finish_reason as "finishReason",
@@ -101,10 +105,10 @@ export async function readRuns(unit: Unit, where: RawBuilder<unknown>, tail: Raw
           ) order by c.turn, c.idx)
         from calls c left join pauses p on p.pause_id = c.pause_id where c.run_id = r.run_id), '[]') as calls
     from runs r join agent_snapshots s using (revision)
-    where ${where} ${tail}`.execute(unit.tx);
+    where ${where} ${tail}`.execute(tx.db);
   return rows;
 }
 
-export async function readRun(unit: Unit, orgId: string, runId: string): Promise<RunRecord | undefined> {
-  return (await readRuns(unit, sql`r.org_id = ${orgId} and r.run_id = ${runId}`))[0];
+export async function readRun(tx: StoreTransaction, orgId: string, runId: string): Promise<RunRecord | undefined> {
+  return (await readRuns(tx, sql`r.org_id = ${orgId} and r.run_id = ${runId}`))[0];
 }

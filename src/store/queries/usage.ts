@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely';
 import type { UsageDay } from '../../contract/lists.ts';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 import { allOf } from './run-lists.ts';
 import type { Viewer } from './visibility.ts';
 
@@ -16,7 +16,7 @@ export interface UsageFilter {
 }
 
 /** Days with runs, oldest first. Of the viewer himself, or with `admin` of his org. Active time is written when a run settles. */
-export async function readUsage(unit: Unit, viewer: Viewer, f: UsageFilter): Promise<readonly UsageDay[]> {
+export async function readUsage(tx: StoreTransaction, viewer: Viewer, f: UsageFilter): Promise<readonly UsageDay[]> {
   const where = allOf([
     sql`org_id = ${viewer.orgId} and created_at >= ${f.from} and created_at < ${f.to}`,
     viewer.scopes.has('admin') ? undefined : sql`user_id = ${viewer.subject}`,
@@ -27,6 +27,6 @@ export async function readUsage(unit: Unit, viewer: Viewer, f: UsageFilter): Pro
     select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as date, count(*) as runs,
       sum(prompt_tokens)::bigint as "promptTokens", sum(completion_tokens)::bigint as "completionTokens",
       sum(prompt_tokens + completion_tokens)::bigint as "totalTokens", sum(active_ms)::bigint as "activeMs"
-    from runs where ${where} group by 1 order by 1`.execute(unit.tx);
+    from runs where ${where} group by 1 order by 1`.execute(tx.db);
   return rows;
 }

@@ -3,7 +3,7 @@
 
 import { sql, type RawBuilder } from 'kysely';
 import type { RunStatus } from '../../contract/names.ts';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 import { readRuns, type RunRecord } from './run-record.ts';
 
 export interface Viewer {
@@ -71,8 +71,8 @@ export function exchangeVisibleTo(viewer: Viewer): RawBuilder<boolean> {
 }
 
 /** The run as it stands; undefined for one of another agent, another org, or not his to see. */
-export async function readVisibleRun(unit: Unit, viewer: Viewer, agentId: string, runId: string): Promise<RunRecord | undefined> {
-  const [run] = await readRuns(unit, sql`r.run_id = ${runId} and ${visibleTo(viewer)}`);
+export async function readVisibleRun(tx: StoreTransaction, viewer: Viewer, agentId: string, runId: string): Promise<RunRecord | undefined> {
+  const [run] = await readRuns(tx, sql`r.run_id = ${runId} and ${visibleTo(viewer)}`);
   return run?.agentId === agentId ? run : undefined;
 }
 
@@ -82,10 +82,10 @@ export interface FoundRun {
 }
 
 /** As readVisibleRun, for who wants to act on it: without its text. */
-export async function findVisibleRun(unit: Unit, viewer: Viewer, agentId: string, runId: string): Promise<FoundRun | undefined> {
+export async function findVisibleRun(tx: StoreTransaction, viewer: Viewer, agentId: string, runId: string): Promise<FoundRun | undefined> {
   const { rows } = await sql<FoundRun & { agentId: string }>`
     select r.agent_id as "agentId", r.user_id as "userId", r.started_by as "startedBy"
-    from runs r where r.run_id = ${runId} and ${visibleTo(viewer)}`.execute(unit.tx);
+    from runs r where r.run_id = ${runId} and ${visibleTo(viewer)}`.execute(tx.db);
   return rows[0]?.agentId === agentId ? rows[0] : undefined;
 }
 
@@ -96,11 +96,11 @@ export interface Standing {
 }
 
 /** What a waiting caller looks at after each announcement: cheap, the whole record is read at the end. */
-export async function readStanding(unit: Unit, orgId: string, runId: string): Promise<Standing | undefined> {
+export async function readStanding(tx: StoreTransaction, orgId: string, runId: string): Promise<Standing | undefined> {
   const { rows } = await sql<Standing>`
     select r.status, r.status = 'QUEUED' and exists (
       select 1 from runs p where p.org_id = r.org_id and p.user_id = r.user_id and p.session_id = r.session_id
         and p.session_seq < r.session_seq and p.status = 'PAUSED') as "behindPause"
-    from runs r where r.org_id = ${orgId} and r.run_id = ${runId}`.execute(unit.tx);
+    from runs r where r.org_id = ${orgId} and r.run_id = ${runId}`.execute(tx.db);
   return rows[0];
 }

@@ -3,7 +3,7 @@
 import { sql } from 'kysely';
 import { AppError } from '../../contract/errors.ts';
 import { isTerminal } from '../../contract/names.ts';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 import { castVotes, type CheckEdit } from '../calls/decisions.ts';
 import type { Voter, VoteRequest } from '../calls/vote-policy.ts';
 import { takeKey, type KeyUse } from './keys.ts';
@@ -21,24 +21,24 @@ export interface ContinueRequest {
 
 export type Continued = { readonly kind: 'CAST' } | { readonly kind: 'REPLAYED' } | { readonly kind: 'REFUSED'; readonly error: AppError };
 
-export async function continueRun(unit: Unit, request: ContinueRequest): Promise<Continued> {
-  const run = await lockRun(unit, request.runId);
+export async function continueRun(tx: StoreTransaction, request: ContinueRequest): Promise<Continued> {
+  const run = await lockRun(tx, request.runId);
   if (run === undefined) throw new AppError('NOT_FOUND', 'There is no such run.');
   const { key } = request;
-  if (key !== undefined && (await takeKey(unit, key, run.runId)) !== undefined) return { kind: 'REPLAYED' };
-  const result = await castVotes(unit, run, request.voter, request.vote, request.checkEdit);
+  if (key !== undefined && (await takeKey(tx, key, run.runId)) !== undefined) return { kind: 'REPLAYED' };
+  const result = await castVotes(tx, run, request.voter, request.vote, request.checkEdit);
   if (!('refused' in result)) return { kind: 'CAST' };
   // What was found on the way (an expiry) stays; the refused vote leaves no key.
   if (key !== undefined)
     await sql`delete from idempotency_keys where org_id = ${key.orgId} and caller = ${key.caller} and route = ${key.route}
-      and agent_id = ${key.agentId} and target = ${key.target} and key = ${key.key}`.execute(unit.tx);
+      and agent_id = ${key.agentId} and target = ${key.target} and key = ${key.key}`.execute(tx.db);
   return { kind: 'REFUSED', error: result.refused };
 }
 
 /** CANCELLED whatever the state, unless it has ended; the workflow is told by an outbox line. */
-export async function cancelRun(unit: Unit, runId: string, actor: string): Promise<void> {
-  const run = await lockSessionAndRun(unit, runId);
+export async function cancelRun(tx: StoreTransaction, runId: string, actor: string): Promise<void> {
+  const run = await lockSessionAndRun(tx, runId);
   if (run === undefined || isTerminal(run.status)) return;
-  await settle(unit, runId, { kind: 'CANCELLED' }, actor);
-  await addOutboxLine(unit, run.orgId, runId, { kind: 'CANCEL' });
+  await settle(tx, runId, { kind: 'CANCELLED' }, actor);
+  await addOutboxLine(tx, run.orgId, runId, { kind: 'CANCEL' });
 }

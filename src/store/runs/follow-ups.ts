@@ -2,34 +2,42 @@
 
 import { sql } from 'kysely';
 import { isTerminal } from '../../contract/names.ts';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 import { lockRun } from './runs.ts';
-import { endAttempt, readTurnWork, type TurnWork, type Usage } from '../turns/turns.ts';
+import { endAttempt, readTurnWork, type TurnWork, type TokenUsage } from '../turns/turns.ts';
 
 export type FollowUpWork = Pick<TurnWork, 'agent' | 'options' | 'input' | 'history' | 'turns'>;
 
 /** undefined: the run has ended, or has its follow-ups. */
-export async function beginFollowUps(unit: Unit, runId: string, turn: number, attemptId: string): Promise<FollowUpWork | undefined> {
-  const run = await lockRun(unit, runId);
+export async function beginFollowUps(
+  tx: StoreTransaction,
+  runId: string,
+  turn: number,
+  attemptId: string,
+): Promise<FollowUpWork | undefined> {
+  const run = await lockRun(tx, runId);
   if (run === undefined || isTerminal(run.status)) return undefined;
-  const { rows } = await sql<{ done: boolean }>`select follow_ups is not null as done from runs where run_id = ${runId}`.execute(unit.tx);
+  const { rows } = await sql<{ done: boolean }>`select follow_ups is not null as done from runs where run_id = ${runId}`.execute(tx.db);
   if (rows[0]?.done === true) return undefined;
   await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind) values (${attemptId}, ${runId}, ${run.orgId}, ${turn}, 'FOLLOWUPS')
-    on conflict do nothing`.execute(unit.tx);
-  return readTurnWork(unit, run, turn);
+    on conflict do nothing`.execute(tx.db);
+  return readTurnWork(tx, run, turn);
 }
 
 export interface FollowUps {
   readonly questions: readonly string[];
-  readonly usage?: Usage | undefined;
+  readonly usage?: TokenUsage | undefined;
 }
 
-export async function recordFollowUps(unit: Unit, runId: string, attemptId: string, { questions, usage }: FollowUps): Promise<void> {
-  const run = await lockRun(unit, runId);
+export async function recordFollowUps(
+  tx: StoreTransaction,
+  runId: string,
+  attemptId: string,
+  { questions, usage }: FollowUps,
+): Promise<void> {
+  const run = await lockRun(tx, runId);
   if (run === undefined) return;
-  await endAttempt(unit, runId, attemptId, { usage });
+  await endAttempt(tx, runId, attemptId, { usage });
   if (isTerminal(run.status) || questions.length === 0) return;
-  await sql`update runs set follow_ups = ${JSON.stringify(questions)}::jsonb where run_id = ${runId} and follow_ups is null`.execute(
-    unit.tx,
-  );
+  await sql`update runs set follow_ups = ${JSON.stringify(questions)}::jsonb where run_id = ${runId} and follow_ups is null`.execute(tx.db);
 }

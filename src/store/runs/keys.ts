@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely';
 import { AppError } from '../../contract/errors.ts';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 
 export interface KeyUse {
   readonly orgId: string;
@@ -17,16 +17,16 @@ export interface KeyUse {
 }
 
 /** Takes the key for `runId`. The run that has it already, if that is another use of it; with another body it is refused. */
-export async function takeKey(unit: Unit, use: KeyUse, runId: string): Promise<string | undefined> {
+export async function takeKey(tx: StoreTransaction, use: KeyUse, runId: string): Promise<string | undefined> {
   const taken = await sql`
     insert into idempotency_keys (org_id, caller, route, agent_id, target, key, body_hash, run_id)
     values (${use.orgId}, ${use.caller}, ${use.route}, ${use.agentId}, ${use.target}, ${use.key}, ${use.bodyHash}, ${runId})
-    on conflict do nothing returning run_id`.execute(unit.tx);
+    on conflict do nothing returning run_id`.execute(tx.db);
   if (taken.rows.length > 0) return undefined;
   const { rows } = await sql<{ body_hash: string; run_id: string; there: boolean }>`
     select body_hash, run_id, exists (select 1 from runs r where r.run_id = k.run_id) as there from idempotency_keys k
     where org_id = ${use.orgId} and caller = ${use.caller} and route = ${use.route} and agent_id = ${use.agentId}
-      and target = ${use.target} and key = ${use.key}`.execute(unit.tx);
+      and target = ${use.target} and key = ${use.key}`.execute(tx.db);
   const row = rows[0];
   if (row === undefined) return undefined;
   if (row.body_hash !== use.bodyHash)

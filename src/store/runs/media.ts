@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 
 /** Checked by its giver: the bytes are of this type. */
 export type NewMedia =
@@ -21,37 +21,37 @@ export interface StoredMedia {
 export const contentHash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 /** In the transaction that makes the run. */
-export async function attachMedia(unit: Unit, run: { runId: string; orgId: string }, given: readonly NewMedia[]): Promise<void> {
+export async function attachMedia(tx: StoreTransaction, run: { runId: string; orgId: string }, given: readonly NewMedia[]): Promise<void> {
   for (const [idx, item] of given.entries()) {
-    if ('bytes' in item) await keep(unit, run.orgId, item.sha256, item.bytes);
+    if ('bytes' in item) await keep(tx, run.orgId, item.sha256, item.bytes);
     const [sha256, url] = 'bytes' in item ? [item.sha256, null] : [null, item.url];
     await sql`insert into run_media (run_id, org_id, idx, type, url, sha256)
-      values (${run.runId}, ${run.orgId}, ${idx}, ${item.type}, ${url}, ${sha256})`.execute(unit.tx);
+      values (${run.runId}, ${run.orgId}, ${idx}, ${item.type}, ${url}, ${sha256})`.execute(tx.db);
   }
 }
 
-async function keep(unit: Unit, orgId: string, sha256: string, bytes: Buffer): Promise<void> {
-  await sql`insert into media (org_id, sha256, bytes) values (${orgId}, ${sha256}, ${bytes}) on conflict do nothing`.execute(unit.tx);
+async function keep(tx: StoreTransaction, orgId: string, sha256: string, bytes: Buffer): Promise<void> {
+  await sql`insert into media (org_id, sha256, bytes) values (${orgId}, ${sha256}, ${bytes}) on conflict do nothing`.execute(tx.db);
 }
 
 /** What these runs refer to, in their order; without the bytes. */
-export async function mediaOf(unit: Unit, runIds: readonly string[]): Promise<readonly StoredMedia[]> {
+export async function mediaOf(tx: StoreTransaction, runIds: readonly string[]): Promise<readonly StoredMedia[]> {
   const { rows } = await sql<StoredMedia>`
     select r.run_id as "runId", r.idx, r.type, r.sha256, r.url, coalesce(length(m.bytes), 0) as size
     from run_media r left join media m on m.org_id = r.org_id and m.sha256 = r.sha256
-    where r.run_id = any(${runIds}) order by r.run_id, r.idx`.execute(unit.tx);
+    where r.run_id = any(${runIds}) order by r.run_id, r.idx`.execute(tx.db);
   return rows;
 }
 
-export async function mediaBytes(unit: Unit, orgId: string, hashes: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+export async function mediaBytes(tx: StoreTransaction, orgId: string, hashes: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
   const { rows } = await sql<{ sha256: string; bytes: Buffer }>`
-    select sha256, bytes from media where org_id = ${orgId} and sha256 = any(${hashes})`.execute(unit.tx);
+    select sha256, bytes from media where org_id = ${orgId} and sha256 = any(${hashes})`.execute(tx.db);
   return new Map(rows.map((row) => [row.sha256, row.bytes]));
 }
 
 /** What an address gave. The first one stands: every turn, and every later run, sees the same. */
-export async function keepFetched(unit: Unit, at: { runId: string; orgId: string; idx: number }, bytes: Buffer): Promise<void> {
+export async function keepFetched(tx: StoreTransaction, at: { runId: string; orgId: string; idx: number }, bytes: Buffer): Promise<void> {
   const sha256 = contentHash(bytes);
-  await keep(unit, at.orgId, sha256, bytes);
-  await sql`update run_media set sha256 = ${sha256} where run_id = ${at.runId} and idx = ${at.idx} and sha256 is null`.execute(unit.tx);
+  await keep(tx, at.orgId, sha256, bytes);
+  await sql`update run_media set sha256 = ${sha256} where run_id = ${at.runId} and idx = ${at.idx} and sha256 is null`.execute(tx.db);
 }

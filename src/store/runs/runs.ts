@@ -5,7 +5,7 @@ import type { AgentSnapshot } from '../../contract/agent.ts';
 import { AppError } from '../../contract/errors.ts';
 import type { FailureCode, RunStatus } from '../../contract/names.ts';
 import type { AgentRunInput } from '../../contract/turn.ts';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 import { takeKey, type KeyUse } from './keys.ts';
 import { attachMedia, type NewMedia } from './media.ts';
 import { addOutboxLine } from '../outbox.ts';
@@ -50,13 +50,13 @@ export const workflowInput = (run: WorkflowOf): AgentRunInput => ({
 });
 
 /** Session, run, key, event, audit and outbox line in one transaction; repeated with the same ids it finds itself. */
-export async function startRun(unit: Unit, run: NewRun): Promise<Started> {
+export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Started> {
   if (run.key !== undefined) {
-    const earlier = await takeKey(unit, run.key, run.runId);
+    const earlier = await takeKey(tx, run.key, run.runId);
     if (earlier !== undefined) return { kind: 'REPLAYED', runId: earlier };
   }
   if (run.refusal !== undefined) throw run.refusal;
-  const again = await sql<{ status: RunStatus }>`select status from runs where run_id = ${run.runId}`.execute(unit.tx);
+  const again = await sql<{ status: RunStatus }>`select status from runs where run_id = ${run.runId}`.execute(tx.db);
   if (again.rows.length > 0) return { kind: 'STARTED', runId: run.runId, released: false };
 
   const session = await sql<{ agent_id: string; run_count: number }>`
@@ -64,14 +64,14 @@ export async function startRun(unit: Unit, run: NewRun): Promise<Started> {
     values (${run.orgId}, ${run.userId}, ${run.sessionId}, ${run.agent.id}, 1)
     on conflict (org_id, user_id, session_id) do update
       set run_count = sessions.run_count + 1, updated_at = date_trunc('milliseconds', now())
-    returning agent_id, run_count`.execute(unit.tx);
+    returning agent_id, run_count`.execute(tx.db);
   const { agent_id: agentId, run_count: seq } = session.rows[0] as { agent_id: string; run_count: number };
   if (agentId !== run.agent.id)
     throw new AppError(
       'SESSION_OF_OTHER_AGENT',
       `This session began with the agent "${agentId}" and goes on with it only. Start a new session.`,
     );
-  const before = seq === 1 ? undefined : await openRunOfSession(unit, run);
+  const before = seq === 1 ? undefined : await openRunOfSession(tx, run);
   if (before?.status === 'PAUSED')
     throw new AppError(
       'SESSION_PAUSED',
@@ -79,7 +79,7 @@ export async function startRun(unit: Unit, run: NewRun): Promise<Started> {
     );
 
   await sql`insert into agent_snapshots (revision, body) values (${run.agent.revision}, ${JSON.stringify(run.agent)}::jsonb)
-    on conflict (revision) do nothing`.execute(unit.tx);
+    on conflict (revision) do nothing`.execute(tx.db);
   await sql`
     with made as (
       insert into runs (run_id, org_id, agent_id, user_id, started_by, session_id, session_seq, status, revision, input, options,
@@ -95,11 +95,11 @@ export async function startRun(unit: Unit, run: NewRun): Promise<Started> {
     )
     insert into events (run_id, org_id, seq, kind, data, turn, at)
     select run_id, org_id, 1, 'START', ${JSON.stringify({ runId: run.runId, sessionId: run.sessionId })}::jsonb, 0, created_at from made`.execute(
-    unit.tx,
+    tx.db,
   );
-  await attachMedia(unit, run, run.media ?? []);
+  await attachMedia(tx, run, run.media ?? []);
   const released = before === undefined;
-  if (released) await addOutboxLine(unit, run.orgId, run.runId, { kind: 'START', input: workflowInput(run) });
+  if (released) await addOutboxLine(tx, run.orgId, run.runId, { kind: 'START', input: workflowInput(run) });
   return { kind: 'STARTED', runId: run.runId, released };
 }
 
@@ -109,21 +109,21 @@ interface SessionOfRun {
   readonly sessionId: string;
 }
 
-async function openRunOfSession(unit: Unit, s: SessionOfRun): Promise<{ runId: string; status: RunStatus } | undefined> {
+async function openRunOfSession(tx: StoreTransaction, s: SessionOfRun): Promise<{ runId: string; status: RunStatus } | undefined> {
   const { rows } = await sql<{ run_id: string; status: RunStatus }>`
     select run_id, status from runs
     where org_id = ${s.orgId} and user_id = ${s.userId} and session_id = ${s.sessionId} and status in ('QUEUED', 'RUNNING', 'PAUSED')
-    order by session_seq limit 1`.execute(unit.tx);
+    order by session_seq limit 1`.execute(tx.db);
   return rows[0] && { runId: rows[0].run_id, status: rows[0].status };
 }
 
 /** In the transaction that ends a run: its session's next one, if that waits, may start. */
-export async function releaseNextOfSession(unit: Unit, s: SessionOfRun): Promise<string | undefined> {
-  const next = await openRunOfSession(unit, s);
+export async function releaseNextOfSession(tx: StoreTransaction, s: SessionOfRun): Promise<string | undefined> {
+  const next = await openRunOfSession(tx, s);
   if (next?.status !== 'QUEUED') return undefined;
   const { rows } = await sql<{ agent: AgentSnapshot; options: RunOptions; generate_followups: boolean }>`
     select s.body as agent, r.options, r.generate_followups from runs r join agent_snapshots s using (revision) where r.run_id = ${next.runId}`.execute(
-    unit.tx,
+    tx.db,
   );
   const row = rows[0];
   if (row === undefined) return undefined;
@@ -135,8 +135,8 @@ export async function releaseNextOfSession(unit: Unit, s: SessionOfRun): Promise
     options: row.options,
     generateFollowups: row.generate_followups,
   });
-  await addOutboxLine(unit, s.orgId, next.runId, { kind: 'START', input });
-  unit.announce(next.runId, 'STATUS');
+  await addOutboxLine(tx, s.orgId, next.runId, { kind: 'START', input });
+  tx.announce(next.runId, 'STATUS');
   return next.runId;
 }
 
@@ -160,19 +160,19 @@ export interface LockedRun {
   readonly errorMessage: string | null;
 }
 
-export async function lockRun(unit: Unit, runId: string): Promise<LockedRun | undefined> {
+export async function lockRun(tx: StoreTransaction, runId: string): Promise<LockedRun | undefined> {
   const { rows } = await sql<LockedRun>`
     select run_id as "runId", org_id as "orgId", user_id as "userId", started_by as "startedBy", agent_id as "agentId",
       session_id as "sessionId", session_seq as "sessionSeq", status, pause_id as "pauseId", pauses, turn,
       error_code as "errorCode", error_message as "errorMessage"
-    from runs where run_id = ${runId} for no key update`.execute(unit.tx);
+    from runs where run_id = ${runId} for no key update`.execute(tx.db);
   return rows[0];
 }
 
 /** Session before run, as everywhere: a terminal state releases the session's next run. */
-export async function lockSessionAndRun(unit: Unit, runId: string): Promise<LockedRun | undefined> {
+export async function lockSessionAndRun(tx: StoreTransaction, runId: string): Promise<LockedRun | undefined> {
   await sql`select 1 from sessions s join runs r using (org_id, user_id, session_id) where r.run_id = ${runId} for no key update of s`.execute(
-    unit.tx,
+    tx.db,
   );
-  return lockRun(unit, runId);
+  return lockRun(tx, runId);
 }

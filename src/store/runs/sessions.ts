@@ -2,7 +2,7 @@
 // id, and then one's own is meant unless the user is named.
 
 import { sql } from 'kysely';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
 import { allOf, listed, type Listed, type PageWanted } from '../queries/run-lists.ts';
 import { exchangeVisibleTo, sessionVisibleTo, type Viewer } from '../queries/visibility.ts';
@@ -26,7 +26,12 @@ export interface SessionFilter {
 }
 
 /** Newest first. */
-export async function listSessions(unit: Unit, viewer: Viewer, f: SessionFilter, page: PageWanted): Promise<Listed<SessionRecord>> {
+export async function listSessions(
+  tx: StoreTransaction,
+  viewer: Viewer,
+  f: SessionFilter,
+  page: PageWanted,
+): Promise<Listed<SessionRecord>> {
   const where = allOf([
     sessionVisibleTo(viewer),
     f.userId === undefined ? undefined : sql`s.user_id = ${f.userId}`,
@@ -35,7 +40,7 @@ export async function listSessions(unit: Unit, viewer: Viewer, f: SessionFilter,
       sql`(s.created_at, s.session_id, s.user_id) < (${page.after.at}::timestamptz, ${page.after.ids[0]}::uuid, ${page.after.ids[1]}::text)`,
   ]);
   const { rows } = await sql<SessionRecord>`select ${COLUMNS} from sessions s where ${where}
-    order by s.created_at desc, s.session_id desc, s.user_id desc limit ${page.limit + 1}`.execute(unit.tx);
+    order by s.created_at desc, s.session_id desc, s.user_id desc limit ${page.limit + 1}`.execute(tx.db);
   return listed(rows, page, (row) => ({ at: row.createdAt, ids: [row.sessionId, row.userId] }));
 }
 
@@ -45,10 +50,14 @@ export interface SessionName {
 }
 
 /** undefined: there is none, or none that he may see. */
-export async function findSession(unit: Unit, viewer: Viewer, { sessionId, userId }: SessionName): Promise<SessionRecord | undefined> {
+export async function findSession(
+  tx: StoreTransaction,
+  viewer: Viewer,
+  { sessionId, userId }: SessionName,
+): Promise<SessionRecord | undefined> {
   const { rows } = await sql<SessionRecord>`select ${COLUMNS} from sessions s
     where ${sessionVisibleTo(viewer)} and s.session_id = ${sessionId} and ${userId === undefined ? sql`true` : sql`s.user_id = ${userId}`}
-    order by s.user_id = ${viewer.subject} desc, s.created_at, s.user_id limit 1`.execute(unit.tx);
+    order by s.user_id = ${viewer.subject} desc, s.created_at, s.user_id limit 1`.execute(tx.db);
   return rows[0];
 }
 
@@ -61,12 +70,12 @@ export interface ExchangeRecord {
 }
 
 /** Completed exchanges, as the model is shown them: without follow-ups. Only those that the viewer may read. */
-export async function readConversation(unit: Unit, viewer: Viewer, s: SessionRecord): Promise<readonly ExchangeRecord[]> {
+export async function readConversation(tx: StoreTransaction, viewer: Viewer, s: SessionRecord): Promise<readonly ExchangeRecord[]> {
   const { rows } = await sql<ExchangeRecord>`
     select m.run_id as "runId", m.input as question, m.created_at as "askedAt", t.text as answer, m.closed_at as "answeredAt"
     from runs m join turns t on t.run_id = m.run_id and t.kind = 'ANSWER'
     where m.org_id = ${s.orgId} and m.user_id = ${s.userId} and m.session_id = ${s.sessionId} and m.status = 'COMPLETED'
-      and ${exchangeVisibleTo(viewer)} order by m.session_seq`.execute(unit.tx);
+      and ${exchangeVisibleTo(viewer)} order by m.session_seq`.execute(tx.db);
   return rows;
 }
 
@@ -77,20 +86,20 @@ export type Deleted =
  * Its user, or an admin. Runs, turns, calls, votes, events and deltas go with their run; audit lines stay, and so do idempotency keys (a
  * late repetition must not start the conversation anew) and outbox lines (a cancel that Temporal has not taken yet).
  */
-export async function deleteSession(unit: Unit, viewer: Viewer, name: SessionName): Promise<Deleted> {
-  const found = await findSession(unit, viewer, name);
+export async function deleteSession(tx: StoreTransaction, viewer: Viewer, name: SessionName): Promise<Deleted> {
+  const found = await findSession(tx, viewer, name);
   if (found === undefined) return { kind: 'NOT_THERE' };
   if (found.userId !== viewer.subject && !viewer.scopes.has('admin')) return { kind: 'FORBIDDEN' };
   const { orgId, userId, sessionId } = found;
   const session = sql`org_id = ${orgId} and user_id = ${userId} and session_id = ${sessionId}`;
   // The lock by itself, what is decided read after it: a start in between takes the same lock.
-  await sql`select 1 from sessions where ${session} for update`.execute(unit.tx);
+  await sql`select 1 from sessions where ${session} for update`.execute(tx.db);
   const { rows: open } = await sql<{ run_id: string }>`
-    select run_id from runs where ${session} and status in ('QUEUED', 'RUNNING', 'PAUSED') order by session_seq`.execute(unit.tx);
+    select run_id from runs where ${session} and status in ('QUEUED', 'RUNNING', 'PAUSED') order by session_seq`.execute(tx.db);
   if (open.length > 0) return { kind: 'OPEN', runIds: open.map((run) => run.run_id) };
-  const { rows: runs } = await sql<{ run_id: string }>`delete from runs where ${session} returning run_id`.execute(unit.tx);
-  await sql`delete from sessions where ${session}`.execute(unit.tx);
+  const { rows: runs } = await sql<{ run_id: string }>`delete from runs where ${session} returning run_id`.execute(tx.db);
+  await sql`delete from sessions where ${session}`.execute(tx.db);
   for (const { run_id: runId } of runs)
-    await audit(unit, { orgId, runId, actor: viewer.subject, action: 'run.deleted', data: { sessionId, userId } });
+    await audit(tx, { orgId, runId, actor: viewer.subject, action: 'run.deleted', data: { sessionId, userId } });
   return { kind: 'DELETED' };
 }

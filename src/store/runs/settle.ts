@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import { isTerminal, type RunFailure } from '../../contract/names.ts';
 import type { Settled, Settlement } from '../../contract/turn.ts';
 import { audit } from '../audit.ts';
-import type { Unit } from '../database/access.ts';
+import type { StoreTransaction } from '../database/access.ts';
 import { appendEvents } from '../events/events.ts';
 import { withdrawStart } from '../outbox.ts';
 import { openPause, viewPause } from '../calls/pauses.ts';
@@ -23,59 +23,59 @@ const stands = (run: LockedRun): Settled => ({
 
 /** `onReleased`: a run of the session that had to wait for this one may start; it is told within the transaction. */
 export async function settle(
-  unit: Unit,
+  tx: StoreTransaction,
   runId: string,
   settlement: Settlement,
   actor: string,
   onReleased: () => void = () => undefined,
 ): Promise<Settled | undefined> {
-  return settlement.kind === 'PAUSED' ? settlePaused(unit, runId, settlement) : settleTerminal(unit, runId, settlement, actor, onReleased);
+  return settlement.kind === 'PAUSED' ? settlePaused(tx, runId, settlement) : settleTerminal(tx, runId, settlement, actor, onReleased);
 }
 
-async function settlePaused(unit: Unit, runId: string, s: Extract<Settlement, { kind: 'PAUSED' }>): Promise<Settled | undefined> {
-  const run = await lockRun(unit, runId);
+async function settlePaused(tx: StoreTransaction, runId: string, s: Extract<Settlement, { kind: 'PAUSED' }>): Promise<Settled | undefined> {
+  const run = await lockRun(tx, runId);
   if (run === undefined) return undefined;
   if (isTerminal(run.status)) return stands(run);
-  const { pauseId, opened } = await openPause(unit, run, s);
+  const { pauseId, opened } = await openPause(tx, run, s);
   if (opened) {
     await sql`update runs set status = 'PAUSED', pause_id = ${pauseId}, pauses = pauses + 1, active_ms = ${activeMs(runId)},
-      updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${runId}`.execute(unit.tx);
-    await appendEvents(unit, runId, [{ kind: 'PAUSED', turn: s.turn, data: { pauseId, ...(await openCallsOf(unit, run, pauseId)) } }]);
-    await audit(unit, { orgId: run.orgId, runId, actor: 'holdpoint', action: 'run.paused', data: { pauseId, callIds: s.callIds } });
-    await announceQueued(unit, run);
+      updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${runId}`.execute(tx.db);
+    await appendEvents(tx, runId, [{ kind: 'PAUSED', turn: s.turn, data: { pauseId, ...(await openCallsOf(tx, run, pauseId)) } }]);
+    await audit(tx, { orgId: run.orgId, runId, actor: 'holdpoint', action: 'run.paused', data: { pauseId, callIds: s.callIds } });
+    await announceQueued(tx, run);
   }
-  const now = await lockRun(unit, runId);
+  const now = await lockRun(tx, runId);
   if (now === undefined) return undefined;
-  return now.pauseId === pauseId ? { ...stands(now), pause: await viewPause(unit, pauseId) } : stands(now);
+  return now.pauseId === pauseId ? { ...stands(now), pause: await viewPause(tx, pauseId) } : stands(now);
 }
 
 /** As they stand at the pause: a reader of the record is shown the same, whatever became of them since. */
-async function openCallsOf(unit: Unit, run: LockedRun, pauseId: string): Promise<Pick<RunRecord, 'quorum' | 'calls'>> {
-  const record = await readRun(unit, run.orgId, run.runId);
+async function openCallsOf(tx: StoreTransaction, run: LockedRun, pauseId: string): Promise<Pick<RunRecord, 'quorum' | 'calls'>> {
+  const record = await readRun(tx, run.orgId, run.runId);
   return { quorum: record?.quorum ?? 1, calls: record?.calls.filter((call) => call.pauseId === pauseId) ?? [] };
 }
 
 /** Callers behind a paused run stop waiting: they are answered 202. */
-async function announceQueued(unit: Unit, run: LockedRun): Promise<void> {
+async function announceQueued(tx: StoreTransaction, run: LockedRun): Promise<void> {
   const { rows } = await sql<{ run_id: string }>`
     select run_id from runs where org_id = ${run.orgId} and user_id = ${run.userId} and session_id = ${run.sessionId} and status = 'QUEUED'`.execute(
-    unit.tx,
+    tx.db,
   );
-  for (const row of rows) unit.announce(row.run_id, 'STATUS');
+  for (const row of rows) tx.announce(row.run_id, 'STATUS');
 }
 
 async function settleTerminal(
-  unit: Unit,
+  tx: StoreTransaction,
   runId: string,
   s: TerminalSettlement,
   actor: string,
   onReleased: () => void,
 ): Promise<Settled | undefined> {
-  const run = await lockSessionAndRun(unit, runId);
+  const run = await lockSessionAndRun(tx, runId);
   if (run === undefined) return undefined;
   if (isTerminal(run.status)) return stands(run);
   const failure = s.kind === 'FAILED' ? s.failure : undefined;
-  await closeCalls(unit, runId);
+  await closeCalls(tx, runId);
   const { rows } = await sql<{ added: string }>`
     update runs r set status = ${s.kind}, pause_id = null, active_ms = ${activeMs(runId)},
       error_code = ${failure?.code ?? null}, error_message = ${failure?.message ?? null},
@@ -86,10 +86,10 @@ async function settleTerminal(
       updated_at = date_trunc('milliseconds', clock_timestamp()), closed_at = clock_timestamp()
     from (select 1) one left join turns t on t.run_id = ${runId} and t.turn = ${s.kind === 'COMPLETED' ? s.turn : -1}
     where r.run_id = ${runId}
-    returning substr(r.content, length(t.text) + 1) as added`.execute(unit.tx);
+    returning substr(r.content, length(t.text) + 1) as added`.execute(tx.db);
   // The block of follow-ups: on a stream, too, it is the end of the answer.
   const added = rows[0]?.added;
-  await appendEvents(unit, runId, [
+  await appendEvents(tx, runId, [
     ...(s.kind === 'COMPLETED' && added ? [{ kind: 'FOLLOW_UPS', turn: s.turn, data: { text: added } } as const] : []),
     s.kind === 'COMPLETED'
       ? { kind: 'STOP', turn: s.turn, data: {} }
@@ -97,9 +97,9 @@ async function settleTerminal(
         ? { kind: 'CANCELLED', turn: run.turn, data: {} }
         : { kind: 'ERROR', turn: run.turn, data: { ...s.failure } },
   ]);
-  await audit(unit, { orgId: run.orgId, runId, actor, action: `run.${s.kind.toLowerCase()}`, data: failure ? { code: failure.code } : {} });
-  if (s.kind !== 'COMPLETED') await withdrawStart(unit, runId);
-  if ((await releaseNextOfSession(unit, run)) !== undefined) onReleased();
+  await audit(tx, { orgId: run.orgId, runId, actor, action: `run.${s.kind.toLowerCase()}`, data: failure ? { code: failure.code } : {} });
+  if (s.kind !== 'COMPLETED') await withdrawStart(tx, runId);
+  if ((await releaseNextOfSession(tx, run)) !== undefined) onReleased();
   return { status: s.kind, ...(failure ? { failure } : {}) };
 }
 
@@ -107,11 +107,11 @@ async function settleTerminal(
  * What is open when a run ends: PROPOSED and APPROVED are CLOSED and will never be dispatched, UNKNOWN and what went out before without an
  * answer are LEFT. DISPATCHING stays: its late outcome is still recorded, and until then it is shown as unknown.
  */
-async function closeCalls(unit: Unit, runId: string): Promise<void> {
+async function closeCalls(tx: StoreTransaction, runId: string): Promise<void> {
   await sql`
     update calls set pause_id = null, state = case
         when state = 'UNKNOWN' or (state in ('PROPOSED', 'APPROVED') and evidence is not null) then 'LEFT'
         when state in ('PROPOSED', 'APPROVED') then 'CLOSED' else state end
-    where run_id = ${runId} and (pause_id is not null or state in ('PROPOSED', 'APPROVED', 'UNKNOWN'))`.execute(unit.tx);
-  await sql`update pauses set closed_at = clock_timestamp() where run_id = ${runId} and closed_at is null`.execute(unit.tx);
+    where run_id = ${runId} and (pause_id is not null or state in ('PROPOSED', 'APPROVED', 'UNKNOWN'))`.execute(tx.db);
+  await sql`update pauses set closed_at = clock_timestamp() where run_id = ${runId} and closed_at is null`.execute(tx.db);
 }

@@ -2,7 +2,7 @@
 // A later migration that moves rows under FORCE must `set local holdpoint.as = 'worker'` first: the owner is bound too.
 
 import { sql, type Kysely } from 'kysely';
-import { SERVICE_ROLE, wallOff, wallOffOwn } from './tenant-policies.ts';
+import { SERVICE_ROLE, protectTable, protectInternalTable } from './tenant-policies.ts';
 
 const ALL = 'select, insert, update, delete';
 
@@ -58,13 +58,13 @@ end $$;
 
 export const tenants = {
   up: async (db: Kysely<unknown>): Promise<void> => {
-    const walls = [
-      ...TABLES.map((table) => wallOff(table, ALL)),
+    const policies = [
+      ...TABLES.map((table) => protectTable(table, ALL)),
       // Lines are added, and never changed or taken away by the service.
-      wallOff('audit', 'select, insert'),
-      wallOff('agent_snapshots', 'select, insert', SNAPSHOT_OF_ORG),
-      wallOffOwn('reconciler_state', ALL),
+      protectTable('audit', 'select, insert'),
+      protectTable('agent_snapshots', 'select, insert', SNAPSHOT_OF_ORG),
+      protectInternalTable('reconciler_state', ALL),
     ];
-    await sql.raw(ROLE + walls.join('')).execute(db);
+    await sql.raw(ROLE + policies.join('')).execute(db);
   },
 };

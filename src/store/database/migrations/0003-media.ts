@@ -1,7 +1,7 @@
 // What runs were given to see and hear: bytes once per org, by their hash; runs refer to them. An address stands until it was fetched.
 
 import { sql, type Kysely } from 'kysely';
-import { wallOff } from './tenant-policies.ts';
+import { protectTable } from './tenant-policies.ts';
 
 export const media = {
   up: async (db: Kysely<unknown>): Promise<void> => {
@@ -42,8 +42,8 @@ exception when foreign_key_violation then
 end $$;
 create trigger unused_media after delete on run_media for each row when (old.sha256 is not null) execute function drop_unused_media();
 ` +
-          wallOff('media', 'select, insert, delete') +
-          wallOff('run_media', 'select, insert, update, delete'),
+          protectTable('media', 'select, insert, delete') +
+          protectTable('run_media', 'select, insert, update, delete'),
       )
       .execute(db);
   },

@@ -9,7 +9,7 @@ const SERVES_ALL = `coalesce(current_setting('holdpoint.as', true), '') in ('wor
 const asOnly = (name: 'worker' | 'reconciler'): string => `current_setting('holdpoint.as', true) = '${name}'`;
 
 /** FORCE, since a deployment's login role often owns the tables. An unset org is null or '', which no row has. */
-export const wallOff = (table: string, grants: string, ofOrg = `org_id = current_setting('holdpoint.org', true)`): string => `
+export const protectTable = (table: string, grants: string, ofOrg = `org_id = current_setting('holdpoint.org', true)`): string => `
 alter table ${table} enable row level security;
 alter table ${table} force row level security;
 create policy of_org on ${table} using (${ofOrg}) with check (${ofOrg});
@@ -19,7 +19,7 @@ grant ${grants} on ${table} to ${SERVICE_ROLE};
 `;
 
 /** A table that is no tenant's: of the worker and the reconciler alone. */
-export const wallOffOwn = (table: string, grants: string): string => `
+export const protectInternalTable = (table: string, grants: string): string => `
 alter table ${table} enable row level security;
 alter table ${table} force row level security;
 create policy of_service on ${table} using (${SERVES_ALL}) with check (${SERVES_ALL});

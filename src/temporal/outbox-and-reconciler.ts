@@ -1,4 +1,4 @@
-// The seam between the two records, put together: gateway, outbox, reconciler over one connection; and what the record sheds in time.
+// What keeps the two records in agreement, put together: gateway, outbox, reconciler over one connection; and what the record sheds in time.
 
 import type { Store } from '../store/database/access.ts';
 import { deleteOldEvents } from '../store/retention.ts';
@@ -7,12 +7,12 @@ import { createGateway } from './gateway.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createReconciler } from './reconciler.ts';
 
-export interface Seam {
+export interface OutboxAndReconciler {
   readonly outbox: Outbox;
   readonly stop: () => Promise<void>;
 }
 
-export interface SeamDeps {
+export interface OutboxAndReconcilerDeps {
   readonly store: Store;
   readonly temporal: Temporal;
   /** Where a worker shares this connection, a run's first task comes back with its start. */
@@ -24,7 +24,7 @@ export interface SeamDeps {
 
 const RETENTION_EVERY_MS = 600_000;
 
-export function createSeam({ store, temporal, eager, retentionDays, log }: SeamDeps): Seam {
+export function createOutboxAndReconciler({ store, temporal, eager, retentionDays, log }: OutboxAndReconcilerDeps): OutboxAndReconciler {
   const gateway = createGateway(temporal, { eager });
   const outbox: Outbox = createOutbox({ store, gateway, log, onGone: (runId) => void reconciler.compare(runId) });
   const reconciler = createReconciler({ store, temporal, log, onReleased: () => outbox.nudge() });
