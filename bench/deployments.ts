@@ -1,5 +1,5 @@
-// The two ways in which Holdpoint is run, for programs that measure: all in one process with what it brings along, and the roles apart on
-// real servers.
+// The two ways in which Holdpoint is run, for programs that measure: all in one process with what
+// it brings along, and the roles apart on real servers.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -14,7 +14,10 @@ import { cpuMsOf } from './measure.ts';
 export interface Deployment {
   readonly name: string;
   readonly url: string;
-  /** CPU time so far, in ms: of our processes (the embedded database among them), and of Temporal's server. */
+  /**
+   * CPU time so far, in ms: of our processes (the embedded database among them), and of Temporal's
+   * server.
+   */
   readonly cpu: () => Cpu;
   /** Events in the history of a run's workflow. */
   readonly events: (runId: string) => Promise<number>;
@@ -25,8 +28,13 @@ type Env = Readonly<Record<string, string>>;
 
 async function oneProcess(env: Env): Promise<Deployment> {
   const dataDir = tempDir();
-  const product = await startProduct({ role: 'start', env: { ...env, DATA_DIR: dataDir, TEMPORAL_CLI: await temporalCliPath() } });
-  const child = (JSON.parse(readFileSync(join(dataDir, 'temporal', 'child.json'), 'utf8')) as { pid: number }).pid;
+  const product = await startProduct({
+    role: 'start',
+    env: { ...env, DATA_DIR: dataDir, TEMPORAL_CLI: await temporalCliPath() },
+  });
+  const child = (
+    JSON.parse(readFileSync(join(dataDir, 'temporal', 'child.json'), 'utf8')) as { pid: number }
+  ).pid;
   return {
     name: 'one process, embedded database',
     url: product.url,
@@ -40,9 +48,18 @@ async function rolesApart(env: Env): Promise<Deployment> {
   const [database, temporal] = await Promise.all([startPostgres(), startTemporal()]);
   assert.ok(database.ok, 'PostgreSQL is needed');
   const { postgres } = database;
-  const shared = { ...env, DATABASE_URL: await postgres.createDatabase(), TEMPORAL_ADDRESS: temporal.address, LOG_LEVEL: 'error' };
+  const shared = {
+    ...env,
+    DATABASE_URL: await postgres.createDatabase(),
+    TEMPORAL_ADDRESS: temporal.address,
+    LOG_LEVEL: 'error',
+  };
   const api = await startProduct({ role: 'api', env: { ...shared, DATA_DIR: tempDir() } });
-  const worker = await startProduct({ role: 'worker', env: { ...shared, DATA_DIR: tempDir() }, noWait: true });
+  const worker = await startProduct({
+    role: 'worker',
+    env: { ...shared, DATA_DIR: tempDir() },
+    noWait: true,
+  });
   return {
     name: 'API and worker apart, PostgreSQL',
     url: api.url,
@@ -57,4 +74,7 @@ async function rolesApart(env: Env): Promise<Deployment> {
 export const DEPLOYMENTS: readonly ((env: Env) => Promise<Deployment>)[] = [oneProcess, rolesApart];
 
 /** CPU used between two readings, for each of `count`. */
-export const cpuEach = (before: Cpu, after: Cpu, count: number): Cpu => [(after[0] - before[0]) / count, (after[1] - before[1]) / count];
+export const cpuEach = (before: Cpu, after: Cpu, count: number): Cpu => [
+  (after[0] - before[0]) / count,
+  (after[1] - before[1]) / count,
+];

@@ -1,6 +1,7 @@
-// `npm run bench:first-token`: what Holdpoint adds to the first token, against the same scripted model called directly, in one process (a
-// real `npm start`) and with the roles apart. One stream at a time, the two ways taken in turns so that the machine's moods hit both. RUNS=N,
-// 100 by default.
+// `npm run bench:first-token`: what Holdpoint adds to the first token, against the same scripted
+// model called directly, in one process (a real `npm start`) and with the roles apart. One stream
+// at a time, the two ways taken in turns so that the machine's moods hit both. RUNS=N, 100 by
+// default.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -13,7 +14,10 @@ import { ms, percentile, table } from './measure.ts';
 
 const RUNS = Number(process.env['RUNS'] ?? 100);
 const WARM_UP = 20;
-/** Between being asked and the first token: a model that answers at once would hide behind its own answer's end. */
+/**
+ * Between being asked and the first token: a model that answers at once would hide behind its own
+ * answer's end.
+ */
 const THINKS_MS = 20;
 
 /** When the model was last asked, and when it said its first token. */
@@ -23,7 +27,9 @@ const server = createServer((request, response) => {
     model.askedAt = performance.now();
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const send = (delta: object, finish: string | null = null): void =>
-      void response.write(`data: ${JSON.stringify({ model: 'scripted', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`);
+      void response.write(
+        `data: ${JSON.stringify({ model: 'scripted', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
+      );
     setTimeout(() => {
       model.saidAt = performance.now();
       send({ content: 'one ' });
@@ -48,21 +54,42 @@ interface Took {
 
 async function direct(): Promise<Took> {
   const began = performance.now();
-  const body = JSON.stringify({ model: 'scripted', stream: true, messages: [{ role: 'user', content: 'x' }] });
-  const response = await fetch(`${modelUrl}/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  const body = JSON.stringify({
+    model: 'scripted',
+    stream: true,
+    messages: [{ role: 'user', content: 'x' }],
+  });
+  const response = await fetch(`${modelUrl}/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+  });
   let first = 0;
   for await (const _ of response.body ?? []) first ||= performance.now();
-  return { whole: first - began, start: 0, asked: model.askedAt - began, delivery: first - model.saidAt };
+  return {
+    whole: first - began,
+    start: 0,
+    asked: model.askedAt - began,
+    delivery: first - model.saidAt,
+  };
 }
 
 async function through(url: string, token: string): Promise<Took> {
   const began = performance.now();
-  const stream = await openStream(`${url}/api/agents/helper/runs/stream`, { token, body: { message: 'x' } });
+  const stream = await openStream(`${url}/api/agents/helper/runs/stream`, {
+    token,
+    body: { message: 'x' },
+  });
   await stream.first('START');
   const start = performance.now() - began;
   await stream.first('CONTENT_DELTA');
   const whole = performance.now() - began;
-  const took = { whole, start, asked: model.askedAt - began, delivery: began + whole - model.saidAt };
+  const took = {
+    whole,
+    start,
+    asked: model.askedAt - began,
+    delivery: began + whole - model.saidAt,
+  };
   await stream.ended;
   return took;
 }
@@ -94,10 +121,15 @@ async function measure({ name, url, cpu, stop }: Deployment): Promise<Measured> 
 }
 
 const measured: Measured[] = [];
-for (const deploy of DEPLOYMENTS) measured.push(await measure(await deploy({ ...stage.env, OPENAI_BASE_URL: modelUrl })));
+for (const deploy of DEPLOYMENTS)
+  measured.push(await measure(await deploy({ ...stage.env, OPENAI_BASE_URL: modelUrl })));
 await stage.close();
 
-const at = (list: readonly Took[], stageOf: keyof Took, share = 0.5): number => percentile(list.map((took) => took[stageOf]), share); // prettier-ignore
+const at = (list: readonly Took[], stageOf: keyof Took, share = 0.5): number =>
+  percentile(
+    list.map((took) => took[stageOf]),
+    share,
+  );
 const row = (name: string, list: readonly Took[]): string[] => [
   name,
   ...[
@@ -109,8 +141,18 @@ const row = (name: string, list: readonly Took[]): string[] => [
     at(list, 'delivery', 0.95),
   ].map(ms),
 ];
-console.log(`${RUNS} streams at concurrency 1 on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}; in ms\n`);
-const head = ['', 'first token p50', 'p95', 'START p50', 'model asked p50', 'said to received p50', 'p95'];
+console.log(
+  `${RUNS} streams at concurrency 1 on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}; in ms\n`,
+);
+const head = [
+  '',
+  'first token p50',
+  'p95',
+  'START p50',
+  'model asked p50',
+  'said to received p50',
+  'p95',
+];
 console.log(
   table(
     head,
@@ -119,8 +161,12 @@ console.log(
 );
 for (const { name, ours, theirs, cpu } of measured) {
   const added = (of: keyof Took): string => ms(at(ours, of) - at(theirs, of));
-  console.log(`\n${name}: added at the median ${added('delivery')} ms from the model's mouth to the client,`);
-  console.log(`  ${added('whole')} ms from the request to the first token (it begins with the run's commit and its start);`);
+  console.log(
+    `\n${name}: added at the median ${added('delivery')} ms from the model's mouth to the client,`,
+  );
+  console.log(
+    `  ${added('whole')} ms from the request to the first token (it begins with the run's commit and its start);`,
+  );
   console.log(`  CPU a stream: ours ${ms(cpu[0])} ms, Temporal server ${ms(cpu[1])} ms`);
 }
 process.exit(0);

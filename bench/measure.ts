@@ -1,4 +1,5 @@
-// What programs that measure have in common: percentiles, CPU and memory of processes by their ids, a table.
+// What programs that measure have in common: percentiles, CPU and memory of processes by their ids,
+// a table.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
-// `npm run bench`: one scripted model and one tool, through a plain loop and through Holdpoint, in one process and with the roles
-// apart, one after the other at concurrency 1. Prints what it costs a run: time, CPU, events. RUNS=N, 200 by default.
+// `npm run bench`: one scripted model and one tool, through a plain loop and through Holdpoint, in
+// one process and with the roles apart, one after the other at concurrency 1. Prints what it costs
+// a run: time, CPU, events. RUNS=N, 200 by default.
 
 import { execFile } from 'node:child_process';
 import { cpus } from 'node:os';
@@ -9,7 +10,8 @@ import { callerOf, openStage, plan, tokenOf } from '../test/e2e/stage.ts';
 import { cpuEach, DEPLOYMENTS, type Cpu, type Deployment } from './deployments.ts';
 import { ms, percentile, table } from './measure.ts';
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1)); // the rigs clear up at exit
+// the rigs clear up at exit
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const RUNS = Number(process.env['RUNS'] ?? 200);
 const WARM_UP = 30;
 const message = plan([['look', { note: 'NVDA' }]], 'It stands at 120.');
@@ -59,14 +61,33 @@ await stage.close();
 console.log(
   `${RUNS} runs of model, tool, model at concurrency 1 on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}\n`,
 );
-const times = (took: readonly number[]): string[] => [ms(percentile(took, 0.5)), ms(percentile(took, 0.95))];
-const ratio = (took: readonly number[]): string => (percentile(took, 0.5) / percentile(plain.took, 0.5)).toFixed(1);
+const times = (took: readonly number[]): string[] => [
+  ms(percentile(took, 0.5)),
+  ms(percentile(took, 0.95)),
+];
+const ratio = (took: readonly number[]): string =>
+  (percentile(took, 0.5) / percentile(plain.took, 0.5)).toFixed(1);
 console.log(
   table(
-    ['', 'p50 ms', 'p95 ms', 'p50 to the plain loop’s', 'CPU ms a run: ours', 'Temporal server', 'events a run'],
+    [
+      '',
+      'p50 ms',
+      'p95 ms',
+      'p50 to the plain loop’s',
+      'CPU ms a run: ours',
+      'Temporal server',
+      'events a run',
+    ],
     [
       ['plain loop', ...times(plain.took), '1', ms(plain.cpuMs / RUNS), '-', '-'],
-      ...measured.map(({ name, took, cpu, events }) => [name, ...times(took), ratio(took), ms(cpu[0]), ms(cpu[1]), String(events)]),
+      ...measured.map(({ name, took, cpu, events }) => [
+        name,
+        ...times(took),
+        ratio(took),
+        ms(cpu[0]),
+        ms(cpu[1]),
+        String(events),
+      ]),
     ],
   ),
 );

@@ -1,6 +1,7 @@
-// `npm run bench:paused`: what runs that wait for people cost a worker. The bounded workflow cache is filled first and half of the load is
-// played beforehand (a young heap grows to its working size whatever runs do), so that what is measured is a run out of the cache; then
-// start latency and memory at 0, a tenth and all of PAUSED=N (10,000 by default), and any of them resumes.
+// `npm run bench:paused`: what runs that wait for people cost a worker. The bounded workflow cache
+// is filled first and half of the load is played beforehand (a young heap grows to its working size
+// whatever runs do), so that what is measured is a run out of the cache; then start latency and
+// memory at 0, a tenth and all of PAUSED=N (10,000 by default), and any of them resumes.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -13,7 +14,8 @@ import { startTemporal } from '../test/rig/temporal.ts';
 import { until } from '../test/rig/wait.ts';
 import { ms, percentile, privateBytesOf, table } from './measure.ts';
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1)); // the rigs clear up at exit
+// the rigs clear up at exit
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const PAUSED = Number(process.env['PAUSED'] ?? 10_000);
 const AT_ONCE = 16;
 const PROBES = 60;
@@ -26,12 +28,26 @@ assert.ok(CACHED > 0, 'src/main/worker.ts says how many workflows are cached');
 const database = await startPostgres();
 assert.ok(database.ok, 'PostgreSQL is needed');
 const { postgres } = database;
-const [temporal, stage, databaseUrl] = await Promise.all([startTemporal(), openStage(), postgres.createDatabase()]);
-const env = { ...stage.env, DATABASE_URL: databaseUrl, TEMPORAL_ADDRESS: temporal.address, LOG_LEVEL: 'error' };
+const [temporal, stage, databaseUrl] = await Promise.all([
+  startTemporal(),
+  openStage(),
+  postgres.createDatabase(),
+]);
+const env = {
+  ...stage.env,
+  DATABASE_URL: databaseUrl,
+  TEMPORAL_ADDRESS: temporal.address,
+  LOG_LEVEL: 'error',
+};
 const api = await startProduct({ role: 'api', env: { ...env, DATA_DIR: tempDir() } });
-// With little room garbage does not pile up, and freed memory is given back: what is left is what is kept.
+// With little room garbage does not pile up, and freed memory is given back: what is left is what
+// is kept.
 const tight = { NODE_OPTIONS: '--max-old-space-size=192', MALLOC_ARENA_MAX: '2' };
-const worker = await startProduct({ role: 'worker', env: { ...env, ...tight, DATA_DIR: tempDir() }, noWait: true });
+const worker = await startProduct({
+  role: 'worker',
+  env: { ...env, ...tight, DATA_DIR: tempDir() },
+  noWait: true,
+});
 const ada = callerOf(api.url, await tokenOf('ada'));
 const lea = callerOf(api.url, await tokenOf('lea'));
 
@@ -59,7 +75,12 @@ async function startLatency(): Promise<readonly number[]> {
 /** The lowest of some readings: short-lived garbage is not what waiting costs. */
 async function heldBytes(): Promise<number> {
   const readings: number[] = [];
-  await until('readings', () => readings.push(privateBytesOf(worker.pid() ?? 0)) >= READINGS, 2 * READINGS * 1000, 1000);
+  await until(
+    'readings',
+    () => readings.push(privateBytesOf(worker.pid() ?? 0)) >= READINGS,
+    2 * READINGS * 1000,
+    1000,
+  );
   return Math.min(...readings);
 }
 
@@ -74,9 +95,17 @@ for (const count of [0, Math.round(PAUSED / 10), PAUSED]) {
   const held = await heldBytes();
   if (count === 0) first = held;
   const growth = count === 0 ? '-' : `${((held - first) / count / 1024).toFixed(2)} KB`;
-  rows.push([String(count), (held / 2 ** 20).toFixed(1), growth, ms(percentile(took, 0.5)), ms(percentile(took, 0.95))]);
+  rows.push([
+    String(count),
+    (held / 2 ** 20).toFixed(1),
+    growth,
+    ms(percentile(took, 0.5)),
+    ms(percentile(took, 0.95)),
+  ]);
 }
-const sample = [0, 0.25, 0.5, 0.75, 1].map((share) => ids[Math.min(ids.length - 1, Math.floor(ids.length * share))] ?? '');
+const sample = [0, 0.25, 0.5, 0.75, 1].map(
+  (share) => ids[Math.min(ids.length - 1, Math.floor(ids.length * share))] ?? '',
+);
 const resumed: number[] = [];
 for (const runId of sample) {
   const began = performance.now();
@@ -89,6 +118,10 @@ for (const stop of [worker.stop, api.stop, temporal.stop, postgres.stop, stage.c
 console.log(
   `\none worker, ${CACHED} workflows in its cache, on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}\n`,
 );
-console.log(table(['paused runs', 'worker MB', 'growth a run', 'start to answer p50 ms', 'p95 ms'], rows));
-console.log(`\nresumed, from the oldest to the newest of ${ids.length}: ${resumed.map(ms).join(', ')} ms from approval to answer`);
+console.log(
+  table(['paused runs', 'worker MB', 'growth a run', 'start to answer p50 ms', 'p95 ms'], rows),
+);
+console.log(
+  `\nresumed, from the oldest to the newest of ${ids.length}: ${resumed.map(ms).join(', ')} ms from approval to answer`,
+);
 process.exit(0);

@@ -1,4 +1,5 @@
-// Installs the packages where they are missing or not the lock file's. Plain JavaScript without packages: it runs before there are any.
+// Installs the packages where they are missing or not the lock file's. Plain JavaScript without
+// packages: it runs before there are any.
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -15,7 +16,10 @@ export function checkNode() {
   process.exit(1);
 }
 
-/** What npm says is installed is what the lock file asks for (development's packages only where they are wanted). */
+/**
+ * What npm says is installed is what the lock file asks for (development's packages only where they
+ * are wanted).
+ */
 function installed(lockText, withDev) {
   const hash = createHash('sha256').update(lockText).digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return true;
@@ -25,7 +29,8 @@ function installed(lockText, withDev) {
     const there = JSON.parse(readFileSync(hidden, 'utf8')).packages;
     const wanted = Object.entries(JSON.parse(lockText).packages);
     return wanted.every(
-      ([path, { version, optional, dev }]) => path === '' || optional || (dev && !withDev) || there[path]?.version === version,
+      ([path, { version, optional, dev }]) =>
+        path === '' || optional || (dev && !withDev) || there[path]?.version === version,
     );
   } catch {
     return false;
@@ -37,11 +42,19 @@ export async function install({ withDev }) {
   if (installed(lockText, withDev)) return;
   console.log('Installing packages (npm ci), once: about 20 s …');
   const started = Date.now();
-  const child = spawn('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
-  const ticking = setInterval(() => console.log(`  … ${Math.round((Date.now() - started) / 1000)} s`), 5000);
+  const child = spawn('npm', ['ci', '--no-audit', '--no-fund'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const ticking = setInterval(
+    () => console.log(`  … ${Math.round((Date.now() - started) / 1000)} s`),
+    5000,
+  );
   const forward = (signal) => child.kill(signal);
   process.on('SIGTERM', forward).on('SIGINT', forward);
-  const code = await new Promise((done) => child.on('error', () => done(127)).on('exit', (status) => done(status ?? 1)));
+  const code = await new Promise((done) =>
+    child.on('error', () => done(127)).on('exit', (status) => done(status ?? 1)),
+  );
   process.off('SIGTERM', forward).off('SIGINT', forward);
   clearInterval(ticking);
   if (code !== 0) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// `npm start`: installs what is missing, then runs src/main/start.ts in this same process, so that there is one to signal.
+// `npm start`: installs what is missing, then runs src/main/start.ts in this same process, so that
+// there is one to signal.
 
 import { checkNode, install } from './install.mjs';
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// `npm test [files]`: installs what is missing, runs mocha, and closes with `N passed, N failed, N skipped` alone on the last line.
-// --full adds test/full and the longer forms of the others (HOLDPOINT_FULL=1).
+// `npm test [files]`: installs what is missing, runs mocha, and closes with `N passed, N failed, N
+// skipped` alone on the last line. --full adds test/full and the longer forms of the others
+// (HOLDPOINT_FULL=1).
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -22,12 +23,20 @@ const child = spawn(
   [
     `${root}node_modules/mocha/bin/mocha.js`,
     ...['--reporter-option', `summary=${summary}`],
-    ...(named ? rest : [...rest, 'test/**/*.test.ts', ...(full ? [] : ['--ignore', 'test/full/**'])]),
+    ...(named
+      ? rest
+      : [...rest, 'test/**/*.test.ts', ...(full ? [] : ['--ignore', 'test/full/**'])]),
   ],
-  { cwd: root, stdio: 'inherit', env: { ...process.env, ...(full ? { HOLDPOINT_FULL: '1' } : {}) } },
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...(full ? { HOLDPOINT_FULL: '1' } : {}) },
+  },
 );
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
-const code = await new Promise((done) => child.on('error', () => done(127)).on('exit', (status) => done(status ?? 1)));
+const code = await new Promise((done) =>
+  child.on('error', () => done(127)).on('exit', (status) => done(status ?? 1)),
+);
 
 let counts = { passed: 0, failed: 0, skipped: 0 };
 try {

@@ -1,6 +1,12 @@
-// The agent that the program runs: each tool guarded or not, honouring keys or not. A header says which worker made a call.
+// The agent that the program runs: each tool guarded or not, honouring keys or not. A header says
+// which worker made a call.
 
-const tool = (sink: string, name: string, approval: 'required' | 'never', idempotent: boolean): string => `
+const tool = (
+  sink: string,
+  name: string,
+  approval: 'required' | 'never',
+  idempotent: boolean,
+): string => `
   - name: ${name}
     description: The tool ${name}.
     input: { type: object, properties: { text: { type: string } }, required: [text] }

@@ -1,5 +1,5 @@
-// What the sink received, against what the ledger, the decisions and the audit say: once at most, approved before, as approved, and
-// nothing after a rejection or a cancellation.
+// What the sink received, against what the ledger, the decisions and the audit say: once at most,
+// approved before, as approved, and nothing after a rejection or a cancellation.
 
 import { hashOfCall } from '../src/store/calls/call-hash.ts';
 import type { AuditRow, CallRow, Evidence } from './evidence.ts';
@@ -13,8 +13,9 @@ export interface Stop {
 }
 
 /**
- * Between the last look at the claim and the first byte on the wire: milliseconds, and what a busy machine and a delayed commit add. A
- * process that is stopped within it and woken later is the stated window that only a receiver honouring the key closes.
+ * Between the last look at the claim and the first byte on the wire: milliseconds, and what a busy
+ * machine and a delayed commit add. A process that is stopped within it and woken later is the
+ * stated window that only a receiver honouring the key closes.
  */
 const WINDOW_MS = 1000;
 
@@ -25,14 +26,18 @@ interface Matched {
 
 export type Problems = ReadonlyMap<string, readonly string[]>;
 
-export function checkEffects(evidence: Evidence, deliveries: readonly Delivery[], stops: readonly Stop[]): Problems {
+export function checkEffects(
+  evidence: Evidence,
+  deliveries: readonly Delivery[],
+  stops: readonly Stop[],
+): Problems {
   const problems = new Map<string, string[]>([
     ...(['every-delivery-has-its-key', 'effects-at-most-once', 'unknown-is-surfaced'] as const).map(
       (rule) => [rule, []] as [string, string[]],
     ),
-    ...(['approved-before-effect', 'no-dispatch-after-the-end', 'no-effect-after-cancel'] as const).map(
-      (r) => [r, []] as [string, string[]],
-    ),
+    ...(
+      ['approved-before-effect', 'no-dispatch-after-the-end', 'no-effect-after-cancel'] as const
+    ).map((r) => [r, []] as [string, string[]]),
   ]);
   const say = (rule: string, what: string): void => void problems.get(rule)?.push(what);
 
@@ -56,13 +61,29 @@ export function checkEffects(evidence: Evidence, deliveries: readonly Delivery[]
     const again = askedAgain.filter((d) => d.action === 'APPROVE').length;
     const effects = group.filter(({ delivery }) => delivery.effect).length;
     if (effects > (HONOURS_KEY.has(call.name) ? 1 : 1 + again))
-      say('effects-at-most-once', `${call.name} ${call.run_id}:${callId}: ${effects} effects, ${again} approved repeats; ${story}`);
+      say(
+        'effects-at-most-once',
+        `${call.name} ${call.run_id}:${callId}: ${effects} effects, ${again} approved repeats; ${story}`,
+      );
     if (!HONOURS_KEY.has(call.name) && group.length > 1 + again)
-      say('effects-at-most-once', `${call.name} ${call.run_id}:${callId}: ${group.length} deliveries, ${again} approved repeats`);
+      say(
+        'effects-at-most-once',
+        `${call.name} ${call.run_id}:${callId}: ${group.length} deliveries, ${again} approved repeats`,
+      );
 
-    const unanswered = group.some(({ delivery }) => ['drop', 'killed', 'slow'].includes(delivery.fault ?? ''));
-    if (!HONOURS_KEY.has(call.name) && unanswered && askedAgain.length === 0 && ['SUCCEEDED', 'FAILED'].includes(call.state))
-      say('unknown-is-surfaced', `${call.name} ${call.run_id}:${callId} is ${call.state} although its answer was lost; ${story}`);
+    const unanswered = group.some(({ delivery }) =>
+      ['drop', 'killed', 'slow'].includes(delivery.fault ?? ''),
+    );
+    if (
+      !HONOURS_KEY.has(call.name) &&
+      unanswered &&
+      askedAgain.length === 0 &&
+      ['SUCCEEDED', 'FAILED'].includes(call.state)
+    )
+      say(
+        'unknown-is-surfaced',
+        `${call.name} ${call.run_id}:${callId} is ${call.state} although its answer was lost; ${story}`,
+      );
 
     if (GUARDED.has(call.name))
       for (const { delivery } of group) {
@@ -71,13 +92,19 @@ export function checkEffects(evidence: Evidence, deliveries: readonly Delivery[]
           ...{ toolVersion: call.tool_version, arguments: delivery.body },
         });
         const fits = approvals.some((d) => d.arguments_hash === hash && d.at_ms <= delivery.at + 1);
-        if (!fits) say('approved-before-effect', `${call.name} ${call.run_id}:${callId} ${delivery.body}: ${approvals.length} approvals`);
+        if (!fits)
+          say(
+            'approved-before-effect',
+            `${call.name} ${call.run_id}:${callId} ${delivery.body}: ${approvals.length} approvals`,
+          );
       }
     checkCancelled(evidence.audit.get(call.run_id) ?? [], group, stops, say);
   }
 
   for (const [runId, lines] of evidence.audit) {
-    const end = lines.find((line) => ['run.completed', 'run.failed', 'run.cancelled'].includes(line.action));
+    const end = lines.find((line) =>
+      ['run.completed', 'run.failed', 'run.cancelled'].includes(line.action),
+    );
     const late = end && lines.find((line) => line.action === 'call.dispatched' && line.id > end.id);
     if (late) say('no-dispatch-after-the-end', `${runId}: ${late.call_id} after ${end.action}`);
   }
@@ -89,10 +116,18 @@ function storyOf(group: readonly Matched[], audit: readonly AuditRow[]): string 
   const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 23);
   const callId = group[0]?.call.call_id;
   const lines = [
-    ...group.map(({ delivery: d }) => ({ at: d.at, text: `received from ${d.worker}${d.fault === null ? '' : `, ${d.fault}`}` })),
-    ...audit.filter((line) => line.call_id === null || line.call_id === callId).map((line) => ({ at: line.at_ms, text: line.action })),
+    ...group.map(({ delivery: d }) => ({
+      at: d.at,
+      text: `received from ${d.worker}${d.fault === null ? '' : `, ${d.fault}`}`,
+    })),
+    ...audit
+      .filter((line) => line.call_id === null || line.call_id === callId)
+      .map((line) => ({ at: line.at_ms, text: line.action })),
   ];
-  return lines.sort((a, b) => a.at - b.at).map(({ at, text }) => `${clock(at)} ${text}`).join(' | '); // prettier-ignore
+  return lines
+    .sort((a, b) => a.at - b.at)
+    .map(({ at, text }) => `${clock(at)} ${text}`)
+    .join(' | ');
 }
 
 function checkCancelled(
@@ -105,9 +140,19 @@ function checkCancelled(
   if (cancelled === undefined) return;
   for (const { delivery, call } of group) {
     if (delivery.at <= cancelled.at_ms + WINDOW_MS) continue;
-    const dispatched = audit.findLast((line) => line.action === 'call.dispatched' && line.call_id === call.call_id);
-    const stopped = stops.some((stop) => stop.name === delivery.worker && stop.from < delivery.at && stop.to > (dispatched?.at_ms ?? 0));
+    const dispatched = audit.findLast(
+      (line) => line.action === 'call.dispatched' && line.call_id === call.call_id,
+    );
+    const stopped = stops.some(
+      (stop) =>
+        stop.name === delivery.worker &&
+        stop.from < delivery.at &&
+        stop.to > (dispatched?.at_ms ?? 0),
+    );
     if (!stopped)
-      say('no-effect-after-cancel', `${call.run_id}:${call.call_id}: ${Math.round(delivery.at - cancelled.at_ms)} ms after the cancel`);
+      say(
+        'no-effect-after-cancel',
+        `${call.run_id}:${call.call_id}: ${Math.round(delivery.at - cancelled.at_ms)} ms after the cancel`,
+      );
   }
 }

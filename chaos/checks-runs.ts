@@ -1,5 +1,5 @@
-// What the clients were told, against the runs' record: nothing acknowledged is lost, one key is one run, only declared edges, sessions in
-// one order, events without gap.
+// What the clients were told, against the runs' record: nothing acknowledged is lost, one key is
+// one run, only declared edges, sessions in one order, events without gap.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -12,36 +12,64 @@ import { opOf } from './model.ts';
 
 const TERMINAL_EVENTS: readonly string[] = ['STOP', 'CANCELLED', 'ERROR'];
 
-export function checkRuns(evidence: Evidence, history: History, shown: ReadonlyMap<string, readonly string[]>): Problems {
-  const rules = ['acknowledged-is-kept', 'every-run-settles', 'one-key-one-run', 'votes-are-kept', 'declared-edges'] as const;
-  const problems = new Map<string, string[]>([...rules, 'events-without-gap', 'sessions-in-one-order'].map((rule) => [rule, []]));
+export function checkRuns(
+  evidence: Evidence,
+  history: History,
+  shown: ReadonlyMap<string, readonly string[]>,
+): Problems {
+  const rules = [
+    'acknowledged-is-kept',
+    'every-run-settles',
+    'one-key-one-run',
+    'votes-are-kept',
+    'declared-edges',
+  ] as const;
+  const problems = new Map<string, string[]>(
+    [...rules, 'events-without-gap', 'sessions-in-one-order'].map((rule) => [rule, []]),
+  );
   const say = (rule: string, what: string): void => void problems.get(rule)?.push(what);
 
   const byId = new Map(evidence.runs.map((run) => [run.run_id, run]));
   const byOp = groupBy(evidence.runs, (run) => opOf(run.input));
   for (const op of history.ops) {
     const runs = byOp.get(op.id) ?? [];
-    if (runs.length > 1) say('one-key-one-run', `${op.id}: ${runs.map((run) => run.run_id).join(' ')}`);
+    if (runs.length > 1)
+      say('one-key-one-run', `${op.id}: ${runs.map((run) => run.run_id).join(' ')}`);
     for (const runId of op.runIds) {
       const run = byId.get(runId);
-      if (run === undefined || opOf(run.input) !== op.id) say('acknowledged-is-kept', `${op.id}: ${runId} is not in the database`);
+      if (run === undefined || opOf(run.input) !== op.id)
+        say('acknowledged-is-kept', `${op.id}: ${runId} is not in the database`);
       else if (!isTerminal(run.status) && run.status !== 'PAUSED')
         say('every-run-settles', `${op.id} (${op.kind}): ${runId} is ${run.status}`);
-      else if (isTerminal(op.status) && op.status !== run.status) say('declared-edges', `${op.id}: told ${op.status}, is ${run.status}`);
+      else if (isTerminal(op.status) && op.status !== run.status)
+        say('declared-edges', `${op.id}: told ${op.status}, is ${run.status}`);
     }
     for (const vote of op.votes)
-      if (!evidence.votes.has(`${vote.pauseId} ${vote.callId} ${vote.action}`)) say('votes-are-kept', `${op.id}: ${JSON.stringify(vote)}`);
+      if (!evidence.votes.has(`${vote.pauseId} ${vote.callId} ${vote.action}`))
+        say('votes-are-kept', `${op.id}: ${JSON.stringify(vote)}`);
   }
 
   for (const run of evidence.runs) {
     const events = evidence.events.get(run.run_id) ?? [];
-    events.forEach((event, i) => event.seq === i + 1 || say('events-without-gap', `${run.run_id}: ${event.seq} at place ${i + 1}`));
-    if (events.length !== run.event_seq) say('events-without-gap', `${run.run_id}: ${events.length} events, counted ${run.event_seq}`);
+    events.forEach(
+      (event, i) =>
+        event.seq === i + 1 ||
+        say('events-without-gap', `${run.run_id}: ${event.seq} at place ${i + 1}`),
+    );
+    if (events.length !== run.event_seq)
+      say('events-without-gap', `${run.run_id}: ${events.length} events, counted ${run.event_seq}`);
     const wrong = edgeProblem(run, events);
-    if (wrong !== undefined) say('declared-edges', `${run.run_id}: ${wrong} (${events.map((event) => event.kind).join(' ')})`);
+    if (wrong !== undefined)
+      say(
+        'declared-edges',
+        `${run.run_id}: ${wrong} (${events.map((event) => event.kind).join(' ')})`,
+      );
   }
 
-  for (const runs of groupBy(evidence.runs, (run) => `${run.org_id} ${run.user_id} ${run.session_id}`).values())
+  for (const runs of groupBy(
+    evidence.runs,
+    (run) => `${run.org_id} ${run.user_id} ${run.session_id}`,
+  ).values())
     checkSession(runs, evidence, shown, say);
   return problems;
 }
@@ -52,22 +80,30 @@ function edgeProblem(run: RunRow, events: readonly EventRow[]): string | undefin
     if (isTerminal(state)) return `${kind} after the end`;
     if (kind === 'PAUSED' && state !== 'RUNNING') return `PAUSED from ${state}`;
     if (kind === 'RESUMED' && state !== 'PAUSED') return `RESUMED from ${state}`;
-    if (state === 'PAUSED' && (kind === 'ATTEMPT' || kind === 'RETRY')) return 'the model was asked in a pause';
+    if (state === 'PAUSED' && (kind === 'ATTEMPT' || kind === 'RETRY'))
+      return 'the model was asked in a pause';
     if (kind === 'ATTEMPT' || kind === 'RETRY' || kind === 'RESUMED') state = 'RUNNING';
     if (kind === 'PAUSED') state = 'PAUSED';
-    if (TERMINAL_EVENTS.includes(kind)) state = kind === 'STOP' ? 'COMPLETED' : kind === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
+    if (TERMINAL_EVENTS.includes(kind))
+      state = kind === 'STOP' ? 'COMPLETED' : kind === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
   }
   return state === run.status ? undefined : `the events say ${state}, the row ${run.status}`;
 }
 
 type Say = (rule: string, what: string) => void;
 
-function checkSession(runs: readonly RunRow[], evidence: Evidence, shown: ReadonlyMap<string, readonly string[]>, say: Say): void {
+function checkSession(
+  runs: readonly RunRow[],
+  evidence: Evidence,
+  shown: ReadonlyMap<string, readonly string[]>,
+  say: Say,
+): void {
   const done: string[] = [];
   let lastClosed = 0;
   for (const run of runs) {
     const began = evidence.events.get(run.run_id)?.find((event) => event.kind === 'ATTEMPT')?.at_ms;
-    if (began !== undefined && began < lastClosed) say('sessions-in-one-order', `${run.run_id} began before the one ahead had ended`);
+    if (began !== undefined && began < lastClosed)
+      say('sessions-in-one-order', `${run.run_id} began before the one ahead had ended`);
     const seen = shown.get(opOf(run.input));
     if (seen !== undefined && seen.join('\n') !== done.join('\n'))
       say(
@@ -83,7 +119,11 @@ function checkSession(runs: readonly RunRow[], evidence: Evidence, shown: Readon
 export async function watchStates(url: string, history: History, over: AbortSignal): Promise<void> {
   const seen = new Map<string, string>();
   while (!over.aborted) {
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000, query_timeout: 5000 });
+    const client = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: 2000,
+      query_timeout: 5000,
+    });
     client.on('error', () => undefined);
     try {
       await client.connect();
@@ -94,11 +134,15 @@ export async function watchStates(url: string, history: History, over: AbortSign
         for (const { run_id: id, status, mark } of rows) {
           const before = seen.get(id);
           const was = before?.split(' ')[0];
-          if (isTerminal(was) && before !== mark) history.found('terminal-never-changes', `${id}: ${before}, then ${mark}`);
-          if (was !== undefined && was !== 'QUEUED' && status === 'QUEUED') history.found('declared-edges', `${id}: ${was} to QUEUED`);
+          if (isTerminal(was) && before !== mark)
+            history.found('terminal-never-changes', `${id}: ${before}, then ${mark}`);
+          if (was !== undefined && was !== 'QUEUED' && status === 'QUEUED')
+            history.found('declared-edges', `${id}: ${was} to QUEUED`);
           seen.set(id, mark);
         }
-        for (const id of seen.keys()) if (!rows.some((row) => row.run_id === id)) history.found('acknowledged-is-kept', `${id} is gone`);
+        for (const id of seen.keys())
+          if (!rows.some((row) => row.run_id === id))
+            history.found('acknowledged-is-kept', `${id} is gone`);
         await sleep(1500);
       }
     } catch {

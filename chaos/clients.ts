@@ -1,5 +1,6 @@
-// The eight clients: each starts a run, repeats the request under the same key until it knows, and follows the run to its end: votes,
-// cancels, reads. Who runs out of deadline leaves the rest to the settling after the load, which does the same for every open run.
+// The eight clients: each starts a run, repeats the request under the same key until it knows, and
+// follows the run to its end: votes, cancels, reads. Who runs out of deadline leaves the rest to
+// the settling after the load, which does the same for every open run.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { History, Op } from './history.ts';
@@ -16,7 +17,8 @@ const START_PATIENCE_MS = 45_000;
 const CUT_SHARE = 0.15;
 const RUNS_PATH = '/api/agents/chaos/runs';
 
-export const isTerminal = (status: unknown): boolean => status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED';
+export const isTerminal = (status: unknown): boolean =>
+  status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED';
 
 interface Pending {
   readonly callId: string;
@@ -31,23 +33,33 @@ export interface Clients {
   readonly follow: (op: Op) => Promise<boolean>;
 }
 
-export function createClients(ask: Ask, history: History, random: Random, only?: readonly string[]): Clients {
+export function createClients(
+  ask: Ask,
+  history: History,
+  random: Random,
+  only?: readonly string[],
+): Clients {
   const plans = new Map<string, Drawn>();
   let count = 0;
 
   function learn(op: Op, answer: Answer): void {
     const { runId, status } = answer.json as { runId?: unknown; status?: unknown };
     if (typeof runId === 'string') op.runIds.add(runId);
-    if (op.runIds.size > 1) history.found('one-key-one-run', `${op.id}: ${[...op.runIds].join(' ')}`);
+    if (op.runIds.size > 1)
+      history.found('one-key-one-run', `${op.id}: ${[...op.runIds].join(' ')}`);
     if (typeof status !== 'string') return;
-    if (isTerminal(op.status) && status !== op.status) history.found('terminal-never-changes', `${op.id}: ${op.status}, then ${status}`);
+    if (isTerminal(op.status) && status !== op.status)
+      history.found('terminal-never-changes', `${op.id}: ${op.status}, then ${status}`);
     op.status = status;
     if (isTerminal(status) || status === 'PAUSED') op.settledAt ??= Date.now();
   }
 
   async function start(op: Op, plan: Drawn): Promise<void> {
     const background = random.chance(0.5);
-    const body = { message: messageOf(plan, canaryOf(op.org)), ...(op.sessionId === undefined ? {} : { sessionId: op.sessionId }) };
+    const body = {
+      message: messageOf(plan, canaryOf(op.org)),
+      ...(op.sessionId === undefined ? {} : { sessionId: op.sessionId }),
+    };
     const path = background ? `${RUNS_PATH}/background` : RUNS_PATH;
     const headers = background ? {} : { prefer: 'wait=4' };
     for (const end = Date.now() + START_PATIENCE_MS; Date.now() < end; await sleep(150)) {
@@ -65,7 +77,10 @@ export function createClients(ask: Ask, history: History, random: Random, only?:
       if (answer === undefined || answer.status === 503 || answer.status === 401) continue;
       if (answer.status === 409) return void (op.refused = true);
       if (answer.status !== 200 && answer.status !== 202)
-        return history.found('only-declared-answers', `${op.id} start: ${answer.status} ${JSON.stringify(answer.json)}`);
+        return history.found(
+          'only-declared-answers',
+          `${op.id} start: ${answer.status} ${JSON.stringify(answer.json)}`,
+        );
       op.ackedAt = Date.now();
       learn(op, answer);
       return;
@@ -75,8 +90,15 @@ export function createClients(ask: Ask, history: History, random: Random, only?:
   const runOf = (op: Op): string => `${RUNS_PATH}/${[...op.runIds][0] ?? ''}`;
 
   async function read(op: Op, waitS: number): Promise<Answer | undefined> {
-    const answer = await ask({ what: 'read', org: op.org, method: 'GET', path: `${runOf(op)}?wait=${waitS}`, op: op.id });
-    if (answer?.status === 404) history.found('acknowledged-is-there', `${op.id}: 404 for ${runOf(op)}`);
+    const answer = await ask({
+      what: 'read',
+      org: op.org,
+      method: 'GET',
+      path: `${runOf(op)}?wait=${waitS}`,
+      op: op.id,
+    });
+    if (answer?.status === 404)
+      history.found('acknowledged-is-there', `${op.id}: 404 for ${runOf(op)}`);
     if (answer?.status !== 200) return undefined;
     learn(op, answer);
     return answer;
@@ -87,7 +109,14 @@ export function createClients(ask: Ask, history: History, random: Random, only?:
     const unknown = pending.filter((call) => call.kind === 'OUTCOME_UNKNOWN');
     op.unknownAsked += unknown.length;
     // One in three is done again, by a person who names call and pause; the others are left.
-    const action = unknown.length > 0 ? (random.chance(0.34) ? 'APPROVE' : 'REJECT') : op.kind === 'reject' ? 'REJECT' : 'APPROVE';
+    const action =
+      unknown.length > 0
+        ? random.chance(0.34)
+          ? 'APPROVE'
+          : 'REJECT'
+        : op.kind === 'reject'
+          ? 'REJECT'
+          : 'APPROVE';
     const exact = unknown.length > 0 || random.chance(0.5);
     const decisions = pending.map(({ callId, kind, argumentsHash }) => ({
       callId,
@@ -95,9 +124,19 @@ export function createClients(ask: Ask, history: History, random: Random, only?:
       ...(kind === 'APPROVAL' ? { argumentsHash } : {}),
     }));
     const request = {
-      ...{ what: 'vote', org: op.org, method: 'POST', path: `${runOf(op)}/continue`, op: op.id } as const,
-      ...{ body: exact ? { pauseId, decisions } : { pauseId, action }, key: `${op.id} ${pauseId}`, headers: { prefer: 'wait=3' } },
-    }; // prettier-ignore
+      ...({
+        what: 'vote',
+        org: op.org,
+        method: 'POST',
+        path: `${runOf(op)}/continue`,
+        op: op.id,
+      } as const),
+      ...{
+        body: exact ? { pauseId, decisions } : { pauseId, action },
+        key: `${op.id} ${pauseId}`,
+        headers: { prefer: 'wait=3' },
+      },
+    };
     for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await sleep(150)) {
       const told = await ask({ ...request, cutShare: CUT_SHARE });
       if (told === undefined || told.status === 503 || told.status === 401) continue;
@@ -105,17 +144,31 @@ export function createClients(ask: Ask, history: History, random: Random, only?:
         for (const { callId } of pending) op.votes.push({ callId, pauseId, action });
         return learn(op, told);
       }
-      if (told.status !== 409) history.found('only-declared-answers', `${op.id} vote: ${told.status} ${JSON.stringify(told.json)}`);
+      if (told.status !== 409)
+        history.found(
+          'only-declared-answers',
+          `${op.id} vote: ${told.status} ${JSON.stringify(told.json)}`,
+        );
       return;
     }
   }
 
   async function cancel(op: Op): Promise<void> {
     for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await sleep(150)) {
-      const told = await ask({ what: 'cancel', org: op.org, method: 'DELETE', path: runOf(op), op: op.id, cutShare: CUT_SHARE });
+      const told = await ask({
+        what: 'cancel',
+        org: op.org,
+        method: 'DELETE',
+        path: runOf(op),
+        op: op.id,
+        cutShare: CUT_SHARE,
+      });
       if (told === undefined || told.status === 503 || told.status === 401) continue;
       if (told.status !== 204)
-        return history.found('only-declared-answers', `${op.id} cancel: ${told.status} ${JSON.stringify(told.json)}`);
+        return history.found(
+          'only-declared-answers',
+          `${op.id} cancel: ${told.status} ${JSON.stringify(told.json)}`,
+        );
       op.cancelAckedAt = Date.now();
       const next = await read(op, 0);
       if (next !== undefined && !isTerminal(next.json['status']))
@@ -137,7 +190,8 @@ export function createClients(ask: Ask, history: History, random: Random, only?:
       body: { action: 'APPROVE' },
       key: `${op.id} late`,
     });
-    if (told !== undefined && told.status < 300) history.found('cancel-stands', `${op.id}: a vote after the 204 was accepted`);
+    if (told !== undefined && told.status < 300)
+      history.found('cancel-stands', `${op.id}: a vote after the 204 was accepted`);
   }
 
   async function follow(op: Op): Promise<boolean> {
@@ -160,10 +214,23 @@ export function createClients(ask: Ask, history: History, random: Random, only?:
     const id = `op-${++count}`;
     const plan = drawPlan(id, kind, random);
     plans.set(id, plan);
-    const op: Op = { id, kind, org, invokedAt: Date.now(), sessionId, runIds: new Set(), votes: [], unknownAsked: 0 };
+    const op: Op = {
+      id,
+      kind,
+      org,
+      invokedAt: Date.now(),
+      sessionId,
+      runIds: new Set(),
+      votes: [],
+      unknownAsked: 0,
+    };
     history.invoke(op);
     await start(op, plan);
-    for (const end = Date.now() + PATIENCE_MS; op.ackedAt !== undefined && Date.now() < end && !(await follow(op));) await sleep(50);
+    for (
+      const end = Date.now() + PATIENCE_MS;
+      op.ackedAt !== undefined && Date.now() < end && !(await follow(op));
+    )
+      await sleep(50);
     return op;
   }
 
@@ -188,7 +255,9 @@ export function createClients(ask: Ask, history: History, random: Random, only?:
           continue;
         }
         const sessionId = crypto.randomUUID();
-        const kinds: Op['kind'][] = random.chance(0.2) ? ['approve', 'session', 'session'] : ['session', 'session', 'session'];
+        const kinds: Op['kind'][] = random.chance(0.2)
+          ? ['approve', 'session', 'session']
+          : ['session', 'session', 'session'];
         await Promise.all(kinds.map((each) => one(each, org, sessionId)));
       }
     },

@@ -1,4 +1,5 @@
-// The database as it stands at the end, read past every proxy: what the checks compare with the sink's file and the clients' history.
+// The database as it stands at the end, read past every proxy: what the checks compare with the
+// sink's file and the clients' history.
 
 import pg from 'pg';
 import { groupBy } from './group-by.ts';
@@ -64,15 +65,24 @@ export async function readEvidence(url: string): Promise<Evidence> {
   const ms = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
   const all = async <T>(text: string): Promise<T[]> => (await client.query(text)).rows as T[];
   try {
-    const runs = await all<RunRow>(`select run_id, org_id, user_id, session_id, session_seq::int, status, input, error_code,
+    const runs =
+      await all<RunRow>(`select run_id, org_id, user_id, session_id, session_seq::int, status, input, error_code,
       event_seq::int, ${ms('created_at')} created_ms, ${ms('closed_at')} closed_ms from runs order by session_seq`);
-    const events = await all<EventRow>(`select run_id, seq::int, kind, ${ms('at')} at_ms from events order by run_id, seq`);
-    const calls = await all<CallRow>('select call_id, run_id, org_id, name, tool_version, arguments, state, approval from calls');
-    const decisions = await all<DecisionRow>(`select d.call_id, d.pause_id, p.kind, d.action, d.arguments_hash, ${ms('d.at')} at_ms
+    const events = await all<EventRow>(
+      `select run_id, seq::int, kind, ${ms('at')} at_ms from events order by run_id, seq`,
+    );
+    const calls = await all<CallRow>(
+      'select call_id, run_id, org_id, name, tool_version, arguments, state, approval from calls',
+    );
+    const decisions =
+      await all<DecisionRow>(`select d.call_id, d.pause_id, p.kind, d.action, d.arguments_hash, ${ms('d.at')} at_ms
       from decisions d join pauses p using (pause_id) order by d.at`);
-    const audit = await all<AuditRow>(`select id::int, run_id, action, data->>'callId' call_id, data->>'hash' hash, ${ms('at')} at_ms
+    const audit =
+      await all<AuditRow>(`select id::int, run_id, action, data->>'callId' call_id, data->>'hash' hash, ${ms('at')} at_ms
       from audit where run_id is not null order by id`);
-    const votes = await all<{ vote: string }>("select pause_id || ' ' || call_id || ' ' || action vote from votes");
+    const votes = await all<{ vote: string }>(
+      "select pause_id || ' ' || call_id || ' ' || action vote from votes",
+    );
     return {
       runs,
       events: groupBy(events, (row) => row.run_id),

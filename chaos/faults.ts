@@ -1,5 +1,6 @@
-// How each fault is done, from outside: signals, proxies, the model's and the sink's answers. Each says whether it was really injected
-// and what was seen of it. Two faults of one thing wait for each other.
+// How each fault is done, from outside: signals, proxies, the model's and the sink's answers. Each
+// says whether it was really injected and what was seen of it. Two faults of one thing wait for
+// each other.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelFault } from './model.ts';
@@ -32,33 +33,49 @@ export function createInject(world: World): Inject {
   async function alone<T>(things: readonly string[], act: () => Promise<T>): Promise<T> {
     const before = Promise.all(things.map((thing) => busy.get(thing)));
     const now = before.then(act);
-    for (const thing of things) busy.set(thing, now.catch(() => undefined)); // prettier-ignore
+    for (const thing of things)
+      busy.set(
+        thing,
+        now.catch(() => undefined),
+      );
     return now;
   }
 
   const kill = (processes: readonly Looked[], ms: number): Promise<Injected> =>
-    alone(processes.map((p) => p.name), async () => {
-      await Promise.all(processes.map((p) => p.kill9()));
-      await sleep(ms);
-      for (const p of processes) p.up();
-      return did(`${processes.map((p) => p.name).join(', ')} ended`);
-    }); // prettier-ignore
-
+    alone(
+      processes.map((p) => p.name),
+      async () => {
+        await Promise.all(processes.map((p) => p.kill9()));
+        await sleep(ms);
+        for (const p of processes) p.up();
+        return did(`${processes.map((p) => p.name).join(', ')} ended`);
+      },
+    );
   const pause = (processes: readonly Looked[], ms: number): Promise<Injected> =>
-    alone(processes.map((p) => p.name), async () => {
-      for (const p of processes) p.signal('SIGSTOP');
-      await sleep(ms);
-      for (const p of processes) p.signal('SIGCONT');
-      return did(`${processes.map((p) => p.name).join(', ')} stopped for ${ms} ms`);
-    }); // prettier-ignore
-
+    alone(
+      processes.map((p) => p.name),
+      async () => {
+        for (const p of processes) p.signal('SIGSTOP');
+        await sleep(ms);
+        for (const p of processes) p.signal('SIGCONT');
+        return did(`${processes.map((p) => p.name).join(', ')} stopped for ${ms} ms`);
+      },
+    );
   const both = [...apis, ...workers];
 
-  /** Waits for the bytes on either process's link, kills the process it happened on where `killed`. */
-  async function trap(link: LinkName, looks: Pick<Trap, 'matcher' | 'act' | 'graceMs'>, killed: boolean): Promise<Injected> {
+  /**
+   * Waits for the bytes on either process's link, kills the process it happened on where `killed`.
+   */
+  async function trap(
+    link: LinkName,
+    looks: Pick<Trap, 'matcher' | 'act' | 'graceMs'>,
+    killed: boolean,
+  ): Promise<Injected> {
     const processes = link.startsWith('api') ? apis : workers;
     const sprung = await new Promise<Looked | undefined>((resolve) => {
-      const off = ([0, 1] as const).map((i) => links[link][i].arm({ ...looks, sprung: () => done(processes[i]) }));
+      const off = ([0, 1] as const).map((i) =>
+        links[link][i].arm({ ...looks, sprung: () => done(processes[i]) }),
+      );
       const late = setTimeout(() => done(undefined), TRAFFIC_MS);
       const done = (process: Looked | undefined): void => {
         for (const disarm of off) disarm();
@@ -80,27 +97,43 @@ export function createInject(world: World): Inject {
     return alone([`${fault.link} ${fault.which}`], async () => {
       const before = proxy.harmed();
       proxy.set(mode);
-      // A link on which nothing is said is no worse for it: the fault begins with the first bytes that meet it.
-      for (const end = Date.now() + TRAFFIC_MS; proxy.harmed() === before && Date.now() < end;) await sleep(50);
+      // A link on which nothing is said is no worse for it: the fault begins with the first bytes
+      // that meet it.
+      for (const end = Date.now() + TRAFFIC_MS; proxy.harmed() === before && Date.now() < end;)
+        await sleep(50);
       await sleep(fault.ms);
       proxy.set({ kind: 'pass' });
       const harmed = proxy.harmed() - before;
-      return harmed > 0 ? did(`${fault.link} ${fault.which}: ${harmed} pieces or connections`) : not(`nothing went over ${fault.link}`);
+      return harmed > 0
+        ? did(`${fault.link} ${fault.which}: ${harmed} pieces or connections`)
+        : not(`nothing went over ${fault.link}`);
     });
   }
 
   async function served(count: number, arm: () => void, faulted: () => number): Promise<Injected> {
     const before = faulted();
     arm();
-    for (const end = Date.now() + TRAFFIC_MS; faulted() < before + count && Date.now() < end;) await sleep(100);
+    for (const end = Date.now() + TRAFFIC_MS; faulted() < before + count && Date.now() < end;)
+      await sleep(100);
     return faulted() > before ? did(`${faulted() - before} answers`) : not('nobody asked in time');
   }
 
   const ofModel = (fault: ModelFault, count: number): Promise<Injected> =>
-    alone(['model'], () => served(count, () => model.arm(fault, count), () => model.faulted(fault))); // prettier-ignore
+    alone(['model'], () =>
+      served(
+        count,
+        () => model.arm(fault, count),
+        () => model.faulted(fault),
+      ),
+    );
   const ofTool = (fault: ToolFault): Promise<Injected> =>
-    alone(['tool'], () => served(SERVED, () => sink.arm(fault, SERVED), () => sink.faulted(fault))); // prettier-ignore
-
+    alone(['tool'], () =>
+      served(
+        SERVED,
+        () => sink.arm(fault, SERVED),
+        () => sink.faulted(fault),
+      ),
+    );
   const ofPostgres = (act: () => Promise<string>): Promise<Injected> =>
     alone(['postgres'], async () => {
       const seen = await act();
@@ -138,17 +171,37 @@ export function createInject(world: World): Inject {
       case 'stop-all':
         return pause(both, ms);
       case 'after-commit-before-start':
-        return trap('api-temporal', { matcher: sees('"runId":"run_'), act: 'hold', graceMs: 0 }, true);
+        return trap(
+          'api-temporal',
+          { matcher: sees('"runId":"run_'), act: 'hold', graceMs: 0 },
+          true,
+        );
       case 'after-start-before-reply':
-        return trap('api-temporal', { matcher: sees('"runId":"run_'), act: 'lose-reply', graceMs: 300 }, true);
+        return trap(
+          'api-temporal',
+          { matcher: sees('"runId":"run_'), act: 'lose-reply', graceMs: 300 },
+          true,
+        );
       case 'after-decision-before-signal':
-        return trap('api-temporal', { matcher: sees('"decided":"pause_'), act: 'hold', graceMs: 0 }, true);
+        return trap(
+          'api-temporal',
+          { matcher: sees('"decided":"pause_'), act: 'hold', graceMs: 0 },
+          true,
+        );
       case 'after-effect-before-record':
         return afterEffect();
       case 'lost-commit-api':
-        return trap('api-pg', { matcher: sees('commit\0', 'insert into runs'), act: 'lose-reply', graceMs: 200 }, false);
+        return trap(
+          'api-pg',
+          { matcher: sees('commit\0', 'insert into runs'), act: 'lose-reply', graceMs: 200 },
+          false,
+        );
       case 'lost-commit-worker':
-        return trap('worker-pg', { matcher: sees('commit\0', 'update calls set state'), act: 'lose-reply', graceMs: 200 }, false);
+        return trap(
+          'worker-pg',
+          { matcher: sees('commit\0', 'update calls set state'), act: 'lose-reply', graceMs: 200 },
+          false,
+        );
       case 'pg-kill':
         return ofPostgres(async () => {
           await postgres.kill9();
@@ -213,7 +266,10 @@ export function createInject(world: World): Inject {
       const off = sink.afterEffect((worker) => {
         clearTimeout(late);
         const process = workers.find((p) => p.name === worker);
-        void process?.kill9().then(() => sleep(800)).then(process.up); // prettier-ignore
+        void process
+          ?.kill9()
+          .then(() => sleep(800))
+          .then(process.up);
         resolve(worker);
       });
       const late = setTimeout(() => (off(), resolve(undefined)), TRAFFIC_MS);

@@ -1,5 +1,6 @@
-// What the clients asked for and what they were told: invoke, and then ok, fail (it did not happen) or unknown. Also findings on the way:
-// what no answer may ever say. The checks at the end compare this with the database and the sink's file.
+// What the clients asked for and what they were told: invoke, and then ok, fail (it did not happen)
+// or unknown. Also findings on the way: what no answer may ever say. The checks at the end compare
+// this with the database and the sink's file.
 
 import { appendFileSync } from 'node:fs';
 
@@ -18,7 +19,11 @@ export interface Op {
   status?: string;
   /** 409 for a session whose run is paused: it never began. */
   refused?: boolean;
-  readonly votes: { readonly callId: string; readonly pauseId: string; readonly action: 'APPROVE' | 'REJECT' }[];
+  readonly votes: {
+    readonly callId: string;
+    readonly pauseId: string;
+    readonly action: 'APPROVE' | 'REJECT';
+  }[];
   unknownAsked: number;
   cancelAckedAt?: number;
 }

@@ -1,5 +1,6 @@
-// `npm run chaos -- --seconds 600 --seed N [--schedule FILE] [--only fault,fault] [--kinds plain,cancel]`: real servers, two APIs, two workers, eight clients,
-// and everything that can go wrong, by a printed schedule. Closes with `N passed, N failed` alone on its last line.
+// `npm run chaos -- --seconds 600 --seed N [--schedule FILE] [--only fault,fault] [--kinds
+// plain,cancel]`: real servers, two APIs, two workers, eight clients, and everything that can go
+// wrong, by a printed schedule. Closes with `N passed, N failed` alone on its last line.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
@@ -13,10 +14,21 @@ import { createHistory, type History } from './history.ts';
 import { createRandom } from '../test/rig/random.ts';
 import { checkFloor, conclude, merge, reportFaults, type Check, type Outcome } from './report.ts';
 import { createAsk } from './requests.ts';
-import { drawSchedule, FAULTS, printSchedule, readSchedule, type Fault, type FaultKind, type Schedule } from './schedule.ts';
+import {
+  drawSchedule,
+  FAULTS,
+  printSchedule,
+  readSchedule,
+  type Fault,
+  type FaultKind,
+  type Schedule,
+} from './schedule.ts';
 import { createWorld, type World } from './world.ts';
 
-/** After the load, and after the longest single wait (a hang and a capped 429 take a minute each), everything has come to rest. */
+/**
+ * After the load, and after the longest single wait (a hang and a capped 429 take a minute each),
+ * everything has come to rest.
+ */
 const SETTLE_MS = 90_000;
 /** Found on the way, not by a check at the end. */
 const ON_THE_WAY = [
@@ -40,16 +52,24 @@ const { values } = parseArgs({
 
 function scheduleAsked(): Schedule {
   if (values.schedule !== undefined) return readSchedule(values.schedule);
-  const only = values.only?.split(',').filter((name): name is FaultKind => FAULTS.some((kind) => kind === name));
+  const only = values.only
+    ?.split(',')
+    .filter((name): name is FaultKind => FAULTS.some((kind) => kind === name));
   return drawSchedule(Number(values.seed ?? Date.now() % 1_000_000), Number(values.seconds), only);
 }
 
-async function inflict(faults: readonly Fault[], began: number, inject: Inject): Promise<readonly Outcome[]> {
+async function inflict(
+  faults: readonly Fault[],
+  began: number,
+  inject: Inject,
+): Promise<readonly Outcome[]> {
   return Promise.all(
     faults.map(async (fault): Promise<Outcome> => {
       await sleep(Math.max(0, began + fault.at - Date.now()));
       const at = Date.now();
-      const result = await inject(fault).catch((error: unknown) => ({ injected: false, skipped: false, why: String(error) }) as const);
+      const result = await inject(fault).catch(
+        (error: unknown) => ({ injected: false, skipped: false, why: String(error) }) as const,
+      );
       console.log(
         `${((at - began) / 1000).toFixed(1).padStart(6)} s  ${fault.fault}: ${result.injected ? result.observed : `not injected, ${result.why}`}`,
       );
@@ -64,16 +84,23 @@ async function settle(history: History, clients: Clients): Promise<number> {
   const open = () => history.ops.filter((op) => op.ackedAt !== undefined && !isTerminal(op.status));
   while (open().length > 0 && Date.now() - began < SETTLE_MS) {
     const queue = open();
-    await Promise.all(Array.from({ length: CLIENTS }, async () => {
-      for (let op = queue.pop(); op !== undefined; op = queue.pop()) await clients.follow(op);
-    })); // prettier-ignore
+    await Promise.all(
+      Array.from({ length: CLIENTS }, async () => {
+        for (let op = queue.pop(); op !== undefined; op = queue.pop()) await clients.follow(op);
+      }),
+    );
     await sleep(200);
   }
   return Date.now() - began;
 }
 
 async function play(world: World, schedule: Schedule, history: History): Promise<readonly Check[]> {
-  const clients = createClients(createAsk(world, history), history, createRandom(schedule.seed + 1), values.kinds?.split(','));
+  const clients = createClients(
+    createAsk(world, history),
+    history,
+    createRandom(schedule.seed + 1),
+    values.kinds?.split(','),
+  );
   const over = new AbortController();
   const watching = watchStates(world.postgres.url, history, over.signal);
   const began = Date.now();
@@ -88,15 +115,26 @@ async function play(world: World, schedule: Schedule, history: History): Promise
   await watching;
   const evidence = await readEvidence(world.postgres.url);
   const stops = outcomes.flatMap(({ fault, at, result }): Stop[] => {
-    if (!result.injected || !(fault.fault === 'stop-worker' || fault.fault === 'stop-all')) return [];
+    if (!result.injected || !(fault.fault === 'stop-worker' || fault.fault === 'stop-all'))
+      return [];
     const names = fault.fault === 'stop-all' ? ['worker1', 'worker2'] : [`worker${fault.which}`];
     return names.map((name) => ({ name, from: at, to: result.healedAt + 500 }));
   });
-  const approvals = [...evidence.decisions.values()].flat().filter((d) => d.action === 'APPROVE').length;
-  const parts = [checkEffects(evidence, world.sink.deliveries, stops), checkRuns(evidence, history, world.model.shown)];
+  const approvals = [...evidence.decisions.values()]
+    .flat()
+    .filter((d) => d.action === 'APPROVE').length;
+  const parts = [
+    checkEffects(evidence, world.sink.deliveries, stops),
+    checkRuns(evidence, history, world.model.shown),
+  ];
   const recovery = reportFaults(outcomes, history.ops);
   const floor = checkFloor(outcomes, history.ops, approvals, schedule.seconds);
-  console.log([...history.counts].sort().map(([what, n]) => `${what} ${n}`).join(', ')); // prettier-ignore
+  console.log(
+    [...history.counts]
+      .sort()
+      .map(([what, n]) => `${what} ${n}`)
+      .join(', '),
+  );
   return [...merge(parts, history, ON_THE_WAY), recovery, floor];
 }
 
@@ -112,7 +150,10 @@ early.forEach(onUnmeant);
 early = [];
 console.log(`\neverything runs; the history is ${join(world.folder, 'history.jsonl')}\n`);
 const checks = await play(world, schedule, history).catch((error: unknown): readonly Check[] => [
-  { rule: 'the-program-ends', problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)] },
+  {
+    rule: 'the-program-ends',
+    problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
+  },
 ]);
 await world.close().catch((error: unknown) => console.error(error));
 // The last line is the verdict's.

@@ -1,5 +1,6 @@
-// The scripted model: a message carries its plan (the calls to ask for, step by step), so that every answer follows from what was asked.
-// Armed faults are served to the next requests, whosever they are. Keeps what each operation was shown, to check the session's order.
+// The scripted model: a message carries its plan (the calls to ask for, step by step), so that
+// every answer follows from what was asked. Armed faults are served to the next requests, whosever
+// they are. Keeps what each operation was shown, to check the session's order.
 
 import { startScriptedModel, type ModelMessage, type Reply } from '../test/rig/scripted-model.ts';
 
@@ -27,9 +28,11 @@ export interface ModelServer {
   readonly close: () => Promise<void>;
 }
 
-export const messageOf = (plan: Plan, canary: string): string => `${canary} ${plan.op} #plan ${JSON.stringify(plan)}`;
+export const messageOf = (plan: Plan, canary: string): string =>
+  `${canary} ${plan.op} #plan ${JSON.stringify(plan)}`;
 
-const textOf = (message: ModelMessage): string => (typeof message.content === 'string' ? message.content : '');
+const textOf = (message: ModelMessage): string =>
+  typeof message.content === 'string' ? message.content : '';
 export const opOf = (text: string): string => / (op-\S+) #plan /.exec(text)?.[1] ?? '';
 
 const MB = 1024 * 1024;
@@ -42,8 +45,15 @@ export async function startModel(): Promise<ModelServer> {
 
   function answer(plan: Plan, step: number): Reply {
     const calls = plan.steps[step];
-    if (calls !== undefined) return { toolCalls: calls.map(({ tool, args }) => ({ name: tool, args })), reasoning: `step ${step}` };
-    const pieces = Array.from({ length: plan.talk }, (_, i) => ({ text: `word ${i} `, delayMs: 40 }));
+    if (calls !== undefined)
+      return {
+        toolCalls: calls.map(({ tool, args }) => ({ name: tool, args })),
+        reasoning: `step ${step}`,
+      };
+    const pieces = Array.from({ length: plan.talk }, (_, i) => ({
+      text: `word ${i} `,
+      delayMs: 40,
+    }));
     return { chunks: [...pieces, { text: `done ${plan.op}` }] };
   }
 
@@ -58,7 +68,10 @@ export async function startModel(): Promise<ModelServer> {
       case '429':
         return { status: 429, headers: { 'retry-after': '3600' } };
       case 'html':
-        return { body: '<html><body>Bad gateway</body></html>', headers: { 'content-type': 'text/html' } };
+        return {
+          body: '<html><body>Bad gateway</body></html>',
+          headers: { 'content-type': 'text/html' },
+        };
       case '3mb':
         return { chunks: Array.from({ length: 48 }, () => ({ text: 'x'.repeat(MB / 16) })) };
       case 'loop':
@@ -71,8 +84,17 @@ export async function startModel(): Promise<ModelServer> {
     const at = body.messages.findLastIndex((message) => message.role === 'user');
     const text = textOf(body.messages[at] ?? { role: 'user' });
     const plan = JSON.parse(text.slice(text.indexOf('#plan ') + 6)) as Plan;
-    const step = body.messages.slice(at).filter((message) => (message.tool_calls?.length ?? 0) > 0).length;
-    if (step === 0) shown.set(plan.op, body.messages.slice(0, at).filter((m) => m.role === 'user').map(textOf)); // prettier-ignore
+    const step = body.messages
+      .slice(at)
+      .filter((message) => (message.tool_calls?.length ?? 0) > 0).length;
+    if (step === 0)
+      shown.set(
+        plan.op,
+        body.messages
+          .slice(0, at)
+          .filter((m) => m.role === 'user')
+          .map(textOf),
+      );
     if (looping.has(plan.op)) return faulty('loop', plan);
     const fault = armed.shift();
     if (fault === undefined) return answer(plan, step);

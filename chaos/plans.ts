@@ -1,4 +1,5 @@
-// What the clients ask for: the mix of plain, guarded, cancelled and session runs, drawn from the seed.
+// What the clients ask for: the mix of plain, guarded, cancelled and session runs, drawn from the
+// seed.
 
 import type { OpKind } from './history.ts';
 import type { Plan, PlannedCall } from './model.ts';
@@ -31,21 +32,41 @@ export interface Drawn extends Plan {
 
 export function drawPlan(op: string, kind: OpKind, random: Random): Drawn {
   let n = 0;
-  const call = (...tools: readonly string[]): PlannedCall => ({ tool: random.pick(tools), args: { text: `${op} ${++n}` } });
+  const call = (...tools: readonly string[]): PlannedCall => ({
+    tool: random.pick(tools),
+    args: { text: `${op} ${++n}` },
+  });
   const free = (): PlannedCall => call('note', 'post');
   const guarded = (): PlannedCall => call('mail', 'pay');
-  const plan = (steps: Plan['steps'], talk = 2, cancel?: Drawn['cancel']): Drawn => ({ op, steps, talk, cancel });
+  const plan = (steps: Plan['steps'], talk = 2, cancel?: Drawn['cancel']): Drawn => ({
+    op,
+    steps,
+    talk,
+    cancel,
+  });
   switch (kind) {
     case 'plain':
-      return plan(random.pick([[[free()]], [[free()], [free()]], [[free(), free()]], []]), random.int(0, 20));
+      return plan(
+        random.pick([[[free()]], [[free()], [free()]], [[free(), free()]], []]),
+        random.int(0, 20),
+      );
     case 'approve':
     case 'reject':
-      return plan(random.pick([[[guarded()]], [[free()], [guarded()]], [[guarded(), guarded()]], [[guarded(), free()]]]));
+      return plan(
+        random.pick([
+          [[guarded()]],
+          [[free()], [guarded()]],
+          [[guarded(), guarded()]],
+          [[guarded(), free()]],
+        ]),
+      );
     case 'two-pauses':
       return plan([[guarded()], [guarded()]]);
     case 'cancel':
       if (random.chance(0.3)) return plan([[guarded()]], 2, { paused: true });
-      return plan(random.pick([[], [[free()]], [[free()], [free()]]]), 60, { afterMs: random.int(0, 1800) });
+      return plan(random.pick([[], [[free()]], [[free()], [free()]]]), 60, {
+        afterMs: random.int(0, 1800),
+      });
     case 'session':
       return plan(random.pick([[], [], [[free()]]]), random.int(0, 6));
   }

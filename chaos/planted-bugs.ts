@@ -1,13 +1,21 @@
-// Nine bugs, as they are really made: each a few replaced pieces of source, and what has to notice. A piece that is not there any more is
-// a failure: the bug has to be planted anew where the code now is.
+// Nine bugs, as they are really made: each a few replaced pieces of source, and what has to notice.
+// A piece that is not there any more is a failure: the bug has to be planted anew where the code
+// now is.
 
 import type { OpKind } from './history.ts';
 import type { FaultKind } from './schedule.ts';
 
 export interface PlantedBug {
   readonly name: string;
-  readonly patches: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
-  /** A short form of the program and the rules of which one must fail, or test files of which one must. */
+  readonly patches: readonly {
+    readonly file: string;
+    readonly find: string;
+    readonly replace: string;
+  }[];
+  /**
+   * A short form of the program and the rules of which one must fail, or test files of which one
+   * must.
+   */
   readonly caughtBy:
     | {
         readonly seconds: number;
@@ -33,7 +41,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'no key on the tool call',
-    patches: [{ file: 'src/tools/http-tool.ts', find: '[HEADER.idempotencyKey.toLowerCase()]: legalValue(ctx.idempotencyKey),', replace: '' }],
+    patches: [
+      {
+        file: 'src/tools/http-tool.ts',
+        find: '[HEADER.idempotencyKey.toLowerCase()]: legalValue(ctx.idempotencyKey),',
+        replace: '',
+      },
+    ],
     caughtBy: { seconds: 40, faults: [], rules: ['every-delivery-has-its-key'] },
   },
   {
@@ -81,7 +95,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       {
         file: 'src/workflows/agent-loop.ts',
         find: "again = open.filter((call) => call.approval === 'required').map((call) => call.callId);",
-        replace: "again = await dispatch(open.filter((call) => call.approval === 'required').map((call) => call.callId));\n  if ('kind' in again) return again;",
+        replace:
+          "again = await dispatch(open.filter((call) => call.approval === 'required').map((call) => call.callId));\n  if ('kind' in again) return again;",
       },
       {
         file: 'src/store/calls/calls.ts',
@@ -92,7 +107,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       {
         file: 'src/store/calls/calls.ts',
         find: "(row.approval === 'required' ? row.approved_hash : row.arguments_hash)",
-        replace: "(row.approval === 'required' ? (row.approved_hash ?? row.arguments_hash) : row.arguments_hash)",
+        replace:
+          "(row.approval === 'required' ? (row.approved_hash ?? row.arguments_hash) : row.arguments_hash)",
       },
     ],
     caughtBy: { seconds: 40, faults: [], rules: ['approved-before-effect'], kinds: ['two-pauses'] },
@@ -100,19 +116,39 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'tenant filter off',
     patches: [
-      { file: 'src/store/queries/visibility.ts', find: 'const ofOrg = sql<boolean>`r.org_id = ${viewer.orgId}`;', replace: 'const ofOrg = sql<boolean>`true`;' },
+      {
+        file: 'src/store/queries/visibility.ts',
+        find: 'const ofOrg = sql<boolean>`r.org_id = ${viewer.orgId}`;',
+        replace: 'const ofOrg = sql<boolean>`true`;',
+      },
       { file: 'src/store/database/access.ts', find: '{ org: orgId }', replace: "'reconciler'" },
     ],
     caughtBy: { seconds: 40, faults: [], rules: ['no-foreign-bytes'], kinds: ['approve'] },
   },
   {
     name: 'retry of a non-idempotent tool',
-    patches: [{ file: 'src/store/calls/calls.ts', find: "if (row.retry !== 'never' && count < MAX_UNANSWERED", replace: 'if (count < MAX_UNANSWERED' }],
-    caughtBy: { seconds: 50, faults: ['tool-drop', 'tool-slow', 'tool-drop'], rules: ['effects-at-most-once', 'unknown-is-surfaced'] },
+    patches: [
+      {
+        file: 'src/store/calls/calls.ts',
+        find: "if (row.retry !== 'never' && count < MAX_UNANSWERED",
+        replace: 'if (count < MAX_UNANSWERED',
+      },
+    ],
+    caughtBy: {
+      seconds: 50,
+      faults: ['tool-drop', 'tool-slow', 'tool-drop'],
+      rules: ['effects-at-most-once', 'unknown-is-surfaced'],
+    },
   },
   {
     name: 'decision accepted after cancel',
-    patches: [{ file: 'src/store/calls/vote-policy.ts', find: "if (s.status !== 'PAUSED') {", replace: "if (s.status !== 'PAUSED' && s.status !== 'CANCELLED') {" }],
+    patches: [
+      {
+        file: 'src/store/calls/vote-policy.ts',
+        find: "if (s.status !== 'PAUSED') {",
+        replace: "if (s.status !== 'PAUSED' && s.status !== 'CANCELLED') {",
+      },
+    ],
     caughtBy: { seconds: 40, faults: [], rules: ['cancel-stands'], kinds: ['cancel'] },
   },
-]; // prettier-ignore
+];

@@ -1,8 +1,17 @@
-// `npm run chaos:planted [-- --only "name"]`: plants each bug in a copy of this tree and runs what has to notice it. A checker that lets a
-// planted bug pass proves nothing. Closes with `N passed, N failed` alone on its last line.
+// `npm run chaos:planted [-- --only "name"]`: plants each bug in a copy of this tree and runs what
+// has to notice it. A checker that lets a planted bug pass proves nothing. Closes with `N passed, N
+// failed` alone on its last line.
 
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -10,7 +19,13 @@ import { tempDir } from '../test/rig/temp-dir.ts';
 import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const LEFT_OUT: ReadonlySet<string> = new Set(['node_modules', '.git', '.holdpoint', 'lib', 'coverage']);
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  'node_modules',
+  '.git',
+  '.holdpoint',
+  'lib',
+  'coverage',
+]);
 /** A form of 50 s with its start, settling and end, on a busy machine. */
 const LONGEST_MS = 240_000;
 const SEED = '5';
@@ -22,7 +37,8 @@ interface Ran {
 
 function copyTree(): string {
   const folder = join(tempDir(), 'tree');
-  for (const name of readdirSync(ROOT)) if (!LEFT_OUT.has(name)) cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+  for (const name of readdirSync(ROOT))
+    if (!LEFT_OUT.has(name)) cpSync(join(ROOT, name), join(folder, name), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   return folder;
 }
@@ -32,9 +48,10 @@ function plant(folder: string, bug: PlantedBug): string | undefined {
   for (const { file, find, replace } of bug.patches) {
     const path = join(folder, file);
     const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
-    const at = text.indexOf(find);
-    if (at < 0) return `its patch no longer applies to ${file}: ${find}`;
-    writeFileSync(path, text.slice(0, at) + replace + text.slice(at + find.length));
+    const found = anyLayout(find).exec(text);
+    if (found === null) return `its patch no longer applies to ${file}: ${find}`;
+    const end = found.index + found[0].length;
+    writeFileSync(path, text.slice(0, found.index) + replace + text.slice(end));
   }
   return undefined;
 }
@@ -43,19 +60,25 @@ function run(folder: string, args: readonly string[]): Promise<Ran> {
   return new Promise((done) => {
     const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (part: string) => (text += part));
     const late = setTimeout(() => child.kill('SIGTERM'), LONGEST_MS);
     child.once('exit', (code) => (clearTimeout(late), done({ code, text })));
   });
 }
 
 /** What noticed it; or why nothing did. */
-async function caught(folder: string, { caughtBy }: PlantedBug): Promise<{ readonly by: string } | { readonly missed: string }> {
+async function caught(
+  folder: string,
+  { caughtBy }: PlantedBug,
+): Promise<{ readonly by: string } | { readonly missed: string }> {
   if ('tests' in caughtBy) {
     const { text } = await run(folder, ['node_modules/mocha/bin/mocha.js', ...caughtBy.tests]);
     const counts = /(\d+) passed, ([1-9]\d*) failed/.exec(text);
     // The tests must have run: a file that does not load notices nothing.
-    return counts && counts[1] !== '0' ? { by: `${counts[2]} tests of ${caughtBy.tests.join(', ')}` } : { missed: text.slice(-1500) };
+    return counts && counts[1] !== '0'
+      ? { by: `${counts[2]} tests of ${caughtBy.tests.join(', ')}` }
+      : { missed: text.slice(-1500) };
   }
   const only = caughtBy.faults.length === 0 ? 'none' : caughtBy.faults.join(',');
   const kinds = caughtBy.kinds === undefined ? [] : ['--kinds', caughtBy.kinds.join(',')];
@@ -63,7 +86,9 @@ async function caught(folder: string, { caughtBy }: PlantedBug): Promise<{ reado
   const { text } = await run(folder, ['--import', 'tsx', 'chaos/main.ts', ...args]);
   const failed = [...text.matchAll(/^FAILED ([a-z-]+)/gm)].map((match) => match[1] ?? '');
   const fitting = failed.filter((rule) => caughtBy.rules.includes(rule));
-  return fitting.length > 0 ? { by: fitting.join(', ') } : { missed: `failed rules: ${failed.join(', ') || 'none'}\n${text.slice(-1500)}` };
+  return fitting.length > 0
+    ? { by: fitting.join(', ') }
+    : { missed: `failed rules: ${failed.join(', ') || 'none'}\n${text.slice(-1500)}` };
 }
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
@@ -78,7 +103,16 @@ for (const bug of PLANTED_BUGS) {
   if ('by' in result) passed++;
   else failed++;
   const seconds = Math.round((Date.now() - began) / 1000);
-  console.log(`${'by' in result ? 'caught' : 'MISSED'} ${bug.name} (${seconds} s): ${'by' in result ? result.by : result.missed}`);
+  console.log(
+    `${'by' in result ? 'caught' : 'MISSED'} ${bug.name} (${seconds} s): ${'by' in result ? result.by : result.missed}`,
+  );
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);
+
+/** The formatter may have broken a line of it: white space between words is any, and may be none. */
+function anyLayout(find: string): RegExp {
+  const words = find.trim().split(/(?<=[([{,;])|(?=[)\]}.?:])|\s+/);
+  const escaped = words.filter((word) => word !== '').map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(escaped.join('\\s*,?\\s*'));
+}

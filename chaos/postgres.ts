@@ -1,5 +1,6 @@
-// A PostgreSQL of the program's own, as test/rig/postgres.ts has one, but with fsync on and its log of transactions on a small tmpfs
-// (where one can be mounted), so that the disk can be filled. May be killed, stopped and started again on the same port.
+// A PostgreSQL of the program's own, as test/rig/postgres.ts has one, but with fsync on and its log
+// of transactions on a small tmpfs (where one can be mounted), so that the disk can be filled. May
+// be killed, stopped and started again on the same port.
 
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import {
@@ -41,17 +42,24 @@ export interface ChaosPostgres {
 
 const WAL_MB = 256;
 
-const output = (command: string, ...args: string[]): string => spawnSync(command, args, { encoding: 'utf8', timeout: 20_000 }).stdout ?? '';
+const output = (command: string, ...args: string[]): string =>
+  spawnSync(command, args, { encoding: 'utf8', timeout: 20_000 }).stdout ?? '';
 
 function binaries(): string {
   const debian = '/usr/lib/postgresql';
-  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
-  const places = [...(process.env['PATH'] ?? '').split(':'), ...versions.map((version) => join(debian, version, 'bin'))];
+  const versions = existsSync(debian)
+    ? readdirSync(debian).sort((a, b) => Number(b) - Number(a))
+    : [];
+  const places = [
+    ...(process.env['PATH'] ?? '').split(':'),
+    ...versions.map((version) => join(debian, version, 'bin')),
+  ];
   const found = places
     .filter((place) => existsSync(join(place, 'initdb')))
     .map((place) => dirname(realpathSync(join(place, 'initdb'))))
     .find((place) => existsSync(join(place, 'postgres')));
-  if (found === undefined) throw new Error('The program needs PostgreSQL: no server programs are here.');
+  if (found === undefined)
+    throw new Error('The program needs PostgreSQL: no server programs are here.');
   return found;
 }
 
@@ -60,7 +68,9 @@ const FOLDER = 'holdpoint-chaos-pg-';
 /** A program that was ended by SIGKILL left its small disk mounted. */
 function clearAfterKilled(): void {
   const mounts = existsSync('/proc/mounts') ? readFileSync('/proc/mounts', 'utf8') : '';
-  for (const [, folder = '', pid = ''] of mounts.matchAll(new RegExp(`^tmpfs (\\S+/${FOLDER}(\\d+)-[^/\\s]+)/disk `, 'gm'))) {
+  for (const [, folder = '', pid = ''] of mounts.matchAll(
+    new RegExp(`^tmpfs (\\S+/${FOLDER}(\\d+)-[^/\\s]+)/disk `, 'gm'),
+  )) {
     if (existsSync(`/proc/${pid}`)) continue;
     spawnSync('umount', ['-l', join(folder, 'disk')]);
     rmSync(folder, { recursive: true, force: true });
@@ -70,15 +80,25 @@ function clearAfterKilled(): void {
 export async function startChaosPostgres(): Promise<ChaosPostgres> {
   const bin = binaries();
   const root = process.getuid?.() === 0;
-  const user = root ? { uid: Number(output('id', '-u', 'postgres')), gid: Number(output('id', '-g', 'postgres')) } : {};
+  const user = root
+    ? { uid: Number(output('id', '-u', 'postgres')), gid: Number(output('id', '-g', 'postgres')) }
+    : {};
   clearAfterKilled();
   const folder = mkdtempSync(join(tmpdir(), `${FOLDER}${process.pid}-`));
   chmodSync(folder, 0o755);
   const [data, disk] = [join(folder, 'data'), join(folder, 'disk')];
   for (const place of [data, disk]) mkdirSync(place, { mode: 0o700 });
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${WAL_MB}m,mode=700`, 'tmpfs', disk], { encoding: 'utf8' });
-  const noSmallDisk = mounted.status === 0 ? undefined : `no tmpfs can be mounted here (${(mounted.stderr ?? '').trim() || 'no mount'})`;
-  if (user.uid !== undefined) for (const place of [data, disk]) chownSync(place, user.uid, user.gid);
+  const mounted = spawnSync(
+    'mount',
+    ['-t', 'tmpfs', '-o', `size=${WAL_MB}m,mode=700`, 'tmpfs', disk],
+    { encoding: 'utf8' },
+  );
+  const noSmallDisk =
+    mounted.status === 0
+      ? undefined
+      : `no tmpfs can be mounted here (${(mounted.stderr ?? '').trim() || 'no mount'})`;
+  if (user.uid !== undefined)
+    for (const place of [data, disk]) chownSync(place, user.uid, user.gid);
   const wal = noSmallDisk === undefined ? ['-X', join(disk, 'wal')] : [];
   const init = ['-D', data, '-U', 'postgres', '--auth=trust', '-E', 'UTF8', '--no-locale', ...wal];
   execFileSync(join(bin, 'initdb'), init, { ...user, cwd: data, stdio: 'pipe' });
@@ -86,7 +106,8 @@ export async function startChaosPostgres(): Promise<ChaosPostgres> {
   const port = await freePort();
   const urlAt = (at: number): string => `postgres://postgres@127.0.0.1:${at}/postgres`;
   let child: ChildProcess | undefined;
-  const running = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null;
+  const running = (): boolean =>
+    child !== undefined && child.exitCode === null && child.signalCode === null;
   const signal = (name: NodeJS.Signals): void => {
     try {
       if (running() && child?.pid !== undefined) process.kill(-child.pid, name);
@@ -110,9 +131,28 @@ export async function startChaosPostgres(): Promise<ChaosPostgres> {
   const start = async (): Promise<void> => {
     if (running()) return;
     const log = openSync(join(folder, 'postgres.log'), 'a');
-    const settings = ['listen_addresses=127.0.0.1', 'fsync=on', 'max_connections=200', 'max_wal_size=96MB', 'min_wal_size=32MB'];
-    const args = ['-D', data, '-p', String(port), '-k', data, ...settings.flatMap((setting) => ['-c', setting])];
-    child = spawn(join(bin, 'postgres'), args, { ...user, cwd: data, detached: true, stdio: ['ignore', log, log] });
+    const settings = [
+      'listen_addresses=127.0.0.1',
+      'fsync=on',
+      'max_connections=200',
+      'max_wal_size=96MB',
+      'min_wal_size=32MB',
+    ];
+    const args = [
+      '-D',
+      data,
+      '-p',
+      String(port),
+      '-k',
+      data,
+      ...settings.flatMap((setting) => ['-c', setting]),
+    ];
+    child = spawn(join(bin, 'postgres'), args, {
+      ...user,
+      cwd: data,
+      detached: true,
+      stdio: ['ignore', log, log],
+    });
     await until('PostgreSQL', () => !running() || answers(urlAt(port)), 60_000, 100);
     if (!running()) throw new Error('PostgreSQL ended at its start');
   };
@@ -129,7 +169,8 @@ export async function startChaosPostgres(): Promise<ChaosPostgres> {
     noSmallDisk,
     fillDisk: () => {
       try {
-        for (let mb = 0; mb < 2 * WAL_MB; mb++) writeFileSync(ballast, Buffer.alloc(1024 * 1024), { flag: 'a' });
+        for (let mb = 0; mb < 2 * WAL_MB; mb++)
+          writeFileSync(ballast, Buffer.alloc(1024 * 1024), { flag: 'a' });
       } catch {
         // full, as it should be
       }

@@ -1,5 +1,6 @@
-// One process of the product, looked after: killed and stopped on purpose by the faults, started again whenever it has ended.
-// An end that nobody meant is a finding. (What a supervisor does in production.)
+// One process of the product, looked after: killed and stopped on purpose by the faults, started
+// again whenever it has ended. An end that nobody meant is a finding. (What a supervisor does in
+// production.)
 
 import { startProduct, type ProductProcess } from '../test/rig/product.ts';
 
@@ -37,7 +38,8 @@ export async function lookAfter({ name, role, env, onUnmeant }: LookedOptions): 
       const { code, signal } = await product.exited();
       if (stopped) return;
       ends++;
-      if (!meant) onUnmeant(`${name} ended by itself (${signal ?? code}): ${product.log().slice(-1100)}`);
+      if (!meant)
+        onUnmeant(`${name} ended by itself (${signal ?? code}): ${product.log().slice(-1100)}`);
       meant = false;
       await held;
       if (stopped) return;

@@ -1,11 +1,13 @@
-// A TCP proxy between the product and one thing it needs: delays, cuts, drops replies, swallows everything; or waits for certain bytes
-// and then acts once. The named failpoints are made with that, from outside: the product has no hooks for its own tests.
+// A TCP proxy between the product and one thing it needs: delays, cuts, drops replies, swallows
+// everything; or waits for certain bytes and then acts once. The named failpoints are made with
+// that, from outside: the product has no hooks for its own tests.
 
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export type LinkMode =
   /** `deaf`: what the server says is lost. */
-  { readonly kind: 'pass' | 'cut' | 'deaf' | 'blackhole' } | { readonly kind: 'delay'; readonly ms: number };
+  | { readonly kind: 'pass' | 'cut' | 'deaf' | 'blackhole' }
+  | { readonly kind: 'delay'; readonly ms: number };
 
 export interface Trap {
   /** Made once a connection, so that it may remember what it saw on it. */
@@ -46,7 +48,12 @@ export async function createProxy(target: { readonly port: number }): Promise<Pr
       return void client.destroy();
     }
     const upstream = connect(target.port, '127.0.0.1');
-    const pair: Pair = { end: () => (client.destroy(), upstream.destroy()), lost: false, deaf: false, held: false };
+    const pair: Pair = {
+      end: () => (client.destroy(), upstream.destroy()),
+      lost: false,
+      deaf: false,
+      held: false,
+    };
     pairs.add(pair);
     const matchers = new Map<Trap, (chunk: Buffer) => boolean>();
     for (const socket of [client, upstream]) {
@@ -71,7 +78,8 @@ export async function createProxy(target: { readonly port: number }): Promise<Pr
       pass(upstream, chunk);
     });
     upstream.on('data', (chunk: Buffer) => {
-      if (pair.deaf || pair.held || mode.kind === 'blackhole' || mode.kind === 'deaf') return lose(pair);
+      if (pair.deaf || pair.held || mode.kind === 'blackhole' || mode.kind === 'deaf')
+        return lose(pair);
       pass(client, chunk);
     });
   });
@@ -96,7 +104,8 @@ export async function createProxy(target: { readonly port: number }): Promise<Pr
         for (const pair of pairs) pair.end();
       }
       // A stream that lost bytes can't go on.
-      if (next.kind === 'pass') for (const pair of pairs) if (pair.lost && !pair.held && !pair.deaf) pair.end();
+      if (next.kind === 'pass')
+        for (const pair of pairs) if (pair.lost && !pair.held && !pair.deaf) pair.end();
     },
     harmed: () => harmed,
     arm: (next) => {
@@ -110,7 +119,10 @@ export async function createProxy(target: { readonly port: number }): Promise<Pr
   };
 }
 
-/** Sees `text` although it may lie across two pieces; where `after` is given, only once that was seen on the same connection. */
+/**
+ * Sees `text` although it may lie across two pieces; where `after` is given, only once that was
+ * seen on the same connection.
+ */
 export const sees = (text: string, after?: string) => (): ((chunk: Buffer) => boolean) => {
   let tail = Buffer.alloc(0);
   let ready = after === undefined;

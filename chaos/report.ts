@@ -16,19 +16,25 @@ export interface Check {
   readonly problems: readonly string[];
 }
 
-/** Of the work that must have been done, so that refusing everything does not pass: for ten minutes. */
+/**
+ * Of the work that must have been done, so that refusing everything does not pass: for ten minutes.
+ */
 const FLOOR = { runs: 300, approvals: 80, cancels: 30 } as const;
 const INJECTED_SHARE = 0.95;
 
 /** From the injection to the first run that was asked for after it and settled. */
 export function recoveryMs(at: number, ops: readonly Op[]): number | undefined {
-  const settled = ops.filter((op) => op.invokedAt >= at && op.settledAt !== undefined).map((op) => (op.settledAt ?? 0) - at);
+  const settled = ops
+    .filter((op) => op.invokedAt >= at && op.settledAt !== undefined)
+    .map((op) => (op.settledAt ?? 0) - at);
   return settled.length === 0 ? undefined : Math.min(...settled);
 }
 
 export function reportFaults(outcomes: readonly Outcome[], ops: readonly Op[]): Check {
   const problems: string[] = [];
-  console.log('\nfault                        injected  observed                                        recovered after');
+  console.log(
+    '\nfault                        injected  observed                                        recovered after',
+  );
   for (const [kind, group] of groupBy(outcomes, ({ fault }) => fault.fault)) {
     const injected = group.filter(({ result }) => result.injected);
     const times = injected.map(({ at }) => recoveryMs(at, ops));
@@ -40,14 +46,22 @@ export function reportFaults(outcomes: readonly Outcome[], ops: readonly Op[]): 
         : `${(Math.max(...times.map((ms) => ms ?? 0)) / 1000).toFixed(1)} s`;
     const skipped = group.every(({ result }) => !result.injected && result.skipped);
     const count = skipped ? 'skipped' : `${injected.length} of ${group.length}`;
-    console.log(`${kind.padEnd(28)} ${count.padEnd(9)} ${(seen[0] ?? '').slice(0, 46).padEnd(47)} ${worst}`);
+    console.log(
+      `${kind.padEnd(28)} ${count.padEnd(9)} ${(seen[0] ?? '').slice(0, 46).padEnd(47)} ${worst}`,
+    );
     for (const text of seen.slice(1)) console.log(`${''.padEnd(38)} ${text.slice(0, 100)}`);
-    if (times.includes(undefined)) problems.push(`${kind}: no run that was asked for after it settled`);
+    if (times.includes(undefined))
+      problems.push(`${kind}: no run that was asked for after it settled`);
   }
   return { rule: 'recovers-from-every-fault', problems };
 }
 
-export function checkFloor(outcomes: readonly Outcome[], ops: readonly Op[], approvals: number, seconds: number): Check {
+export function checkFloor(
+  outcomes: readonly Outcome[],
+  ops: readonly Op[],
+  approvals: number,
+  seconds: number,
+): Check {
   const scale = seconds / 600;
   const wanted = outcomes.filter(({ result }) => result.injected || !result.skipped);
   const injected = wanted.filter(({ result }) => result.injected).length;
@@ -57,14 +71,19 @@ export function checkFloor(outcomes: readonly Outcome[], ops: readonly Op[], app
   console.log(
     `\n${ops.length} runs asked for, ${runs} settled, ${approvals} approvals, ${cancels} cancels, ${asked} unknown outcomes asked about, ${injected} of ${wanted.length} faults injected`,
   );
-  const enough = (what: string, is: number, least: number): string[] => (is >= least ? [] : [`${what}: ${is}, at least ${least}`]);
+  const enough = (what: string, is: number, least: number): string[] =>
+    is >= least ? [] : [`${what}: ${is}, at least ${least}`];
   return {
     rule: 'floor-of-work',
     problems: [
       ...enough('runs', runs, Math.floor(FLOOR.runs * scale)),
       ...enough('approvals', approvals, Math.floor(FLOOR.approvals * scale)),
       ...enough('cancels', cancels, Math.floor(FLOOR.cancels * scale)),
-      ...enough('faults injected', injected, wanted.length < 20 ? wanted.length : Math.ceil(wanted.length * INJECTED_SHARE)),
+      ...enough(
+        'faults injected',
+        injected,
+        wanted.length < 20 ? wanted.length : Math.ceil(wanted.length * INJECTED_SHARE),
+      ),
     ],
   };
 }
@@ -86,8 +105,11 @@ const SHOWN = 5;
 export function conclude(checks: readonly Check[]): boolean {
   console.log('');
   for (const { rule, problems } of checks) {
-    console.log(`${problems.length === 0 ? 'ok    ' : 'FAILED'} ${rule}${problems.length === 0 ? '' : `: ${problems.length} violations`}`);
-    for (const problem of problems.slice(0, SHOWN)) console.log(`         ${problem.slice(0, 1200)}`);
+    console.log(
+      `${problems.length === 0 ? 'ok    ' : 'FAILED'} ${rule}${problems.length === 0 ? '' : `: ${problems.length} violations`}`,
+    );
+    for (const problem of problems.slice(0, SHOWN))
+      console.log(`         ${problem.slice(0, 1200)}`);
   }
   const failed = checks.filter((check) => check.problems.length > 0).length;
   console.log(`${checks.length - failed} passed, ${failed} failed`);

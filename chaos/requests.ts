@@ -1,5 +1,5 @@
-// One request of a client: to either API, sometimes cut in the middle, always with a deadline. What came back is noted; an answer that
-// may never be given is a finding whatever happens around it.
+// One request of a client: to either API, sometimes cut in the middle, always with a deadline. What
+// came back is noted; an answer that may never be given is a finding whatever happens around it.
 
 import { randomInt } from 'node:crypto';
 import { ORGS, type World } from './world.ts';
@@ -25,12 +25,18 @@ export interface Answer {
 
 export type Ask = (asked: Asked) => Promise<Answer | undefined>;
 
-/** Longer than any wait asked for, and than the 10 s that a statement on a blackholed database may take. */
+/**
+ * Longer than any wait asked for, and than the 10 s that a statement on a blackholed database may
+ * take.
+ */
 const DEADLINE_MS = 15_000;
 
 export const canaryOf = (org: string): string => `canary-of-${org}`;
 
-/** Codes that a client may be told at any time: away, or not (yet, any more) possible. Everything else ≥ 400 must be expected by who asks. */
+/**
+ * Codes that a client may be told at any time: away, or not (yet, any more) possible. Everything
+ * else ≥ 400 must be expected by who asks.
+ */
 const NEVER = new Set([500, 501, 502, 504]);
 
 export function createAsk(world: World, history: History): Ask {
@@ -38,7 +44,10 @@ export function createAsk(world: World, history: History): Ask {
     const api = world.apis[randomInt(2) as 0 | 1];
     const { what, org, method, path, op } = asked;
     const cut = asked.cutShare !== undefined && Math.random() < asked.cutShare;
-    const headers: Record<string, string> = { authorization: `Bearer ${world.token(org)}`, ...asked.headers };
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${world.token(org)}`,
+      ...asked.headers,
+    };
     if (asked.body !== undefined) headers['content-type'] = 'application/json';
     if (asked.key !== undefined) headers['idempotency-key'] = asked.key;
     try {
@@ -50,13 +59,32 @@ export function createAsk(world: World, history: History): Ask {
       });
       const text = await response.text();
       for (const other of ORGS)
-        if (other !== org && text.includes(canaryOf(other))) history.found('no-foreign-bytes', `${method} ${path}: ${text.slice(0, 200)}`);
-      if (NEVER.has(response.status)) history.found('only-declared-answers', `${method} ${path}: ${response.status} ${text.slice(0, 300)}`);
-      const result = response.ok ? 'ok' : response.status === 503 || response.status === 401 ? 'unknown' : 'fail';
+        if (other !== org && text.includes(canaryOf(other)))
+          history.found('no-foreign-bytes', `${method} ${path}: ${text.slice(0, 200)}`);
+      if (NEVER.has(response.status))
+        history.found(
+          'only-declared-answers',
+          `${method} ${path}: ${response.status} ${text.slice(0, 300)}`,
+        );
+      const result = response.ok
+        ? 'ok'
+        : response.status === 503 || response.status === 401
+          ? 'unknown'
+          : 'fail';
       history.note({ op, what, api: api.name, status: response.status, result });
-      return { status: response.status, json: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
+      return {
+        status: response.status,
+        json: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+      };
     } catch (error) {
-      history.note({ op, what, api: api.name, cut, result: 'unknown', why: error instanceof Error ? error.name : String(error) });
+      history.note({
+        op,
+        what,
+        api: api.name,
+        cut,
+        result: 'unknown',
+        why: error instanceof Error ? error.name : String(error),
+      });
       return undefined;
     }
   };

@@ -1,20 +1,63 @@
-// What is done to the product and when: drawn from a seed, printed one JSON line a fault, read back from such a file.
-// The clients' plans are drawn from the same seed; what the machine's timing adds is the only thing a replay can't repeat.
+// What is done to the product and when: drawn from a seed, printed one JSON line a fault, read back
+// from such a file. The clients' plans are drawn from the same seed; what the machine's timing adds
+// is the only thing a replay can't repeat.
 
 import { readFileSync } from 'node:fs';
 import { createRandom, type Random } from '../test/rig/random.ts';
 
 export const FAULTS = [
-  ...(['kill-api', 'kill-worker', 'kill-both-apis', 'kill-both-workers', 'kill-all', 'stop-api', 'stop-worker', 'stop-all'] as const),
-  ...(['after-commit-before-start', 'after-start-before-reply', 'after-effect-before-record', 'after-decision-before-signal'] as const),
-  ...(['lost-commit-api', 'lost-commit-worker', 'pg-kill', 'pg-stop', 'pg-disk-full', 'temporal-kill'] as const),
+  ...([
+    'kill-api',
+    'kill-worker',
+    'kill-both-apis',
+    'kill-both-workers',
+    'kill-all',
+    'stop-api',
+    'stop-worker',
+    'stop-all',
+  ] as const),
+  ...([
+    'after-commit-before-start',
+    'after-start-before-reply',
+    'after-effect-before-record',
+    'after-decision-before-signal',
+  ] as const),
+  ...([
+    'lost-commit-api',
+    'lost-commit-worker',
+    'pg-kill',
+    'pg-stop',
+    'pg-disk-full',
+    'temporal-kill',
+  ] as const),
   ...(['net-delay', 'net-cut', 'net-deaf', 'net-blackhole'] as const),
-  ...(['model-cut-text', 'model-cut-arguments', 'model-hang', 'model-429', 'model-html', 'model-3mb', 'model-loop'] as const),
-  ...(['tool-slow', 'tool-drop', 'tool-500', 'worker-memory', 'clock-forward', 'clock-back'] as const),
+  ...([
+    'model-cut-text',
+    'model-cut-arguments',
+    'model-hang',
+    'model-429',
+    'model-html',
+    'model-3mb',
+    'model-loop',
+  ] as const),
+  ...([
+    'tool-slow',
+    'tool-drop',
+    'tool-500',
+    'worker-memory',
+    'clock-forward',
+    'clock-back',
+  ] as const),
 ] as const;
 export type FaultKind = (typeof FAULTS)[number];
 
-export const LINKS = ['api-pg', 'api-temporal', 'worker-pg', 'worker-temporal', 'worker-model'] as const;
+export const LINKS = [
+  'api-pg',
+  'api-temporal',
+  'worker-pg',
+  'worker-temporal',
+  'worker-model',
+] as const;
 export type LinkName = (typeof LINKS)[number];
 
 export interface Fault {
@@ -35,15 +78,42 @@ export interface Schedule {
   readonly faults: readonly Fault[];
 }
 
-/** A hang is noticed after 60 s of silence, a 429's wait is capped at 60 s: they must be early enough to be over at the end. */
+/**
+ * A hang is noticed after 60 s of silence, a 429's wait is capped at 60 s: they must be early
+ * enough to be over at the end.
+ */
 const EARLY: readonly FaultKind[] = ['model-hang', 'model-429'];
 
-/** The two-minute form: restarts of half the system are left out, they take longer than is there. */
+/**
+ * The two-minute form: restarts of half the system are left out, they take longer than is there.
+ */
 const SHORT: readonly FaultKind[] = [
-  ...(['kill-api', 'kill-worker', 'stop-worker', 'pg-kill', 'temporal-kill', 'net-cut', 'net-blackhole', 'net-deaf'] as const),
-  ...(['after-commit-before-start', 'after-start-before-reply', 'after-effect-before-record', 'after-decision-before-signal'] as const),
+  ...([
+    'kill-api',
+    'kill-worker',
+    'stop-worker',
+    'pg-kill',
+    'temporal-kill',
+    'net-cut',
+    'net-blackhole',
+    'net-deaf',
+  ] as const),
+  ...([
+    'after-commit-before-start',
+    'after-start-before-reply',
+    'after-effect-before-record',
+    'after-decision-before-signal',
+  ] as const),
   ...(['lost-commit-api', 'lost-commit-worker', 'tool-slow', 'tool-drop', 'tool-500'] as const),
-  ...(['model-cut-text', 'model-cut-arguments', 'model-hang', 'model-429', 'model-html', 'model-3mb', 'model-loop'] as const),
+  ...([
+    'model-cut-text',
+    'model-cut-arguments',
+    'model-hang',
+    'model-429',
+    'model-html',
+    'model-3mb',
+    'model-loop',
+  ] as const),
 ];
 
 const SHORT_FORM_S = 240;
@@ -64,14 +134,20 @@ export function drawSchedule(seed: number, seconds: number, only?: readonly Faul
   const step = (last - first) / Math.max(1, others.length);
   const faults = [
     ...early.map((kind, i) => draw(random, kind, 1500 + 2000 * i, short)),
-    ...others.map((kind, i) => draw(random, kind, Math.round(first + step * (i + random.next() * 0.8)), short)),
+    ...others.map((kind, i) =>
+      draw(random, kind, Math.round(first + step * (i + random.next() * 0.8)), short),
+    ),
   ];
   return { seed, seconds, loadMs, faults: faults.sort((a, b) => a.at - b.at) };
 }
 
 /** A zombie is stopped for longer than the 5 s of the heartbeat timeout. */
 function draw(random: Random, fault: FaultKind, at: number, short: boolean): Fault {
-  const ms = fault.startsWith('stop-') ? random.int(6500, 9000) : short ? random.int(1500, 3500) : random.int(2000, 8000);
+  const ms = fault.startsWith('stop-')
+    ? random.int(6500, 9000)
+    : short
+      ? random.int(1500, 3500)
+      : random.int(2000, 8000);
   return { at, fault, which: random.pick([1, 2] as const), link: random.pick(LINKS), ms };
 }
 

@@ -1,5 +1,6 @@
-// The receiver of the agents' tools: every delivery is a line in a file, written and synced before it is answered, so that what
-// happened is known whatever dies. `note` and `mail` honour Idempotency-Key (a repeat has no effect), `post` and `pay` do not.
+// The receiver of the agents' tools: every delivery is a line in a file, written and synced before
+// it is answered, so that what happened is known whatever dies. `note` and `mail` honour
+// Idempotency-Key (a repeat has no effect), `post` and `pay` do not.
 
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,7 +32,10 @@ export interface Sink {
   readonly arm: (fault: ToolFault, count: number) => void;
   /** How many had that fault. */
   readonly faulted: (fault: ToolFault) => number;
-  /** Called once, after the next effect and before its answer, with the worker's name; the answer is then lost. */
+  /**
+   * Called once, after the next effect and before its answer, with the worker's name; the answer is
+   * then lost.
+   */
   readonly afterEffect: (hook: (worker: string) => void) => () => void;
   readonly close: () => Promise<void>;
 }

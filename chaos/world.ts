@@ -1,4 +1,5 @@
-// Everything there is during a run of the program, put together: servers, proxies, sink, model, two APIs, two workers, tokens.
+// Everything there is during a run of the program, put together: servers, proxies, sink, model, two
+// APIs, two workers, tokens.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
@@ -26,7 +27,10 @@ export interface World {
   readonly apis: Two<Looked>;
   readonly workers: Two<Looked>;
   readonly token: (org: string) => string;
-  /** Why clocks can't be moved; else the second API's and the second worker's are moved by so many seconds. */
+  /**
+   * Why clocks can't be moved; else the second API's and the second worker's are moved by so many
+   * seconds.
+   */
   readonly noClock: string | undefined;
   readonly moveClock: (seconds: number) => void;
   readonly close: () => Promise<void>;
@@ -36,10 +40,13 @@ export const ORGS = ['acme', 'zeta'] as const;
 
 const fakeTimeLibrary = (): string | undefined => {
   const given = process.env['CHAOS_LIBFAKETIME'];
-  const roots = existsSync('/usr/lib') ? readdirSync('/usr/lib').map((name) => join('/usr/lib', name, 'faketime')) : [];
-  return [...(given === undefined ? [] : [given]), ...roots.map((root) => join(root, 'libfaketimeMT.so.1'))].find((path) =>
-    existsSync(path),
-  );
+  const roots = existsSync('/usr/lib')
+    ? readdirSync('/usr/lib').map((name) => join('/usr/lib', name, 'faketime'))
+    : [];
+  return [
+    ...(given === undefined ? [] : [given]),
+    ...roots.map((root) => join(root, 'libfaketimeMT.so.1')),
+  ].find((path) => existsSync(path));
 };
 
 export async function createWorld(onUnmeant: (what: string) => void): Promise<World> {
@@ -51,7 +58,10 @@ export async function createWorld(onUnmeant: (what: string) => void): Promise<Wo
   const model = await startModel();
   const [postgres, temporal] = await Promise.all([startChaosPostgres(), startTemporal()]);
   const temporalPort = Number(temporal.address.split(':')[1]);
-  const two = async (port: number): Promise<Two<Proxy>> => [await createProxy({ port }), await createProxy({ port })];
+  const two = async (port: number): Promise<Two<Proxy>> => [
+    await createProxy({ port }),
+    await createProxy({ port }),
+  ];
   const links = {
     'api-pg': await two(postgres.port),
     'api-temporal': await two(temporalPort),
@@ -64,9 +74,17 @@ export async function createWorld(onUnmeant: (what: string) => void): Promise<Wo
   const library = fakeTimeLibrary();
   const clock = join(folder, 'clock');
   writeFileSync(clock, '+0\n');
-  const fake = library === undefined ? {} : {
-    ...{ LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: clock, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' },
-  }; // prettier-ignore
+  const fake =
+    library === undefined
+      ? {}
+      : {
+          ...{
+            LD_PRELOAD: library,
+            FAKETIME_TIMESTAMP_FILE: clock,
+            FAKETIME_NO_CACHE: '1',
+            FAKETIME_DONT_FAKE_MONOTONIC: '1',
+          },
+        };
   const envOf = (role: 'api' | 'worker', i: 0 | 1): Record<string, string> => ({
     DATABASE_URL: postgres.urlAt(links[`${role}-pg`][i].port),
     TEMPORAL_ADDRESS: `127.0.0.1:${links[`${role}-temporal`][i].port}`,
@@ -79,11 +97,16 @@ export async function createWorld(onUnmeant: (what: string) => void): Promise<Wo
     CHAOS_WORKER: `${role}${i + 1}`,
     ...(i === 1 ? fake : {}),
   });
-  const start = (role: 'api' | 'worker', i: 0 | 1) => lookAfter({ name: `${role}${i + 1}`, role, env: envOf(role, i), onUnmeant });
+  const start = (role: 'api' | 'worker', i: 0 | 1) =>
+    lookAfter({ name: `${role}${i + 1}`, role, env: envOf(role, i), onUnmeant });
   // One first: it migrates, the others find that done.
   const api1 = await start('api', 0);
   await ready(api1, 60_000);
-  const [api2, worker1, worker2] = await Promise.all([start('api', 1), start('worker', 0), start('worker', 1)]);
+  const [api2, worker1, worker2] = await Promise.all([
+    start('api', 1),
+    start('worker', 0),
+    start('worker', 1),
+  ]);
   await ready(api2, 60_000);
   const tokens = new Map<string, string>();
   for (const org of ORGS) tokens.set(org, await tokenFor(secret, org));
@@ -98,7 +121,9 @@ export async function createWorld(onUnmeant: (what: string) => void): Promise<Wo
     workers: [worker1, worker2],
     token: (org) => tokens.get(org) ?? '',
     noClock:
-      library === undefined ? 'libfaketime is not installed (Debian package libfaketime, or CHAOS_LIBFAKETIME=<its .so>)' : undefined,
+      library === undefined
+        ? 'libfaketime is not installed (Debian package libfaketime, or CHAOS_LIBFAKETIME=<its .so>)'
+        : undefined,
     moveClock: (seconds) => writeFileSync(clock, `${seconds < 0 ? '' : '+'}${seconds}\n`),
     close: async () => {
       await Promise.all([api1, api2, worker1, worker2].map((process) => process.stop()));
@@ -111,7 +136,12 @@ export async function createWorld(onUnmeant: (what: string) => void): Promise<Wo
 /** Made three hours ago, so that a clock put back does not make it one of the future. */
 async function tokenFor(secret: string, org: string): Promise<string> {
   const madeS = Math.floor(Date.now() / 1000) - 3 * 3600;
-  return new SignJWT({ sub: `ada-${org}`, org_id: org, roles: [], scope: 'runs:write runs:read runs:cancel runs:approve' })
+  return new SignJWT({
+    sub: `ada-${org}`,
+    org_id: org,
+    roles: [],
+    scope: 'runs:write runs:read runs:cancel runs:approve',
+  })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setIssuedAt(madeS)
     .setExpirationTime(madeS + 23 * 3600)
@@ -120,9 +150,13 @@ async function tokenFor(secret: string, org: string): Promise<string> {
 
 async function ready({ name, url, log }: Looked, timeoutMs: number): Promise<void> {
   for (const end = Date.now() + timeoutMs; ;) {
-    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(3000) }).then((response) => response.ok, () => false); // prettier-ignore
+    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(3000) }).then(
+      (response) => response.ok,
+      () => false,
+    );
     if (answer) return;
-    if (Date.now() > end) throw new Error(`${name} is not ready within ${timeoutMs} ms: ${log().slice(-1500)}`);
+    if (Date.now() > end)
+      throw new Error(`${name} is not ready within ${timeoutMs} ms: ${log().slice(-1500)}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -21,4 +21,5 @@ export async function clientTypes(): Promise<string> {
 
 export const writtenTypes = (): string => readFileSync(FILE, 'utf8');
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) writeFileSync(FILE, await clientTypes());
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
+  writeFileSync(FILE, await clientTypes());

@@ -1,4 +1,5 @@
-// A refusal of the API as an error: `code` is what a program looks at, `message` is what a person reads.
+// A refusal of the API as an error: `code` is what a program looks at, `message` is what a person
+// reads.
 
 import type { components } from './schema.js';
 

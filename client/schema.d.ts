@@ -571,7 +571,15 @@ export interface components {
       /** @description `data`: base64, or an http(s) URL. */
       media?: {
         /** @enum {string} */
-        type: 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp' | 'audio/wav' | 'audio/x-wav' | 'audio/mpeg' | 'audio/mp3';
+        type:
+          | 'image/png'
+          | 'image/jpeg'
+          | 'image/gif'
+          | 'image/webp'
+          | 'audio/wav'
+          | 'audio/x-wav'
+          | 'audio/mpeg'
+          | 'audio/mp3';
         data: string;
       }[];
       /** @description `model` must be one that the agent allows. */

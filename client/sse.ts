@@ -7,7 +7,10 @@ export interface ServerSentEvent {
   readonly data: string;
 }
 
-/** Ends with the stream; an event that was cut off is not given. Comments are passed over, after `onBytes` was told of them. */
+/**
+ * Ends with the stream; an event that was cut off is not given. Comments are passed over, after
+ * `onBytes` was told of them.
+ */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
   onBytes: () => void = () => undefined,

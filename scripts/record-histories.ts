@@ -12,7 +12,15 @@ import { drive, openBench } from '../test/store/fixture.ts';
 import { SHAPES, type Shape } from '../test/replay/shapes.ts';
 import { historyText } from '../test/e2e/history.ts';
 import { CANARY } from '../test/replay/canary.ts';
-import { callerOf, followPlan, openStage, pendingOf, plan, tokenOf, type Step } from '../test/e2e/stage.ts';
+import {
+  callerOf,
+  followPlan,
+  openStage,
+  pendingOf,
+  plan,
+  tokenOf,
+  type Step,
+} from '../test/e2e/stage.ts';
 import { startPostgres } from '../test/rig/postgres.ts';
 import { startProduct } from '../test/rig/product.ts';
 import type { Reply } from '../test/rig/scripted-model.ts';
@@ -21,7 +29,10 @@ import { startTemporal } from '../test/rig/temporal.ts';
 import { until } from '../test/rig/wait.ts';
 
 const release = process.argv[2];
-assert.ok(release !== undefined && /^\d+\.\d+\.\d+$/.test(release), 'usage: tsx scripts/record-histories.ts <release>');
+assert.ok(
+  release !== undefined && /^\d+\.\d+\.\d+$/.test(release),
+  'usage: tsx scripts/record-histories.ts <release>',
+);
 const folder = fileURLToPath(new URL(`../test/replay/histories/${release}/`, import.meta.url));
 mkdirSync(folder, { recursive: true });
 
@@ -46,7 +57,8 @@ const lea = callerOf(api.url, await tokenOf('lea'));
 
 const { message, argument, reason } = CANARY;
 const look = ['look', { amount: 1, note: argument }] as const;
-const settled = async (runId: string, agentId = 'helper') => (await ada.read({ runId, agentId }, 60)).run;
+const settled = async (runId: string, agentId = 'helper') =>
+  (await ada.read({ runId, agentId }, 60)).run;
 const signal = (runId: string, name: string, input?: object) =>
   temporal.cli([
     ...['workflow', 'signal', '--workflow-id', runId, '--name', name],
@@ -69,15 +81,27 @@ const hang = async (during: () => Promise<string>): Promise<string> => {
 const play: Record<Shape, () => Promise<string>> = {
   completed: async () => (await ada.ask(plan(message))).run.runId,
   tool: async () => (await ada.ask(plan([look], message))).run.runId,
-  'parallel-tools': async () => (await ada.ask(plan([look, ['note', {}], ['keep', { amount: 2 }]], message))).run.runId,
-  'refused-call': async () => (await ada.ask(plan([['no_such_tool', {}], look], message))).run.runId,
+  'parallel-tools': async () =>
+    (await ada.ask(plan([look, ['note', {}], ['keep', { amount: 2 }]], message))).run.runId,
+  'refused-call': async () =>
+    (await ada.ask(plan([['no_such_tool', {}], look], message))).run.runId,
   'paused-open': async () => (await paused([look, ['pay', { amount: 5 }]], message)).runId,
-  approved: async () => (await lea.decide(await paused([look, ['pay', { amount: 5 }]], message), { action: 'APPROVE' })).run.runId,
-  rejected: async () => (await lea.decide(await paused([['pay', { amount: 5 }]], message), { action: 'REJECT', reason })).run.runId,
+  approved: async () =>
+    (await lea.decide(await paused([look, ['pay', { amount: 5 }]], message), { action: 'APPROVE' }))
+      .run.runId,
+  rejected: async () =>
+    (
+      await lea.decide(await paused([['pay', { amount: 5 }]], message), {
+        action: 'REJECT',
+        reason,
+      })
+    ).run.runId,
   edited: async () => {
     const run = await paused([['pay', { amount: 5 }]], message);
     const [call] = pendingOf(run);
-    return (await lea.decide(run, { action: 'APPROVE', callId: call?.callId, arguments: { amount: 4 } })).run.runId;
+    return (
+      await lea.decide(run, { action: 'APPROVE', callId: call?.callId, arguments: { amount: 4 } })
+    ).run.runId;
   },
   'two-of-three-approved': async () => {
     const run = await paused([['pay', { amount: 1 }], ['send', { amount: 2 }], ['pay', { amount: 3 }]], message); // prettier-ignore
@@ -93,7 +117,8 @@ const play: Record<Shape, () => Promise<string>> = {
     const run = await paused([['pay', { amount: 1 }]], [['send', { amount: 2 }]], message);
     const again = await lea.decide(run, { action: 'APPROVE' });
     assert.equal(again.run.status, 'PAUSED');
-    return (await lea.decide(again.run, { action: 'APPROVE', pauseId: again.run.pauseId })).run.runId;
+    return (await lea.decide(again.run, { action: 'APPROVE', pauseId: again.run.pauseId })).run
+      .runId;
   },
   expired: async () => {
     const { run } = await ada.ask(plan([['pay', { amount: 5 }]], message), { agent: 'expiring' });
@@ -110,7 +135,8 @@ const play: Record<Shape, () => Promise<string>> = {
     await ada.cancel(run);
     return run.runId;
   },
-  'failed-by-budget': async () => (await ada.ask(plan([look, look], message), { agent: 'tight' })).run.runId,
+  'failed-by-budget': async () =>
+    (await ada.ask(plan([look, look], message), { agent: 'tight' })).run.runId,
   'model-refused': async () => {
     instead = () => ({ status: 400 });
     const { run } = await ada.ask(plan(message));
@@ -122,7 +148,13 @@ const play: Record<Shape, () => Promise<string>> = {
     const unknown = await lea.decide(run, { action: 'APPROVE' });
     const [call] = pendingOf(unknown.run);
     assert.equal(call?.kind, 'OUTCOME_UNKNOWN');
-    return (await lea.decide(unknown.run, { action: 'REJECT', callId: call.callId, pauseId: unknown.run.pauseId })).run.runId;
+    return (
+      await lea.decide(unknown.run, {
+        action: 'REJECT',
+        callId: call.callId,
+        pauseId: unknown.run.pauseId,
+      })
+    ).run.runId;
   },
   'operator-approved': async () => {
     const run = await paused([['pay', { amount: 5 }]], message);
@@ -136,7 +168,11 @@ const play: Record<Shape, () => Promise<string>> = {
     const run = await paused([['pay', { amount: 5 }]], message);
     await signal(run.runId, 'approve', { callId: 'call_of_nobody' });
     await signal(run.runId, 'reject', { nonsense: true });
-    await until('both were read', async () => (await historyText(temporal.cli, run.runId)).split('EVENT_TYPE_MARKER_RECORDED').length > 3);
+    await until(
+      'both were read',
+      async () =>
+        (await historyText(temporal.cli, run.runId)).split('EVENT_TYPE_MARKER_RECORDED').length > 3,
+    );
     return (await lea.decide(run, { action: 'APPROVE' })).run.runId;
   },
   'worker-killed': async () => {
@@ -148,7 +184,10 @@ const play: Record<Shape, () => Promise<string>> = {
   'follow-ups': async () => {
     // Through the store, as the routes do it: they may still refuse what the workflow can do already.
     await ada.ask(plan(message));
-    const [row] = await postgres.sql(`select body from agent_snapshots where body->>'id' = 'helper' limit 1`, databaseUrl);
+    const [row] = await postgres.sql(
+      `select body from agent_snapshots where body->>'id' = 'helper' limit 1`,
+      databaseUrl,
+    );
     const { store, close } = await openBench(databaseUrl);
     const { runId } = await drive(store).start({
       agent: row?.['body'] as AgentSnapshot,
@@ -173,7 +212,9 @@ const play: Record<Shape, () => Promise<string>> = {
     await worker.kill9(); // its hanging model call with it; the next attempt is answered
     await worker.start();
     const marker = 'EVENT_TYPE_ACTIVITY_TASK_COMPLETED';
-    await until('the answer is there', async () => (await historyText(temporal.cli, runId)).includes(marker));
+    await until('the answer is there', async () =>
+      (await historyText(temporal.cli, runId)).includes(marker),
+    );
     await postgres.kill9();
     await sleep(5000);
     await postgres.start();
@@ -206,8 +247,11 @@ for (const shape of SHAPES) {
   } catch (error) {
     problems++;
     instead = undefined;
-    console.error(`${shape}: not recorded: ${error instanceof Error ? error.message : String(error)}\n${worker.log().slice(-2000)}`);
+    console.error(
+      `${shape}: not recorded: ${error instanceof Error ? error.message : String(error)}\n${worker.log().slice(-2000)}`,
+    );
   }
 }
-for (const close of [worker.stop, api.stop, temporal.stop, postgres.stop, stage.close]) await close();
+for (const close of [worker.stop, api.stop, temporal.stop, postgres.stop, stage.close])
+  await close();
 process.exit(problems === 0 ? 0 : 1);

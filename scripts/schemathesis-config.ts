@@ -1,13 +1,19 @@
-// What Schemathesis is told beside the document, and which of its checks are off or changed, each with its reason.
+// What Schemathesis is told beside the document, and which of its checks are off or changed, each
+// with its reason.
 
-const AS_DOCUMENTED = [...['2xx', '401', '403', '404', '409', '410', '412', '422', '428'], '429', '503'];
+const AS_DOCUMENTED = [
+  ...['2xx', '401', '403', '404', '409', '410', '412', '422', '428'],
+  '429',
+  '503',
+];
 const list = (items: readonly string[]): string => JSON.stringify(items);
 
 const RUNS = '/api/agents/{agentId}/runs';
 
 /**
- * Where a request that fits the schema may still be 400, by what no schema here can say: a cursor is one of its list, media must be what
- * their bytes say and what the agent can take, edited arguments go with APPROVE and are judged by the tool's own schema.
+ * Where a request that fits the schema may still be 400, by what no schema here can say: a cursor
+ * is one of its list, media must be what their bytes say and what the agent can take, edited
+ * arguments go with APPROVE and are judged by the tool's own schema.
  */
 const JUDGED_BY_MORE_THAN_THE_SCHEMA = [
   ...['/api/runs', '/api/approvals', '/api/sessions', '/api/sessions/{sessionId}/runs'],

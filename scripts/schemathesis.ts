@@ -1,6 +1,7 @@
-// `npm run fuzz:schemathesis -- [seconds] [seed]`: Schemathesis, which knows nothing of us but the OpenAPI document, against a real
-// `npm start` with real tokens, runs that have ended and runs that wait. Ends within the seconds and a minute. The seed is printed; the
-// same one makes the same requests. Installs Schemathesis once, into a folder of its own; SCHEMATHESIS names another `st`.
+// `npm run fuzz:schemathesis -- [seconds] [seed]`: Schemathesis, which knows nothing of us but the
+// OpenAPI document, against a real `npm start` with real tokens, runs that have ended and runs that
+// wait. Ends within the seconds and a minute. The seed is printed; the same one makes the same
+// requests. Installs Schemathesis once, into a folder of its own; SCHEMATHESIS names another `st`.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -26,7 +27,9 @@ function program(): string {
   if (existsSync(path)) return path;
   console.log(`Installing Schemathesis ${VERSION}, once …`);
   execFileSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' });
-  execFileSync(join(folder, 'bin', 'pip'), ['install', '--quiet', `schemathesis==${VERSION}`], { stdio: 'inherit' });
+  execFileSync(join(folder, 'bin', 'pip'), ['install', '--quiet', `schemathesis==${VERSION}`], {
+    stdio: 'inherit',
+  });
   return path;
 }
 
@@ -38,13 +41,28 @@ const stage = await openStage(({ messages }) =>
     ? { toolCalls: [{ name: 'pay', args: { amount: 5 } }] }
     : { text: 'The answer.' },
 );
-writeFileSync(join(stage.agentsDir, 'asker.yaml'), agentFile('asker', stage.sink.url).replace('Follow the plan.', 'Ask first.'));
+writeFileSync(
+  join(stage.agentsDir, 'asker.yaml'),
+  agentFile('asker', stage.sink.url).replace('Follow the plan.', 'Ask first.'),
+);
 const product = await startProduct({
   role: 'start',
-  env: { ...stage.env, DATA_DIR: tempDir(), TEMPORAL_CLI: await temporalCliPath(), SYNC_WAIT_MAX_S: '2', LOG_LEVEL: 'error' },
+  env: {
+    ...stage.env,
+    DATA_DIR: tempDir(),
+    TEMPORAL_CLI: await temporalCliPath(),
+    SYNC_WAIT_MAX_S: '2',
+    LOG_LEVEL: 'error',
+  },
 });
 const token = await makeToken({
-  ...{ secret: SECRET, config: { orgClaim: 'org_id', rolesClaim: 'roles', maxTokenAgeS: 86_400 }, user: 'ada', org: 'acme', roles: [] },
+  ...{
+    secret: SECRET,
+    config: { orgClaim: 'org_id', rolesClaim: 'roles', maxTokenAgeS: 86_400 },
+    user: 'ada',
+    org: 'acme',
+    roles: [],
+  },
   ...{ scope: 'runs:write runs:read runs:cancel runs:approve runs:impersonate admin', lifeS: 7200 },
 });
 
@@ -70,16 +88,30 @@ async function play(): Promise<number> {
     runs: runs.map((run) => run.runId),
     sessions: runs.map((run) => run.sessionId),
   };
-  const lists = Object.entries(known).map(([name, values]) => `[dictionaries.${name}]\nvalues = ${JSON.stringify(values)}\n`);
+  const lists = Object.entries(known).map(
+    ([name, values]) => `[dictionaries.${name}]\nvalues = ${JSON.stringify(values)}\n`,
+  );
   writeFileSync(config, `${CONFIG}\n${lists.join('\n')}`);
   console.log(`seed ${seed}, ${seconds} s`);
-  const args = ['--config-file', config, '--no-color', 'run', `${product.url}/openapi.json`, '--seed', seed, '--max-time', seconds];
+  const args = [
+    '--config-file',
+    config,
+    '--no-color',
+    'run',
+    `${product.url}/openapi.json`,
+    '--seed',
+    seed,
+    '--max-time',
+    seconds,
+  ];
   const child = spawn(st, [...args, '--header', `Authorization: Bearer ${token}`], {
     cwd: tempDir(),
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const late = setTimeout(() => child.kill('SIGINT'), (Number(seconds) + 60) * 1000);
-  const code = await new Promise<number>((done) => child.on('error', () => done(127)).on('exit', (status) => done(status ?? 1)));
+  const code = await new Promise<number>((done) =>
+    child.on('error', () => done(127)).on('exit', (status) => done(status ?? 1)),
+  );
   clearTimeout(late);
   console.log(`seed ${seed}: ${code === 0 ? 'clean' : `st ended with ${code}`}`);
   return code;

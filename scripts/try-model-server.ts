@@ -1,6 +1,8 @@
-// `npm run try:model-server -- [--url URL --model NAME [--key KEY]] [--binary FILE] [--model-file FILE] [--record] [--no-product]`: drives the
-// model port against a real server. Without a URL that is llama.cpp's, found or installed, with a small model made here. --record writes
-// what the server said into test/models/recorded/llama-server/, where a test plays it again. Ends with 1 where something is not as it must be.
+// `npm run try:model-server -- [--url URL --model NAME [--key KEY]] [--binary FILE] [--model-file
+// FILE] [--record] [--no-product]`: drives the model port against a real server. Without a URL that
+// is llama.cpp's, found or installed, with a small model made here. --record writes what the server
+// said into test/models/recorded/llama-server/, where a test plays it again. Ends with 1 where
+// something is not as it must be.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
@@ -45,7 +47,12 @@ const own = given.url === undefined;
 const modelFile = given['model-file'] ?? join(tempDir(), 'tiny.gguf');
 const tiny = own && given['model-file'] === undefined;
 if (tiny) writeFileSync(modelFile, tinyModel({ contextTokens: CONTEXT_TOKENS }));
-const binary = own ? findLlamaServer({ given: given.binary, folder: join(tmpdir(), `holdpoint-llama-server-${userInfo().username}`) }) : '';
+const binary = own
+  ? findLlamaServer({
+      given: given.binary,
+      folder: join(tmpdir(), `holdpoint-llama-server-${userInfo().username}`),
+    })
+  : '';
 
 const server = own ? await startLlamaServer(binary, modelFile) : undefined;
 await server?.ready();
@@ -58,7 +65,9 @@ const tried: Tried = {
   async busy() {
     const response = await fetch(`${new URL(target).origin}/slots`).catch(() => undefined);
     if (response?.ok !== true) return undefined;
-    return ((await response.json()) as { readonly is_processing: boolean }[]).some((slot) => slot.is_processing);
+    return ((await response.json()) as { readonly is_processing: boolean }[]).some(
+      (slot) => slot.is_processing,
+    );
   },
 };
 
@@ -101,7 +110,8 @@ function keep(record: string | undefined, exchange: Exchange | undefined): void 
   if (!given.record || record === undefined || exchange === undefined) return;
   const { status, contentType, body } = exchange;
   const events = body.split('\n\n');
-  const shortened = events.length <= MAX_EVENTS ? body : [...events.slice(0, 4), ...events.slice(-4)].join('\n\n');
+  const shortened =
+    events.length <= MAX_EVENTS ? body : [...events.slice(0, 4), ...events.slice(-4)].join('\n\n');
   mkdirSync(RECORDED, { recursive: true });
   writeFileSync(join(RECORDED, `${record}.txt`), `${status} ${contentType}\n\n${shortened}`);
 }

@@ -1,5 +1,6 @@
-// `npm run screenshots`: what an operator sees in Temporal's Web UI, as pictures in docs/images: a paused run, the dialog from which a
-// decision is sent, and the run after it. Needs Chromium (CHROMIUM, or `chromium` on PATH) and drives a real `npm start`.
+// `npm run screenshots`: what an operator sees in Temporal's Web UI, as pictures in docs/images: a
+// paused run, the dialog from which a decision is sent, and the run after it. Needs Chromium
+// (CHROMIUM, or `chromium` on PATH) and drives a real `npm start`.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -15,19 +16,30 @@ import { until } from '../test/rig/wait.ts';
 
 const images = fileURLToPath(new URL('../docs/images/', import.meta.url));
 mkdirSync(images, { recursive: true });
-const executablePath = process.env['CHROMIUM'] ?? execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim();
+const executablePath =
+  process.env['CHROMIUM'] ?? execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim();
 
 const dataDir = tempDir();
 const stage = await openStage();
-const product = await startProduct({ role: 'start', env: { ...stage.env, DATA_DIR: dataDir, TEMPORAL_CLI: await temporalCliPath() } });
-const { uiPort } = JSON.parse(readFileSync(join(dataDir, 'temporal', 'child.json'), 'utf8')) as { uiPort: number };
+const product = await startProduct({
+  role: 'start',
+  env: { ...stage.env, DATA_DIR: dataDir, TEMPORAL_CLI: await temporalCliPath() },
+});
+const { uiPort } = JSON.parse(readFileSync(join(dataDir, 'temporal', 'child.json'), 'utf8')) as {
+  uiPort: number;
+};
 const ada = callerOf(product.url, await tokenOf('ada'));
-const { run } = await ada.ask(plan([['look', { note: 'NVDA' }]], [['pay', { amount: 120, note: 'invoice 7' }]], 'Paid.'));
+const { run } = await ada.ask(
+  plan([['look', { note: 'NVDA' }]], [['pay', { amount: 120, note: 'invoice 7' }]], 'Paid.'),
+);
 assert.equal(run.status, 'PAUSED');
 
 async function play(): Promise<void> {
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
-  const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, colorScheme: 'light' });
+  const page = await browser.newPage({
+    viewport: { width: 1400, height: 1000 },
+    colorScheme: 'light',
+  });
   const address = `http://127.0.0.1:${uiPort}/namespaces/default/workflows`;
   const shoot = async (name: string, on: Page = page): Promise<void> => {
     await on.screenshot({ path: join(images, `${name}.png`) });
@@ -80,7 +92,10 @@ async function play(): Promise<void> {
   await dialog.getByRole('option', { name: 'approve' }).waitFor({ state: 'hidden' });
   await shoot('signal-approve');
   await dialog.getByRole('button', { name: /Submit|Send/ }).click();
-  await until('the run went to its end', async () => (await ada.read(run)).run.status === 'COMPLETED');
+  await until(
+    'the run went to its end',
+    async () => (await ada.read(run)).run.status === 'COMPLETED',
+  );
   const ended = (await ada.read(run)).run;
   assert.deepEqual([ended.content, ended.tools[1]?.decision?.by], ['Paid.', ['operator']]);
   await openRun();

@@ -1,5 +1,5 @@
-// The settings: the only file that reads the environment. Every problem is found before any is reported.
-// Imports nothing of the project but the parsers: whoever needs a setting is handed it.
+// The settings: the only file that reads the environment. Every problem is found before any is
+// reported. Imports nothing of the project but the parsers: whoever needs a setting is handed it.
 
 import { resolve } from 'node:path';
 import * as values from './setting-values.ts';
@@ -7,13 +7,42 @@ import * as values from './setting-values.ts';
 /** Every setting there is; .env.example lists the same. */
 export const SETTINGS = [
   ...['NODE_ENV', 'HOST', 'PORT', 'DATA_DIR', 'AGENTS_DIR', 'OPENAI_BASE_URL', 'OPENAI_API_KEY'],
-  ...['TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'TEMPORAL_TASK_QUEUE', 'TEMPORAL_UI_URL', 'TEMPORAL_CLI'],
-  ...['TEMPORAL_API_KEY', 'TEMPORAL_TLS', 'TEMPORAL_TLS_SERVER_NAME', 'TEMPORAL_TLS_SERVER_CA_CERT_PATH'],
-  ...['TEMPORAL_TLS_SERVER_CA_CERT_DATA', 'TEMPORAL_TLS_CLIENT_CERT_PATH', 'TEMPORAL_TLS_CLIENT_CERT_DATA'],
+  ...[
+    'TEMPORAL_ADDRESS',
+    'TEMPORAL_NAMESPACE',
+    'TEMPORAL_TASK_QUEUE',
+    'TEMPORAL_UI_URL',
+    'TEMPORAL_CLI',
+  ],
+  ...[
+    'TEMPORAL_API_KEY',
+    'TEMPORAL_TLS',
+    'TEMPORAL_TLS_SERVER_NAME',
+    'TEMPORAL_TLS_SERVER_CA_CERT_PATH',
+  ],
+  ...[
+    'TEMPORAL_TLS_SERVER_CA_CERT_DATA',
+    'TEMPORAL_TLS_CLIENT_CERT_PATH',
+    'TEMPORAL_TLS_CLIENT_CERT_DATA',
+  ],
   ...['TEMPORAL_TLS_CLIENT_KEY_PATH', 'TEMPORAL_TLS_CLIENT_KEY_DATA'],
-  ...['DATABASE_URL', 'MIGRATION_DATABASE_URL', 'JWT_SECRET', 'JWKS_URI', 'JWT_ISSUER', 'JWT_AUDIENCE'],
+  ...[
+    'DATABASE_URL',
+    'MIGRATION_DATABASE_URL',
+    'JWT_SECRET',
+    'JWKS_URI',
+    'JWT_ISSUER',
+    'JWT_AUDIENCE',
+  ],
   ...['JWT_ORG_CLAIM', 'JWT_ROLES_CLAIM', 'JWT_SERVICE_CLAIM', 'JWT_MAX_AGE_S'],
-  ...['OPERATOR_DECISIONS', 'SYNC_WAIT_MAX_S', 'EGRESS_ALLOW', 'CORS_ORIGINS', 'RETENTION_DAYS', 'LOG_LEVEL'],
+  ...[
+    'OPERATOR_DECISIONS',
+    'SYNC_WAIT_MAX_S',
+    'EGRESS_ALLOW',
+    'CORS_ORIGINS',
+    'RETENTION_DAYS',
+    'LOG_LEVEL',
+  ],
 ] as const;
 
 const OPERATOR_DECISIONS = ['full', 'reject-only', 'off'] as const;
@@ -23,10 +52,16 @@ export type Role = 'start' | 'api' | 'worker' | 'migrate' | 'token';
 export type OperatorDecisions = (typeof OPERATOR_DECISIONS)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export type ModelSettings =
-  { readonly kind: 'demo' } | { readonly kind: 'openai'; readonly baseUrl: string | null; readonly apiKey: string | null };
+  | { readonly kind: 'demo' }
+  | { readonly kind: 'openai'; readonly baseUrl: string | null; readonly apiKey: string | null };
 export type AuthSettings =
   | { readonly kind: 'secret'; readonly secret: string }
-  | { readonly kind: 'jwks'; readonly uri: string; readonly issuer: string; readonly audience: string }
+  | {
+      readonly kind: 'jwks';
+      readonly uri: string;
+      readonly issuer: string;
+      readonly audience: string;
+    }
   /** Neither set, not in production: a secret of our own, kept under the data directory. */
   | { readonly kind: 'development' };
 /** As the SDK takes it. */
@@ -72,17 +107,29 @@ export interface Config {
   /** null: kept. */
   readonly retentionDays: number | null;
   readonly logLevel: LogLevel;
-  /** What `${NAME}` of an agent file stands for; undefined where unset, and for Holdpoint's own settings. */
+  /**
+   * What `${NAME}` of an agent file stands for; undefined where unset, and for Holdpoint's own
+   * settings.
+   */
   readonly secret: (name: string) => string | undefined;
 }
-export type ConfigResult = { readonly ok: true; readonly config: Config } | { readonly ok: false; readonly problems: readonly string[] };
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly string[] };
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 // Of parts still to come: no agent file may learn to read them before they exist.
-const RESERVED = ['AUDIT_KEY', 'PAYLOAD_KEYS', 'OIDC_CLIENT_ID', 'OIDC_ISSUER', 'EMBEDDING_API_KEY'];
+const RESERVED = [
+  'AUDIT_KEY',
+  'PAYLOAD_KEYS',
+  'OIDC_CLIENT_ID',
+  'OIDC_ISSUER',
+  'EMBEDDING_API_KEY',
+];
 
 /** Holdpoint's own settings are no agent's to send anywhere. */
-export const isOwnSetting = (name: string): boolean => SETTINGS.some((own) => own === name) || RESERVED.includes(name);
+export const isOwnSetting = (name: string): boolean =>
+  SETTINGS.some((own) => own === name) || RESERVED.includes(name);
 
 type Setting = (typeof SETTINGS)[number];
 
@@ -91,7 +138,11 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
   const text = (name: Setting): string | undefined => env[name]?.trim() || undefined;
   function read<T>(name: Setting, parse: (text: string) => values.Parsed<T>): T | null;
   function read<T>(name: Setting, parse: (text: string) => values.Parsed<T>, byDefault: T): T;
-  function read<T>(name: Setting, parse: (text: string) => values.Parsed<T>, byDefault: T | null = null): T | null {
+  function read<T>(
+    name: Setting,
+    parse: (text: string) => values.Parsed<T>,
+    byDefault: T | null = null,
+  ): T | null {
     const given = text(name);
     if (given === undefined) return byDefault;
     const parsed = parse(given);
@@ -107,9 +158,12 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
   const readModel = (): ModelSettings => {
     const baseUrl = read('OPENAI_BASE_URL', web);
     const apiKey = read('OPENAI_API_KEY', values.word);
-    if (text('OPENAI_BASE_URL') !== undefined || apiKey !== null) return { kind: 'openai', baseUrl, apiKey };
+    if (text('OPENAI_BASE_URL') !== undefined || apiKey !== null)
+      return { kind: 'openai', baseUrl, apiKey };
     if (production && (role === 'start' || role === 'worker'))
-      problems.push('OPENAI_API_KEY or OPENAI_BASE_URL must be set: the demonstration model is refused when NODE_ENV is production.');
+      problems.push(
+        'OPENAI_API_KEY or OPENAI_BASE_URL must be set: the demonstration model is refused when NODE_ENV is production.',
+      );
     return { kind: 'demo' };
   };
 
@@ -119,14 +173,19 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     const issuer = read('JWT_ISSUER', values.word);
     const audience = read('JWT_AUDIENCE', values.word);
     if (text('JWKS_URI') === undefined) {
-      if (issuer !== null || audience !== null) problems.push('JWT_ISSUER and JWT_AUDIENCE are used with JWKS_URI only, which is not set.');
+      if (issuer !== null || audience !== null)
+        problems.push('JWT_ISSUER and JWT_AUDIENCE are used with JWKS_URI only, which is not set.');
       if (secret !== null) return { kind: 'secret', secret };
       if (production && serves && text('JWT_SECRET') === undefined)
-        problems.push('JWT_SECRET (at least 32 bytes) or JWKS_URI must be set when NODE_ENV is production.');
+        problems.push(
+          'JWT_SECRET (at least 32 bytes) or JWKS_URI must be set when NODE_ENV is production.',
+        );
       return { kind: 'development' };
     }
-    if (text('JWT_SECRET') !== undefined) problems.push('JWT_SECRET and JWKS_URI are both set: use one.');
-    if (issuer === null || audience === null) problems.push('JWKS_URI needs JWT_ISSUER and JWT_AUDIENCE too.');
+    if (text('JWT_SECRET') !== undefined)
+      problems.push('JWT_SECRET and JWKS_URI are both set: use one.');
+    if (issuer === null || audience === null)
+      problems.push('JWKS_URI needs JWT_ISSUER and JWT_AUDIENCE too.');
     return { kind: 'jwks', uri: uri ?? '', issuer: issuer ?? '', audience: audience ?? '' };
   };
 
@@ -139,8 +198,13 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     const ca = material('SERVER_CA_CERT');
     const [crt, key] = [material('CLIENT_CERT'), material('CLIENT_KEY')];
     const serverName = read('TEMPORAL_TLS_SERVER_NAME', values.word);
-    if ((crt === null) !== (key === null)) problems.push('TEMPORAL_TLS_CLIENT_CERT_… and TEMPORAL_TLS_CLIENT_KEY_… go together.');
-    const wanted = read('TEMPORAL_TLS', values.yesOrNo, apiKey !== null || ca !== null || crt !== null || serverName !== null);
+    if ((crt === null) !== (key === null))
+      problems.push('TEMPORAL_TLS_CLIENT_CERT_… and TEMPORAL_TLS_CLIENT_KEY_… go together.');
+    const wanted = read(
+      'TEMPORAL_TLS',
+      values.yesOrNo,
+      apiKey !== null || ca !== null || crt !== null || serverName !== null,
+    );
     if (!wanted) return null;
     return {
       ...(serverName === null ? {} : { serverNameOverride: serverName }),
@@ -175,7 +239,11 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     rolesClaim: read('JWT_ROLES_CLAIM', values.word, 'roles'),
     serviceClaim: read('JWT_SERVICE_CLAIM', values.word, 'service'),
     maxTokenAgeS: read('JWT_MAX_AGE_S', values.wholeNumber(1, 10 * 365 * 86_400), 86_400),
-    operatorDecisions: read('OPERATOR_DECISIONS', values.oneOf(OPERATOR_DECISIONS), production ? 'reject-only' : 'full'),
+    operatorDecisions: read(
+      'OPERATOR_DECISIONS',
+      values.oneOf(OPERATOR_DECISIONS),
+      production ? 'reject-only' : 'full',
+    ),
     // Above an agent's default limit of 240 s, below the 300 s at which common clients give up.
     syncWaitMaxS: read('SYNC_WAIT_MAX_S', values.wholeNumber(1, 3600), 270),
     egressAllow: read('EGRESS_ALLOW', values.exceptions, []),
@@ -186,11 +254,19 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     secret: (name) => (isOwnSetting(name) ? undefined : env[name]),
   };
   if (role === 'api' || role === 'worker') {
-    if (text('DATABASE_URL') === undefined) problems.push(`DATABASE_URL must be set: npm run ${role} needs a PostgreSQL database.`);
-    if (text('TEMPORAL_ADDRESS') === undefined) problems.push(`TEMPORAL_ADDRESS must be set: npm run ${role} needs a Temporal server.`);
+    if (text('DATABASE_URL') === undefined)
+      problems.push(`DATABASE_URL must be set: npm run ${role} needs a PostgreSQL database.`);
+    if (text('TEMPORAL_ADDRESS') === undefined)
+      problems.push(`TEMPORAL_ADDRESS must be set: npm run ${role} needs a Temporal server.`);
   }
-  if (role === 'migrate' && text('DATABASE_URL') === undefined && text('MIGRATION_DATABASE_URL') === undefined)
-    problems.push('DATABASE_URL or MIGRATION_DATABASE_URL must be set: npm run migrate needs a PostgreSQL database.');
+  if (
+    role === 'migrate' &&
+    text('DATABASE_URL') === undefined &&
+    text('MIGRATION_DATABASE_URL') === undefined
+  )
+    problems.push(
+      'DATABASE_URL or MIGRATION_DATABASE_URL must be set: npm run migrate needs a PostgreSQL database.',
+    );
   return problems.length === 0 ? { ok: true, config } : { ok: false, problems };
 }
 
@@ -199,7 +275,8 @@ export const configFromEnvironment = (role: Role): ConfigResult => readConfig(pr
 const withoutPassword = (address: string): string => {
   const url = new URL(address);
   if (url.password !== '') url.password = '***';
-  for (const name of url.searchParams.keys()) if (/pass|secret|key/i.test(name)) url.searchParams.set(name, '***');
+  for (const name of url.searchParams.keys())
+    if (/pass|secret|key/i.test(name)) url.searchParams.set(name, '***');
   return url.href;
 };
 
@@ -222,7 +299,11 @@ export function settingsInForce(config: Config): readonly string[] {
     `log level            ${config.logLevel}`,
   ];
   if (role === 'worker') return lines;
-  const keys = { secret: 'JWT_SECRET', jwks: auth.kind === 'jwks' ? auth.uri : '', development: 'a development secret of our own' };
+  const keys = {
+    secret: 'JWT_SECRET',
+    jwks: auth.kind === 'jwks' ? auth.uri : '',
+    development: 'a development secret of our own',
+  };
   return [
     ...lines,
     `browser origins      ${config.corsOrigins.join(', ') || 'none'}`,

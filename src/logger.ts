@@ -1,11 +1,22 @@
-// Logs: JSON lines on stderr, so that what a person is told on stdout stays readable. Secrets are struck out by their names.
-// Reads no settings of its own; bodies, messages, arguments and results are nobody's to log.
+// Logs: JSON lines on stderr, so that what a person is told on stdout stays readable. Secrets are
+// struck out by their names. Reads no settings of its own; bodies, messages, arguments and results
+// are nobody's to log.
 
 import { pino, type DestinationStream, type Logger } from 'pino';
 
 export type { Logger } from 'pino';
 
-const SECRET_FIELDS = ['authorization', 'Authorization', 'cookie', 'token', 'secret', 'apiKey', 'api_key', 'password', 'privateKey'];
+const SECRET_FIELDS = [
+  'authorization',
+  'Authorization',
+  'cookie',
+  'token',
+  'secret',
+  'apiKey',
+  'api_key',
+  'password',
+  'privateKey',
+];
 
 export interface LoggerOptions {
   readonly level: string;
@@ -20,7 +31,15 @@ export function createLogger({ level, name, destination }: LoggerOptions): Logge
       level,
       ...(name === undefined ? {} : { name }),
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`, `*.*.*.${field}`]), censor: '[secret]' },
+      redact: {
+        paths: SECRET_FIELDS.flatMap((field) => [
+          field,
+          `*.${field}`,
+          `*.*.${field}`,
+          `*.*.*.${field}`,
+        ]),
+        censor: '[secret]',
+      },
     },
     // Written at once: the lines before a kill are the ones that are looked for.
     destination ?? pino.destination({ fd: 2, sync: true }),

@@ -1,4 +1,5 @@
-// A server that is not there yet when a process starts is waited for: said once, asked every second, until the process is told to stop.
+// A server that is not there yet when a process starts is waited for: said once, asked every
+// second, until the process is told to stop.
 
 const TRY_EVERY_MS = 1000;
 
@@ -12,7 +13,10 @@ export interface WaitOptions {
 }
 
 /** undefined where the process was told to stop meanwhile. */
-export async function whenThere<T>(open: () => Promise<T>, { server, isAway, log, stopping }: WaitOptions): Promise<T | undefined> {
+export async function whenThere<T>(
+  open: () => Promise<T>,
+  { server, isAway, log, stopping }: WaitOptions,
+): Promise<T | undefined> {
   for (let said = false; !stopping.aborted; said = true) {
     try {
       return await open();

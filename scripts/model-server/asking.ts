@@ -1,7 +1,13 @@
 // Asks a server through the port, once, and puts what came in a few words.
 
 import assert from 'node:assert/strict';
-import { ModelError, type ModelDelta, type ModelMessage, type ModelReply, type ModelRequest } from '../../src/models/model.ts';
+import {
+  ModelError,
+  type ModelDelta,
+  type ModelMessage,
+  type ModelReply,
+  type ModelRequest,
+} from '../../src/models/model.ts';
 import { createOpenAiModel } from '../../src/models/openai/adapter.ts';
 
 export interface Tried {
@@ -15,7 +21,11 @@ export interface Tried {
 
 export const user = (text: string): ModelMessage => ({ role: 'user', text });
 
-export async function ask({ url, model, apiKey }: Tried, request: Partial<ModelRequest>, signal?: AbortSignal) {
+export async function ask(
+  { url, model, apiKey }: Tried,
+  request: Partial<ModelRequest>,
+  signal?: AbortSignal,
+) {
   const deltas: ModelDelta[] = [];
   const reply = await createOpenAiModel({ baseUrl: url, apiKey }).stream(
     { model, messages: [user('Hello')], tools: [], temperature: 0, ...request },
@@ -43,4 +53,5 @@ export const shown = ({ text, reasoning, toolCalls, finishReason, usage }: Model
     usage === null ? 'no usage' : `${usage.promptTokens}+${usage.completionTokens} tokens`,
   ].join(', ');
 
-export const shownFault = ({ fault, retryable, message }: ModelError): string => `${fault}${retryable ? ', retryable' : ''}: ${message}`;
+export const shownFault = ({ fault, retryable, message }: ModelError): string =>
+  `${fault}${retryable ? ', retryable' : ''}: ${message}`;

@@ -1,4 +1,5 @@
-// What the port is tried with, and what must come of it on any server. `record` names the exchanges that are kept for the tests.
+// What the port is tried with, and what must come of it on any server. `record` names the exchanges
+// that are kept for the tests.
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,23 +21,44 @@ export interface Case {
 export const PRICE: ModelTool = {
   name: 'get_stock_price',
   description: 'Looks up the price of a stock.',
-  input: { type: 'object', properties: { ticker: { type: 'string', maxLength: 8 } }, required: ['ticker'], additionalProperties: false },
+  input: {
+    type: 'object',
+    properties: { ticker: { type: 'string', maxLength: 8 } },
+    required: ['ticker'],
+    additionalProperties: false,
+  },
 };
 /** As a run offers them: jsonb keeps shorter keys first. */
-const EXAMPLES: readonly ModelTool[] = [...codeTools.values()].map(({ name, description, input }) => ({
-  name,
-  description,
-  input: JSON.parse(JSON.stringify(input), (_, value: unknown) => stored(value)) as ModelTool['input'],
-}));
+const EXAMPLES: readonly ModelTool[] = [...codeTools.values()].map(
+  ({ name, description, input }) => ({
+    name,
+    description,
+    input: JSON.parse(JSON.stringify(input), (_, value: unknown) =>
+      stored(value),
+    ) as ModelTool['input'],
+  }),
+);
 
 function stored(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => a.length - b.length || (a < b ? -1 : 1)));
+  return Object.fromEntries(
+    Object.entries(value).toSorted(([a], [b]) => a.length - b.length || (a < b ? -1 : 1)),
+  );
 }
-const call = (id: string, ticker: string) => ({ id, name: PRICE.name, argumentsText: JSON.stringify({ ticker }) });
+const call = (id: string, ticker: string) => ({
+  id,
+  name: PRICE.name,
+  argumentsText: JSON.stringify({ ticker }),
+});
 
 /** Refused for good, and said so in the fault asked for. */
-const refused = (name: string, record: string, fault: ModelFault, request: Partial<ModelRequest>, more: Partial<Case> = {}): Case => ({
+const refused = (
+  name: string,
+  record: string,
+  fault: ModelFault,
+  request: Partial<ModelRequest>,
+  more: Partial<Case> = {},
+): Case => ({
   name,
   record,
   ...more,
@@ -52,9 +74,17 @@ export const CASES: readonly Case[] = [
     name: 'text, streamed',
     record: 'text',
     async run(tried) {
-      const { reply, deltas } = await ask(tried, { messages: [{ role: 'system', text: 'Be brief.' }, user('Hello')], maxTokens: 64 });
-      assert.ok(deltas.length > 1 && reply.text + reply.reasoning === deltas.map((delta) => delta.text).join(''));
-      assert.ok(reply.usage !== null && reply.usage.promptTokens > 0 && reply.usage.completionTokens > 0);
+      const { reply, deltas } = await ask(tried, {
+        messages: [{ role: 'system', text: 'Be brief.' }, user('Hello')],
+        maxTokens: 64,
+      });
+      assert.ok(
+        deltas.length > 1 &&
+          reply.text + reply.reasoning === deltas.map((delta) => delta.text).join(''),
+      );
+      assert.ok(
+        reply.usage !== null && reply.usage.promptTokens > 0 && reply.usage.completionTokens > 0,
+      );
       return `${shown(reply)}, ${deltas.length} deltas`;
     },
   },
@@ -71,8 +101,15 @@ export const CASES: readonly Case[] = [
     name: 'a tool call',
     record: 'tool-call',
     async run(tried) {
-      const { reply } = await ask(tried, { messages: [user('What does NVDA cost?')], tools: [PRICE], maxTokens: 512 });
-      assert.deepEqual(reply.toolCalls.map(({ name, argumentsText }) => [name, JSON.parse(argumentsText)]), [[PRICE.name, { ticker: 'NVDA' }]]); // prettier-ignore
+      const { reply } = await ask(tried, {
+        messages: [user('What does NVDA cost?')],
+        tools: [PRICE],
+        maxTokens: 512,
+      });
+      assert.deepEqual(
+        reply.toolCalls.map(({ name, argumentsText }) => [name, JSON.parse(argumentsText)]),
+        [[PRICE.name, { ticker: 'NVDA' }]],
+      );
       assert.notEqual(reply.toolCalls[0]?.id, '');
       return shown(reply);
     },
@@ -81,8 +118,15 @@ export const CASES: readonly Case[] = [
     name: 'two calls in one turn',
     record: 'parallel-calls',
     async run(tried) {
-      const { reply } = await ask(tried, { messages: [user('What do AAPL and MSFT cost? Look both up.')], tools: [PRICE], maxTokens: 512 });
-      assert.deepEqual(reply.toolCalls.map(({ argumentsText }) => JSON.parse(argumentsText)), [{ ticker: 'AAPL' }, { ticker: 'MSFT' }]); // prettier-ignore
+      const { reply } = await ask(tried, {
+        messages: [user('What do AAPL and MSFT cost? Look both up.')],
+        tools: [PRICE],
+        maxTokens: 512,
+      });
+      assert.deepEqual(
+        reply.toolCalls.map(({ argumentsText }) => JSON.parse(argumentsText)),
+        [{ ticker: 'AAPL' }, { ticker: 'MSFT' }],
+      );
       return shown(reply);
     },
   },
@@ -95,7 +139,11 @@ export const CASES: readonly Case[] = [
         user('Hello'),
         { role: 'assistant', text: 'Good day.' },
         user('What do AAPL and NVDA cost?'),
-        { role: 'assistant', text: '', toolCalls: [call('call_1', 'AAPL'), call('call_2', 'NVDA')] },
+        {
+          role: 'assistant',
+          text: '',
+          toolCalls: [call('call_1', 'AAPL'), call('call_2', 'NVDA')],
+        },
         { role: 'tool', toolCallId: 'call_1', text: '228.10 USD' },
         { role: 'tool', toolCallId: 'call_2', text: '181.50 USD' },
       ];
@@ -110,7 +158,10 @@ export const CASES: readonly Case[] = [
     record: 'reasoning',
     tinyOnly: true,
     async run(tried) {
-      const { reply, deltas } = await ask(tried, { messages: [user('ponder this')], maxTokens: 64 });
+      const { reply, deltas } = await ask(tried, {
+        messages: [user('ponder this')],
+        maxTokens: 64,
+      });
       assert.match(reply.reasoning, /wants me to think/);
       assert.match(reply.text, /I have thought/);
       return `${shown(reply)}; ${deltas.map((delta) => delta.kind).join(' ')}`;
@@ -135,7 +186,9 @@ export const CASES: readonly Case[] = [
     record: 'context-full',
     tinyOnly: true,
     async run(tried) {
-      const { reply } = await ask(tried, { messages: [user(`endless ${'x'.repeat(CONTEXT_TOKENS - 300)}`)] });
+      const { reply } = await ask(tried, {
+        messages: [user(`endless ${'x'.repeat(CONTEXT_TOKENS - 300)}`)],
+      });
       assert.equal(reply.finishReason, 'length');
       return shown(reply);
     },
@@ -146,11 +199,19 @@ export const CASES: readonly Case[] = [
       const stopping = new AbortController();
       let heard = 0;
       const model = createOpenAiModel({ baseUrl: tried.url, apiKey: tried.apiKey });
-      const request = { model: tried.model, messages: [user('Count from one to a thousand. (endless)')], tools: [], maxTokens: 8000 };
+      const request = {
+        model: tried.model,
+        messages: [user('Count from one to a thousand. (endless)')],
+        tools: [],
+        maxTokens: 8000,
+      };
       const onDelta = (): void => {
         if (++heard === 3) stopping.abort();
       };
-      await assert.rejects(model.stream(request, { signal: stopping.signal, onDelta }), { name: 'ModelError', fault: 'ABORTED' });
+      await assert.rejects(model.stream(request, { signal: stopping.signal, onDelta }), {
+        name: 'ModelError',
+        fault: 'ABORTED',
+      });
       const at = Date.now();
       for (;;) {
         const busy = await tried.busy();
@@ -161,7 +222,9 @@ export const CASES: readonly Case[] = [
       }
     },
   },
-  refused('a prompt longer than the context', 'context-too-long', 'CONTEXT_TOO_LONG', { messages: [user('long '.repeat(40_000))] }),
+  refused('a prompt longer than the context', 'context-too-long', 'CONTEXT_TOO_LONG', {
+    messages: [user('long '.repeat(40_000))],
+  }),
   {
     name: 'an unknown route',
     record: 'unknown-route',
@@ -178,7 +241,11 @@ export const CASES: readonly Case[] = [
     name: 'the schemas of the example tools',
     record: 'example-tools',
     async run(tried) {
-      const { reply } = await ask(tried, { messages: [user('What does NVDA cost?')], tools: EXAMPLES, maxTokens: 512 });
+      const { reply } = await ask(tried, {
+        messages: [user('What does NVDA cost?')],
+        tools: EXAMPLES,
+        maxTokens: 512,
+      });
       return shown(reply);
     },
   },
@@ -187,7 +254,11 @@ export const CASES: readonly Case[] = [
     record: 'send-email',
     tinyOnly: true,
     async run(tried) {
-      const { reply } = await ask(tried, { messages: [user('Send it by courier')], tools: EXAMPLES, maxTokens: 512 });
+      const { reply } = await ask(tried, {
+        messages: [user('Send it by courier')],
+        tools: EXAMPLES,
+        maxTokens: 512,
+      });
       return shown(reply);
     },
   },

@@ -14,7 +14,10 @@ interface Door {
 
 export const STILL_LOADING = 'a server that still loads its model';
 
-/** In this order, against a server of ours that was started a moment ago and asks for the key `sk-right`; the last one kills it. */
+/**
+ * In this order, against a server of ours that was started a moment ago and asks for the key
+ * `sk-right`; the last one kills it.
+ */
 export const DOORS: readonly Door[] = [
   {
     name: STILL_LOADING,
@@ -22,7 +25,9 @@ export const DOORS: readonly Door[] = [
     async run(tried, server) {
       for (;;) {
         await server.listening();
-        const error = await faultOf({ ...tried, apiKey: 'sk-right' }, {}).catch((cause: unknown) => cause);
+        const error = await faultOf({ ...tried, apiKey: 'sk-right' }, {}).catch(
+          (cause: unknown) => cause,
+        );
         if (!(error instanceof ModelError)) return 'it was ready too soon to be seen loading';
         assert.deepEqual([error.fault, error.retryable], ['UNAVAILABLE', true], shownFault(error));
         if (error.message.includes('503')) return shownFault(error);

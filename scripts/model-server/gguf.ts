@@ -1,4 +1,5 @@
-// Writes a GGUF file (version 3): the container llama.cpp reads models from. Only the value types a small model needs.
+// Writes a GGUF file (version 3): the container llama.cpp reads models from. Only the value types a
+// small model needs.
 
 export type GgufValue =
   | { readonly type: 'u32' | 'f32'; readonly value: number }
@@ -9,7 +10,10 @@ export type GgufValue =
 
 export interface GgufTensor {
   readonly name: string;
-  /** Row length first, as ggml counts: a matrix of `rows` outputs over `columns` inputs is [columns, rows]. */
+  /**
+   * Row length first, as ggml counts: a matrix of `rows` outputs over `columns` inputs is [columns,
+   * rows].
+   */
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
@@ -20,7 +24,10 @@ const TENSOR_F32 = 0;
 /** The format's default: every tensor begins at a multiple of it. */
 const ALIGNMENT = 32;
 
-export function ggufFile(values: Readonly<Record<string, GgufValue>>, tensors: readonly GgufTensor[]): Buffer {
+export function ggufFile(
+  values: Readonly<Record<string, GgufValue>>,
+  tensors: readonly GgufTensor[],
+): Buffer {
   const pieces: Buffer[] = [];
   let length = 0;
   const put = (piece: Buffer): void => {

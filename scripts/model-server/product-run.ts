@@ -1,4 +1,5 @@
-// Runs of the whole product, `npm start` and all, over a real model server: a tool, an answer, and a guarded call that a person approves.
+// Runs of the whole product, `npm start` and all, over a real model server: a tool, an answer, and
+// a guarded call that a person approves.
 
 import assert from 'node:assert/strict';
 import { callerOf, pendingOf, SECRET, tokenOf } from '../../test/e2e/stage.ts';
@@ -31,10 +32,18 @@ export async function productRun({ url, apiKey, guarded }: ProductRunOptions): P
     const said = `${asked.run.status}, ${JSON.stringify(asked.run.content)}, ${model}, ${promptTokens}+${completionTokens} tokens`;
     if (!guarded) return said;
     const lea = callerOf(product.url, await tokenOf('lea'));
-    const paused = await ada.ask('Send that by courier to ada@example.com', { agent: 'finance_agent' });
+    const paused = await ada.ask('Send that by courier to ada@example.com', {
+      agent: 'finance_agent',
+    });
     assert.equal(paused.run.status, 'PAUSED', JSON.stringify(paused.run));
-    assert.deepEqual(pendingOf(paused.run).map((call) => call.name), ['send_email']); // prettier-ignore
-    const done = await lea.decide({ ...paused.run, agentId: 'finance_agent' }, { action: 'APPROVE' });
+    assert.deepEqual(
+      pendingOf(paused.run).map((call) => call.name),
+      ['send_email'],
+    );
+    const done = await lea.decide(
+      { ...paused.run, agentId: 'finance_agent' },
+      { action: 'APPROVE' },
+    );
     assert.equal(done.run.status, 'COMPLETED', JSON.stringify(done.run));
     return `${said}; a guarded call PAUSED, approved, ${done.run.status}, ${JSON.stringify(done.run.content)}`;
   } finally {

@@ -1,4 +1,5 @@
-// Stands between the port and a real server and keeps what was said, byte for byte: one loopback proxy, one exchange at a time.
+// Stands between the port and a real server and keeps what was said, byte for byte: one loopback
+// proxy, one exchange at a time.
 
 import { Readable } from 'node:stream';
 import { bodyOf, serve } from '../../test/rig/http-server.ts';
@@ -25,16 +26,26 @@ export async function startRecorder(target: string): Promise<Recorder> {
     last = undefined;
     const text = await bodyOf(request);
     const gone = new AbortController();
-    response.once('close', () => gone.abort()); // the port has closed: so does this, and the server sees it
+    // the port has closed: so does this, and the server sees it
+    response.once('close', () => gone.abort());
     const { authorization } = request.headers;
     const answered = await fetch(`${new URL(target).origin}${request.url}`, {
       method: 'POST',
       body: text,
-      headers: { 'content-type': 'application/json', ...(authorization === undefined ? {} : { authorization }) },
+      headers: {
+        'content-type': 'application/json',
+        ...(authorization === undefined ? {} : { authorization }),
+      },
       signal: gone.signal,
     });
     const contentType = answered.headers.get('content-type') ?? '';
-    const exchange: Exchange = { request: text, status: answered.status, contentType, body: '', whole: false };
+    const exchange: Exchange = {
+      request: text,
+      status: answered.status,
+      contentType,
+      body: '',
+      whole: false,
+    };
     last = exchange;
     response.writeHead(answered.status, { 'content-type': contentType });
     const decoder = new TextDecoder();

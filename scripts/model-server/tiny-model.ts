@@ -1,8 +1,10 @@
-// A llama of one layer with weights set by hand, for a machine without a model: it runs on a real inference server, through that server's own
-// tokenizer, chat template, grammar and parser, and says something sensible for each case the port is tried with. 3 MB, made in milliseconds.
+// A llama of one layer with weights set by hand, for a machine without a model: it runs on a real
+// inference server, through that server's own tokenizer, chat template, grammar and parser, and
+// says something sensible for each case the port is tried with. 3 MB, made in milliseconds.
 //
-// How it thinks: every token has a dimension of its own, and the output matrix says which token follows which. One attention head looks for
-// cue words in the prompt (the strongest wins); what it finds decides how the reply begins. Nothing is random.
+// How it thinks: every token has a dimension of its own, and the output matrix says which token
+// follows which. One attention head looks for cue words in the prompt (the strongest wins); what it
+// finds decides how the reply begins. Nothing is random.
 
 import { ggufFile, type GgufTensor } from './gguf.ts';
 
@@ -14,34 +16,86 @@ const USER_DEFINED = 4;
 const UNUSED = 5;
 const BYTE = 6;
 
-/** A word somewhere in the prompt, and the reply that it brings about. The later in this list, the stronger. */
-const CUES: readonly { readonly word: string; readonly reply: readonly string[]; readonly loopsTo?: string }[] = [
+/**
+ * A word somewhere in the prompt, and the reply that it brings about. The later in this list, the
+ * stronger.
+ */
+const CUES: readonly {
+  readonly word: string;
+  readonly reply: readonly string[];
+  readonly loopsTo?: string;
+}[] = [
   {
     word: '<tools>',
-    reply: ['<tool_call>', '\n{"name":▁', '"get_stock_price"', ',▁"arguments":▁{', '"ticker":▁', '"N', 'VD', 'A"', '}}\n', '</tool_call>'],
+    reply: [
+      '<tool_call>',
+      '\n{"name":▁',
+      '"get_stock_price"',
+      ',▁"arguments":▁{',
+      '"ticker":▁',
+      '"N',
+      'VD',
+      'A"',
+      '}}\n',
+      '</tool_call>',
+    ],
   },
   {
     word: 'both',
     reply: [
-      ...['▁<tool_call>\n', '{"name":▁"get_stock', '_price",▁"arguments":▁', '{"ticker":▁"AA', 'PL"}}\n</tool_call>'],
-      ...['\n<tool_call>\n{', '"name":▁"get_stock_price', '",▁"arguments":▁{"ticker":', '▁"MS', 'FT"}}\n</tool_call>\n'],
+      ...[
+        '▁<tool_call>\n',
+        '{"name":▁"get_stock',
+        '_price",▁"arguments":▁',
+        '{"ticker":▁"AA',
+        'PL"}}\n</tool_call>',
+      ],
+      ...[
+        '\n<tool_call>\n{',
+        '"name":▁"get_stock_price',
+        '",▁"arguments":▁{"ticker":',
+        '▁"MS',
+        'FT"}}\n</tool_call>\n',
+      ],
     ],
   },
   {
     word: 'courier',
-    // In the order in which the database keeps the schema's properties: a grammar made of it expects them so.
+    // In the order in which the database keeps the schema's properties: a grammar made of it
+    // expects them so.
     reply: [
-      ...['I▁will▁', 'send▁', 'it.\n', '<tool_call>\n{"name":', '▁"send_email",▁', '"arguments":▁{"to":▁"ada@', 'example.com",▁'],
+      ...[
+        'I▁will▁',
+        'send▁',
+        'it.\n',
+        '<tool_call>\n{"name":',
+        '▁"send_email",▁',
+        '"arguments":▁{"to":▁"ada@',
+        'example.com",▁',
+      ],
       ...['"body":▁"It▁is▁', 'at▁181.50.",▁', '"subject":▁"NVDA"}}', '\n</tool_call>\n\n'],
     ],
   },
-  { word: 'ponder', reply: ['<think>', '\nThe▁user▁', 'wants▁me▁', 'to▁think.\n', '</think>', '\n\nI▁', 'have▁', 'thought.'] },
+  {
+    word: 'ponder',
+    reply: [
+      '<think>',
+      '\nThe▁user▁',
+      'wants▁me▁',
+      'to▁think.\n',
+      '</think>',
+      '\n\nI▁',
+      'have▁',
+      'thought.',
+    ],
+  },
   { word: '<tool_response>', reply: ['NVDA▁', 'is▁at▁', '181.50▁', 'dollars.'] },
   { word: 'endless', reply: ['and▁', 'on▁'], loopsTo: 'and▁' },
 ];
 const GREETING = [
   ...['Good▁', 'day▁', 'to▁', 'you▁', 'from▁', 'a▁', 'small▁', 'model▁'],
-  ...['<0xC3>', '<0xA9>', '▁', '<0xF0>', '<0x9F>', '<0x99>', '<0x82>'], // é and a smile, a byte a token
+  // é and a smile, a byte a token
+  ...['<0xC3>', '<0xA9>', '▁', '<0xF0>', '<0x9F>', '<0x99>', '<0x82>'],
 ];
 const END = '<|im_end|>';
 /** The last token of the prompt: the line break after `<|im_start|>assistant`. */
@@ -53,7 +107,10 @@ const HEAD = 64;
 const FOLLOWS = 100;
 const CUED = 50;
 const UNCUED = 25;
-/** Between one cue and the next, in exponents: a cue must outweigh a whole context of tokens that are none. */
+/**
+ * Between one cue and the next, in exponents: a cue must outweigh a whole context of tokens that
+ * are none.
+ */
 const CUE_STEP = 15;
 
 const TEMPLATE = `{%- set ns = namespace(system='') %}
@@ -102,7 +159,8 @@ export function tinyModel({ contextTokens }: { readonly contextTokens: number })
     return found;
   };
   const flag = (cue: number): number => WIDTH - 1 - cue; // a dimension that no token uses
-  if (id(UNUSED_FROM(0)) > WIDTH - CUES.length) throw new Error('WIDTH is too small for this vocabulary');
+  if (id(UNUSED_FROM(0)) > WIDTH - CUES.length)
+    throw new Error('WIDTH is too small for this vocabulary');
 
   const query = matrix();
   const key = matrix();
@@ -122,13 +180,22 @@ export function tinyModel({ contextTokens }: { readonly contextTokens: number })
   chain(GREETING, END);
 
   function chain(reply: readonly string[], end: string): void {
-    for (const [at, text] of reply.entries()) output.set(id(reply[at + 1] ?? end), id(text), FOLLOWS);
+    for (const [at, text] of reply.entries())
+      output.set(id(reply[at + 1] ?? end), id(text), FOLLOWS);
   }
 
   const identity = matrix();
   for (let at = 0; at < WIDTH; at++) identity.set(at, at, 1);
-  const one = (name: string): GgufTensor => ({ name, shape: [WIDTH], data: new Float32Array(WIDTH).fill(1 / Math.sqrt(WIDTH)) });
-  const square = (name: string, { data }: Matrix): GgufTensor => ({ name, shape: [WIDTH, WIDTH], data });
+  const one = (name: string): GgufTensor => ({
+    name,
+    shape: [WIDTH],
+    data: new Float32Array(WIDTH).fill(1 / Math.sqrt(WIDTH)),
+  });
+  const square = (name: string, { data }: Matrix): GgufTensor => ({
+    name,
+    shape: [WIDTH, WIDTH],
+    data,
+  });
   const zero = (name: string, columns: number, rows: number): GgufTensor => ({
     name,
     shape: [columns, rows],
@@ -187,19 +254,28 @@ function matrix(): Matrix {
 
 const UNUSED_FROM = (at: number): string => `<|unused_${at}|>`;
 
-/** Marks, every byte (so that any text has tokens), the cues, the pieces of the replies; the rest up to WIDTH is unused. */
+/**
+ * Marks, every byte (so that any text has tokens), the cues, the pieces of the replies; the rest up
+ * to WIDTH is unused.
+ */
 function vocabulary(): readonly Token[] {
   const tokens: Token[] = [
     { text: '<unk>', type: UNKNOWN },
     { text: '<|im_start|>', type: CONTROL },
     { text: END, type: CONTROL },
-    ...Array.from({ length: 256 }, (_, byte) => ({ text: `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`, type: BYTE })),
-    ...['</tools>', '</tool_response>', '<tool_call>', '</tool_call>', '<think>', '</think>'].map((text) => ({ text, type: USER_DEFINED })),
+    ...Array.from({ length: 256 }, (_, byte) => ({
+      text: `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
+      type: BYTE,
+    })),
+    ...['</tools>', '</tool_response>', '<tool_call>', '</tool_call>', '<think>', '</think>'].map(
+      (text) => ({ text, type: USER_DEFINED }),
+    ),
     ...CUES.map(({ word }) => ({ text: word, type: USER_DEFINED })),
     { text: '▁', type: NORMAL },
   ];
   for (const text of [...CUES.flatMap(({ reply }) => reply), ...GREETING])
     if (!tokens.some((token) => token.text === text)) tokens.push({ text, type: NORMAL });
-  for (let at = 0; tokens.length < WIDTH; at++) tokens.push({ text: UNUSED_FROM(at), type: UNUSED });
+  for (let at = 0; tokens.length < WIDTH; at++)
+    tokens.push({ text: UNUSED_FROM(at), type: UNUSED });
   return tokens;
 }

@@ -1,4 +1,5 @@
-// What a pause has come to. The store is asked, whatever woke the workflow; an operator's signal is first cast as a vote like any other.
+// What a pause has come to. The store is asked, whatever woke the workflow; an operator's signal is
+// first cast as a vote like any other.
 
 import { z } from 'zod';
 import { AppError } from '../contract/errors.ts';
@@ -43,24 +44,36 @@ export function createClaimDecision({
         if (note !== undefined) notes.push(note);
       }
       const { pause } = request;
-      const pauseId = 'pauseId' in pause ? pause.pauseId : pauseIdOf(request.runId, pause.turn, pause.n);
+      const pauseId =
+        'pauseId' in pause ? pause.pauseId : pauseIdOf(request.runId, pause.turn, pause.n);
       const state = await store.asWorker(async (tx): Promise<PauseState> => {
         const run = await lockRun(tx, request.runId);
         if (run === undefined)
-          return { kind: 'ENDED', status: 'FAILED', failure: { code: 'INTERNAL', message: 'The record of this run is gone.' } };
+          return {
+            kind: 'ENDED',
+            status: 'FAILED',
+            failure: { code: 'INTERNAL', message: 'The record of this run is gone.' },
+          };
         const ended = endedAs(run);
         if (ended !== undefined) return ended;
         const outcome = await readPause(tx, run, pauseId);
-        return outcome.open ? { kind: 'OPEN', expiresInMs: outcome.expiresInMs } : { kind: 'DECIDED', approved: outcome.approved };
+        return outcome.open
+          ? { kind: 'OPEN', expiresInMs: outcome.expiresInMs }
+          : { kind: 'DECIDED', approved: outcome.approved };
       });
-      return state.kind === 'ENDED' || notes.length === 0 ? state : { ...state, note: notes.join(' ') };
+      return state.kind === 'ENDED' || notes.length === 0
+        ? state
+        : { ...state, note: notes.join(' ') };
     } catch (error) {
       throw failureOf(error);
     }
   };
 
   /** A note where the signal changed nothing. */
-  async function castForOperator(runId: string, signal: ClaimDecisionRequest['signals'][number]): Promise<string | undefined> {
+  async function castForOperator(
+    runId: string,
+    signal: ClaimDecisionRequest['signals'][number],
+  ): Promise<string | undefined> {
     const parsed = PayloadSchema.safeParse(signal.payload);
     if (!parsed.success)
       return `The signal ${signal.name} was not understood: it takes nothing, or one object with callId, reason, argumentsHash, pauseId. It changed nothing.`;
@@ -70,21 +83,31 @@ export function createClaimDecision({
       return `The signal ${signal.name} has an argumentsHash but no callId. It changed nothing.`;
     const request: VoteRequest = {
       pauseId,
-      votes: callId === undefined ? { all: { action, reason } } : { each: [{ callId, action, reason, argumentsHash }] },
+      votes:
+        callId === undefined
+          ? { all: { action, reason } }
+          : { each: [{ callId, action, reason, argumentsHash }] },
       keyed: false,
     };
     try {
       const result = await store.asWorker(async (tx) => {
         const run = await lockRun(tx, runId);
         if (run === undefined || endedAs(run) !== undefined) return undefined;
-        return castVotes(tx, run, { kind: 'operator', allowed: operatorDecisions }, request, () => ({
-          problem: 'an operator does not edit',
-        }));
+        return castVotes(
+          tx,
+          run,
+          { kind: 'operator', allowed: operatorDecisions },
+          request,
+          () => ({
+            problem: 'an operator does not edit',
+          }),
+        );
       });
       if (result !== undefined && 'refused' in result) throw result.refused;
       return undefined;
     } catch (error) {
-      if (error instanceof AppError) return `The signal ${signal.name} changed nothing: ${error.detail}`;
+      if (error instanceof AppError)
+        return `The signal ${signal.name} changed nothing: ${error.detail}`;
       throw error;
     }
   }

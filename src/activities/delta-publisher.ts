@@ -1,5 +1,6 @@
-// From a model's mouth to its readers: at once to those of this process, and into the store, the first delta at once and then what has
-// gathered in 100 ms, for those of others. The model's stream never waits for a write; a database that is away only lets more gather.
+// From a model's mouth to its readers: at once to those of this process, and into the store, the
+// first delta at once and then what has gathered in 100 ms, for those of others. The model's stream
+// never waits for a write; a database that is away only lets more gather.
 
 import { storable } from '../json/storable.ts';
 import type { ModelDelta } from '../models/model.ts';
@@ -12,7 +13,10 @@ const GATHER_MS = 90;
 
 export interface DeltaPublisher {
   readonly say: (delta: ModelDelta) => void;
-  /** What is not stored yet, once no write is under way any more: stored in the transaction that ends the attempt. */
+  /**
+   * What is not stored yet, once no write is under way any more: stored in the transaction that
+   * ends the attempt.
+   */
   readonly rest: () => Promise<readonly Delta[]>;
   readonly close: () => void;
 }
@@ -22,7 +26,10 @@ export interface SpeakingAttempt extends AttemptPlace {
   readonly orgId: string;
 }
 
-export function createDeltaPublisher(store: Store, { runId, orgId, ...place }: SpeakingAttempt): DeltaPublisher {
+export function createDeltaPublisher(
+  store: Store,
+  { runId, orgId, ...place }: SpeakingAttempt,
+): DeltaPublisher {
   const live = store.live.open(runId, place);
   let half: ModelDelta | undefined;
   let writing: Promise<void> | undefined;
@@ -41,7 +48,8 @@ export function createDeltaPublisher(store: Store, { runId, orgId, ...place }: S
     if (ended || writing !== undefined || timer !== undefined || immediate !== undefined) return;
     const waitMs = lastWriteAt + GATHER_MS - Date.now();
     if (waitMs > 0) timer = setTimeout(write, waitMs);
-    // Behind what readers of this process do with it: an embedded database would hold them up for its write.
+    // Behind what readers of this process do with it: an embedded database would hold them up for
+    // its write.
     else immediate = setImmediate(write);
   }
 
@@ -58,7 +66,8 @@ export function createDeltaPublisher(store: Store, { runId, orgId, ...place }: S
           live.stored(deltas.at(-1)?.offset ?? 0);
           store.announcer.announceDeltas(runId);
         },
-        // The database is away: they gather. Whatever else is wrong with them, the transaction of the reply meets it too.
+        // The database is away: they gather. Whatever else is wrong with them, the transaction of
+        // the reply meets it too.
         () => undefined,
       )
       .finally(() => {

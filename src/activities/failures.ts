@@ -1,5 +1,6 @@
-// From a cause to the ApplicationFailure that Temporal sees: the only place. Retryable ones are retried by Temporal without end;
-// what must end a run is thrown non-retryable, with the run's failure code as its type.
+// From a cause to the ApplicationFailure that Temporal sees: the only place. Retryable ones are
+// retried by Temporal without end; what must end a run is thrown non-retryable, with the run's
+// failure code as its type.
 
 import { ApplicationFailure } from '@temporalio/activity';
 import { assertNever, type FailureCode } from '../contract/names.ts';
@@ -7,7 +8,12 @@ import type { ModelError, ModelFault } from '../models/model.ts';
 import { StoreUnavailableError } from '../store/database/access.ts';
 
 export const endsRun = (code: FailureCode, message: string, cause?: unknown): ApplicationFailure =>
-  ApplicationFailure.create({ type: code, message, nonRetryable: true, ...(cause instanceof Error ? { cause } : {}) });
+  ApplicationFailure.create({
+    type: code,
+    message,
+    nonRetryable: true,
+    ...(cause instanceof Error ? { cause } : {}),
+  });
 
 export const triedAgain = (why: string, afterMs?: number, cause?: unknown): ApplicationFailure =>
   ApplicationFailure.create({
@@ -36,15 +42,22 @@ export function codeOfFault(fault: Exclude<ModelFault, 'ABORTED'>): FailureCode 
   }
 }
 
-/** 429 asks for deadline, and a fallback helps against both; the rest of the faults a second model would repeat. */
-export const fallsBack = (error: ModelError): boolean => error.fault === 'UNAVAILABLE' || error.fault === 'RATE_LIMITED';
+/**
+ * 429 asks for deadline, and a fallback helps against both; the rest of the faults a second model
+ * would repeat.
+ */
+export const fallsBack = (error: ModelError): boolean =>
+  error.fault === 'UNAVAILABLE' || error.fault === 'RATE_LIMITED';
 
 /** SQLSTATE class 22: the data itself cannot be stored, however often it is tried. */
-const isUnstorable = (error: unknown): boolean => String((error as { code?: unknown } | null)?.code ?? '').startsWith('22');
+const isUnstorable = (error: unknown): boolean =>
+  String((error as { code?: unknown } | null)?.code ?? '').startsWith('22');
 
 /** Anything else that came out of an activity. */
 export function failureOf(error: unknown): unknown {
-  if (error instanceof StoreUnavailableError) return triedAgain('the database does not answer', undefined, error);
-  if (isUnstorable(error)) return endsRun('INTERNAL', 'The run met data that cannot be stored.', error);
+  if (error instanceof StoreUnavailableError)
+    return triedAgain('the database does not answer', undefined, error);
+  if (isUnstorable(error))
+    return endsRun('INTERNAL', 'The run met data that cannot be stored.', error);
   return error;
 }

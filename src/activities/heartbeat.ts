@@ -1,5 +1,6 @@
-// What keeps a long activity alive and lets it be stopped: Temporal's heartbeat, the store's beat (active time of an attempt that dies),
-// its deadline, and two ways to hear of a cancellation: the run's watch, within milliseconds, and Temporal's, with a heartbeat's reply.
+// What keeps a long activity alive and lets it be stopped: Temporal's heartbeat, the store's beat
+// (active time of an attempt that dies), its deadline, and two ways to hear of a cancellation: the
+// run's watch, within milliseconds, and Temporal's, with a heartbeat's reply.
 
 import { Context } from '@temporalio/activity';
 import { sql } from 'kysely';
@@ -35,7 +36,10 @@ export async function withHeartbeat<T>(
   if (context.cancellationSignal.aborted) onCancel();
 
   const heart = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
-  const beat = setInterval(() => void store.asWorker((tx) => beatAttempt(tx, at.attemptId)).catch(() => undefined), STORE_BEAT_EVERY_MS);
+  const beat = setInterval(
+    () => void store.asWorker((tx) => beatAttempt(tx, at.attemptId)).catch(() => undefined),
+    STORE_BEAT_EVERY_MS,
+  );
   const deadline = setTimeout(() => stop('TIME_OVER'), at.leftMs);
   const done = new AbortController();
   void followRun(store, at.runId, done.signal, () => stop('RUN_ENDED'));
@@ -50,14 +54,21 @@ export async function withHeartbeat<T>(
   }
 }
 
-async function followRun(store: Store, runId: string, done: AbortSignal, onEnded: () => void): Promise<void> {
+async function followRun(
+  store: Store,
+  runId: string,
+  done: AbortSignal,
+  onEnded: () => void,
+): Promise<void> {
   const watch = store.announcer.watch(runId);
   try {
     for (;;) {
       await watch.changed(done);
       if (done.aborted) return;
       const status = await store.asWorker(async (tx) => {
-        const { rows } = await sql<{ status: RunStatus }>`select status from runs where run_id = ${runId}`.execute(tx.db);
+        const { rows } = await sql<{
+          status: RunStatus;
+        }>`select status from runs where run_id = ${runId}`.execute(tx.db);
         return rows[0]?.status;
       });
       if (status === undefined || isTerminal(status)) return onEnded();

@@ -9,7 +9,10 @@ import type { OperatorDecisions } from '../store/calls/vote-policy.ts';
 
 export interface ActivityDeps extends CallModelDeps, RunToolDeps {
   readonly operatorDecisions: OperatorDecisions;
-  /** A terminal state may have released a run: its start is sent now rather than at the outbox's next look. */
+  /**
+   * A terminal state may have released a run: its start is sent now rather than at the outbox's
+   * next look.
+   */
   readonly onReleased: () => void;
 }
 

@@ -1,5 +1,6 @@
-// An outcome that has come must not be lost because the database is away for a while: what was paid for or has happened is written as
-// soon as it is back. The activity's heartbeat goes on meanwhile; a worker that is told to stop gives up.
+// An outcome that has come must not be lost because the database is away for a while: what was paid
+// for or has happened is written as soon as it is back. The activity's heartbeat goes on meanwhile;
+// a worker that is told to stop gives up.
 
 import { Context } from '@temporalio/activity';
 import { StoreUnavailableError } from '../store/database/access.ts';

@@ -1,7 +1,14 @@
-// The images and sound that a model call is given: this run's, and those of the session's earlier runs as far as they fit. What came as an
-// address is fetched here, before the first model call, and kept: every later turn and run sees the same bytes.
+// The images and sound that a model call is given: this run's, and those of the session's earlier
+// runs as far as they fit. What came as an address is fetched here, before the first model call,
+// and kept: every later turn and run sees the same bytes.
 
-import { MEDIA_MAX_BYTES, MEDIA_TOTAL_MAX_BYTES, MEDIA_TYPES, mediaProblem, mediaType } from '../contract/media.ts';
+import {
+  MEDIA_MAX_BYTES,
+  MEDIA_TOTAL_MAX_BYTES,
+  MEDIA_TYPES,
+  mediaProblem,
+  mediaType,
+} from '../contract/media.ts';
 import { readPublic } from '../egress/fetch-public.ts';
 import type { PublicAddresses } from '../egress/public-address.ts';
 import type { ModelPart } from '../models/model.ts';
@@ -15,7 +22,10 @@ export type MediaByRun = ReadonlyMap<string, readonly ModelPart[]>;
 /** A page's pictures come within seconds; a caller waits. */
 const FETCH_MS = 15_000;
 const ATTEMPTS = 2;
-const LEFT_OUT: ModelPart = { kind: 'text', text: '[An image or a recording of this message is not shown any more.]' };
+const LEFT_OUT: ModelPart = {
+  kind: 'text',
+  text: '[An image or a recording of this message is not shown any more.]',
+};
 
 /** Throws what ends the run as MEDIA_UNAVAILABLE; with `signal` aborted, whatever came of that. */
 export async function loadMedia(
@@ -23,9 +33,13 @@ export async function loadMedia(
   { run, agent, history, hasMedia }: Pick<TurnWork, 'run' | 'agent' | 'history' | 'hasMedia'>,
   signal: AbortSignal,
 ): Promise<MediaByRun> {
-  const newestFirst = [...(hasMedia ? [run.runId] : []), ...history.flatMap((e) => (e.hasMedia ? [e.runId] : [])).toReversed()];
+  const newestFirst = [
+    ...(hasMedia ? [run.runId] : []),
+    ...history.flatMap((e) => (e.hasMedia ? [e.runId] : [])).toReversed(),
+  ];
   if (newestFirst.length === 0) return new Map();
-  const read = (): Promise<readonly StoredMedia[]> => store.asWorker((tx) => mediaOf(tx, newestFirst));
+  const read = (): Promise<readonly StoredMedia[]> =>
+    store.asWorker((tx) => mediaOf(tx, newestFirst));
   let listed = await read();
   const missing = listed.filter((item) => item.runId === run.runId && item.sha256 === null);
   if (missing.length > 0) {
@@ -34,7 +48,10 @@ export async function loadMedia(
   }
   const own = listed.filter((item) => item.runId === run.runId);
   if (own.reduce((sum, item) => sum + item.size, 0) > MEDIA_TOTAL_MAX_BYTES)
-    throw endsRun('MEDIA_UNAVAILABLE', `The media of this run are larger than ${MEDIA_TOTAL_MAX_BYTES} bytes together.`);
+    throw endsRun(
+      'MEDIA_UNAVAILABLE',
+      `The media of this run are larger than ${MEDIA_TOTAL_MAX_BYTES} bytes together.`,
+    );
 
   const shown = fitting(newestFirst.flatMap((id) => listed.filter((item) => item.runId === id)));
   const hashes = [...shown].flatMap((item) => item.sha256 ?? []);
@@ -48,7 +65,9 @@ export async function loadMedia(
     if (kind === 'vision') return { kind: 'image', url: `data:${item.type};base64,${data}` };
     return { kind: 'audio', data, format: item.type.endsWith('wav') ? 'wav' : 'mp3' };
   };
-  return new Map(newestFirst.map((id) => [id, listed.filter((item) => item.runId === id).map(partOf)]));
+  return new Map(
+    newestFirst.map((id) => [id, listed.filter((item) => item.runId === id).map(partOf)]),
+  );
 }
 
 /** A long session must not send hundreds of megabytes with every call: the newest are shown. */
@@ -58,9 +77,18 @@ function fitting(newestFirst: readonly StoredMedia[]): ReadonlySet<StoredMedia> 
   return new Set(taken);
 }
 
-async function fetchOne(store: Store, addresses: PublicAddresses, orgId: string, item: StoredMedia, signal: AbortSignal): Promise<void> {
+async function fetchOne(
+  store: Store,
+  addresses: PublicAddresses,
+  orgId: string,
+  item: StoredMedia,
+  signal: AbortSignal,
+): Promise<void> {
   const unavailable = (why: string): Error =>
-    endsRun('MEDIA_UNAVAILABLE', `The media at position ${item.idx + 1} cannot be had from its address: ${why}.`);
+    endsRun(
+      'MEDIA_UNAVAILABLE',
+      `The media at position ${item.idx + 1} cannot be had from its address: ${why}.`,
+    );
   for (let attempt = 1; ; attempt++) {
     const got = await readPublic({
       ...{ url: item.url ?? '', addresses, timeoutMs: FETCH_MS, signal, maxBytes: MEDIA_MAX_BYTES },
@@ -71,8 +99,12 @@ async function fetchOne(store: Store, addresses: PublicAddresses, orgId: string,
     if (passing && attempt < ATTEMPTS) continue;
     if (got.kind !== 'ANSWER') throw unavailable(got.why);
     if (got.status !== 200) throw unavailable(`the answer was ${got.status}`);
-    const problem = got.truncated ? `it is larger than ${MEDIA_MAX_BYTES} bytes` : mediaProblem(item.type, got.bytes);
+    const problem = got.truncated
+      ? `it is larger than ${MEDIA_MAX_BYTES} bytes`
+      : mediaProblem(item.type, got.bytes);
     if (problem !== undefined) throw unavailable(got.truncated ? problem : `it ${problem}`);
-    return store.asWorker((tx) => keepFetched(tx, { runId: item.runId, orgId, idx: item.idx }, got.bytes));
+    return store.asWorker((tx) =>
+      keepFetched(tx, { runId: item.runId, orgId, idx: item.idx }, got.bytes),
+    );
   }
 }

@@ -1,14 +1,27 @@
-// One tool call: claimed in the ledger, dispatched once for each claim, its outcome recorded once. A repeated attempt finds the outcome.
+// One tool call: claimed in the ledger, dispatched once for each claim, its outcome recorded once.
+// A repeated attempt finds the outcome.
 
 import { randomUUID } from 'node:crypto';
 import { assertNever } from '../contract/names.ts';
 import type { ToolSnapshot } from '../contract/agent.ts';
 import type { CallOutcome } from '../contract/turn.ts';
 import type { Store } from '../store/database/access.ts';
-import { checkClaim, claimCall, recordCall, type CallEnd, type ClaimCheck, type ClaimedCall } from '../store/calls/calls.ts';
+import {
+  checkClaim,
+  claimCall,
+  recordCall,
+  type CallEnd,
+  type ClaimCheck,
+  type ClaimedCall,
+} from '../store/calls/calls.ts';
 import { shortDigest } from '../store/calls/call-hash.ts';
 import { endAttempt } from '../store/turns/turns.ts';
-import { MissingToolError, currentToolVersion, runToolCall, type CodeTools } from '../tools/tool.ts';
+import {
+  MissingToolError,
+  currentToolVersion,
+  runToolCall,
+  type CodeTools,
+} from '../tools/tool.ts';
 import { endsRun, failureOf, triedAgain } from './failures.ts';
 import { withHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { untilStored } from './keep-trying.ts';
@@ -35,12 +48,21 @@ class ClaimLostError extends Error {
   }
 }
 
-export function createRunTool({ store, codeTools, secret, dataDir, egressAllow = [] }: RunToolDeps) {
+export function createRunTool({
+  store,
+  codeTools,
+  secret,
+  dataDir,
+  egressAllow = [],
+}: RunToolDeps) {
   return async function runTool({ runId, callId }: RunToolRequest): Promise<CallOutcome> {
     const attemptId = randomUUID();
     try {
-      const versionNow = (tool: ToolSnapshot): string | undefined => currentToolVersion(tool, codeTools);
-      const claim = await store.asWorker((tx) => claimCall(tx, { runId, callId, attemptId, versionNow }));
+      const versionNow = (tool: ToolSnapshot): string | undefined =>
+        currentToolVersion(tool, codeTools);
+      const claim = await store.asWorker((tx) =>
+        claimCall(tx, { runId, callId, attemptId, versionNow }),
+      );
       switch (claim.kind) {
         case 'DISPATCH':
           return await dispatch(runId, callId, attemptId, claim.call);
@@ -59,12 +81,18 @@ export function createRunTool({ store, codeTools, secret, dataDir, egressAllow =
           return assertNever(claim);
       }
     } catch (error) {
-      if (error instanceof MissingToolError) throw triedAgain('this worker lacks the tool', undefined, error);
+      if (error instanceof MissingToolError)
+        throw triedAgain('this worker lacks the tool', undefined, error);
       throw failureOf(error);
     }
   };
 
-  async function dispatch(runId: string, callId: string, attemptId: string, call: ClaimedCall): Promise<CallOutcome> {
+  async function dispatch(
+    runId: string,
+    callId: string,
+    attemptId: string,
+    call: ClaimedCall,
+  ): Promise<CallOutcome> {
     return withHeartbeat(store, { runId, attemptId, leftMs: call.leftMs }, async (heartbeat) => {
       let end: CallEnd;
       try {
@@ -73,7 +101,11 @@ export function createRunTool({ store, codeTools, secret, dataDir, egressAllow =
         await store.asWorker((tx) => endAttempt(tx, runId, attemptId, {}));
         if (error instanceof ClaimLostError) {
           if (error.check === 'ASK_AGAIN') return { kind: 'ASK_AGAIN' };
-          throw triedAgain('the call was claimed by somebody else, or the run has ended', undefined, error);
+          throw triedAgain(
+            'the call was claimed by somebody else, or the run has ended',
+            undefined,
+            error,
+          );
         }
         // Nothing went out: the claim is handed back, for an attempt that can make the call.
         await store.asWorker((tx) => recordCall(tx, runId, callId, call.n, { kind: 'WITHDRAWN' }));
@@ -86,17 +118,26 @@ export function createRunTool({ store, codeTools, secret, dataDir, egressAllow =
           return outcome;
         }),
       );
-      if (recorded.kind === 'DONE') return { kind: 'DONE', resultDigest: shortDigest(recorded.result) };
-      if (heartbeat.reason() === 'TIME_OVER') throw endsRun('BUDGET_EXCEEDED', 'The run took longer than limits.timeoutMs.');
+      if (recorded.kind === 'DONE')
+        return { kind: 'DONE', resultDigest: shortDigest(recorded.result) };
+      if (heartbeat.reason() === 'TIME_OVER')
+        throw endsRun('BUDGET_EXCEEDED', 'The run took longer than limits.timeoutMs.');
       if (recorded.kind === 'UNKNOWN') return { kind: 'UNKNOWN' };
       throw triedAgain('the tool gave no complete answer');
     });
   }
 
-  async function deliver(runId: string, callId: string, call: ClaimedCall, heartbeat: Heartbeat): Promise<CallEnd> {
+  async function deliver(
+    runId: string,
+    callId: string,
+    call: ClaimedCall,
+    heartbeat: Heartbeat,
+  ): Promise<CallEnd> {
     let mayHaveHappened = false;
     const beforeWrite = async (): Promise<void> => {
-      const check = heartbeat.signal.aborted ? 'LOST' : await store.asWorker((tx) => checkClaim(tx, runId, callId, call));
+      const check = heartbeat.signal.aborted
+        ? 'LOST'
+        : await store.asWorker((tx) => checkClaim(tx, runId, callId, call));
       if (check !== 'GO') throw new ClaimLostError(check);
       mayHaveHappened = true;
     };
@@ -117,15 +158,18 @@ export function createRunTool({ store, codeTools, secret, dataDir, egressAllow =
         },
         { codeTools, secret },
       );
-      if (result.kind === 'DONE') return { kind: 'ANSWERED', result: result.text, isError: result.isError };
-      // Stopped by us before a byte went out: it did not happen, and whoever stopped us decides whether it will.
+      if (result.kind === 'DONE')
+        return { kind: 'ANSWERED', result: result.text, isError: result.isError };
+      // Stopped by us before a byte went out: it did not happen, and whoever stopped us decides
+      // whether it will.
       if (result.kind === 'NOT_SENT')
         return heartbeat.signal.aborted
           ? { kind: 'WITHDRAWN' }
           : { kind: 'ANSWERED', result: `Nothing was sent: ${result.why}.`, isError: true };
       return { kind: 'UNANSWERED', evidence: result.why };
     } catch (error) {
-      if (error instanceof ClaimLostError || error instanceof MissingToolError || !mayHaveHappened) throw error;
+      if (error instanceof ClaimLostError || error instanceof MissingToolError || !mayHaveHappened)
+        throw error;
       return { kind: 'UNANSWERED', evidence: 'the tool broke off in the middle' };
     }
   }

@@ -10,13 +10,26 @@ export interface SettleRunRequest {
   readonly settlement: Settlement;
 }
 
-export function createSettleRun({ store, onReleased }: { readonly store: Store; readonly onReleased: () => void }) {
+export function createSettleRun({
+  store,
+  onReleased,
+}: {
+  readonly store: Store;
+  readonly onReleased: () => void;
+}) {
   return async function settleRun({ runId, settlement }: SettleRunRequest): Promise<Settled> {
     try {
       let released = false;
-      const settled = await store.asWorker((tx) => settle(tx, runId, settlement, 'holdpoint', () => (released = true)));
+      const settled = await store.asWorker((tx) =>
+        settle(tx, runId, settlement, 'holdpoint', () => (released = true)),
+      );
       if (released) onReleased();
-      return settled ?? { status: 'FAILED', failure: { code: 'INTERNAL', message: 'The record of this run is gone.' } };
+      return (
+        settled ?? {
+          status: 'FAILED',
+          failure: { code: 'INTERNAL', message: 'The record of this run is gone.' },
+        }
+      );
     } catch (error) {
       throw failureOf(error);
     }

@@ -1,4 +1,5 @@
-// The extra model call after an answer. Whatever goes wrong with it, the run is COMPLETED with its answer whole.
+// The extra model call after an answer. Whatever goes wrong with it, the run is COMPLETED with its
+// answer whole.
 
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
@@ -16,7 +17,10 @@ export interface SuggestFollowUpsRequest {
   readonly turn: number;
 }
 
-/** An extra is not waited for as an answer is: below the activity's own timeout, so that what it cost is kept. */
+/**
+ * An extra is not waited for as an answer is: below the activity's own timeout, so that what it
+ * cost is kept.
+ */
 const PATIENCE_MS = 60_000;
 const MOST = 5;
 const QUESTION_MAX_CHARS = 300;
@@ -26,22 +30,45 @@ const ASK: ModelMessage = {
   text: 'Suggest three short follow-up questions that I might ask next. Answer with a JSON array of three strings and nothing else.',
 };
 
-export function createSuggestFollowUps({ store, model }: { readonly store: Store; readonly model: Model }) {
+export function createSuggestFollowUps({
+  store,
+  model,
+}: {
+  readonly store: Store;
+  readonly model: Model;
+}) {
   return async function suggestFollowUps({ runId, turn }: SuggestFollowUpsRequest): Promise<void> {
     const attemptId = randomUUID();
     try {
       const work = await store.asWorker((tx) => beginFollowUps(tx, runId, turn, attemptId));
       if (work === undefined) return;
-      const request = { model: work.options.model ?? work.agent.model, messages: [...transcriptOf(work), ASK], tools: [] };
-      const found = await withHeartbeat(store, { runId, attemptId, leftMs: PATIENCE_MS }, async (line) => {
-        try {
-          const reply = await model.stream(request, { signal: line.signal, onDelta: () => undefined });
-          return { questions: questionsOf(reply), usage: reply.usage === null ? undefined : { ...reply.usage, estimated: false } };
-        } catch (error) {
-          if (!(error instanceof ModelError)) throw error;
-          return { questions: [], usage: error.usage === null ? undefined : { ...error.usage, estimated: false } };
-        }
-      });
+      const request = {
+        model: work.options.model ?? work.agent.model,
+        messages: [...transcriptOf(work), ASK],
+        tools: [],
+      };
+      const found = await withHeartbeat(
+        store,
+        { runId, attemptId, leftMs: PATIENCE_MS },
+        async (line) => {
+          try {
+            const reply = await model.stream(request, {
+              signal: line.signal,
+              onDelta: () => undefined,
+            });
+            return {
+              questions: questionsOf(reply),
+              usage: reply.usage === null ? undefined : { ...reply.usage, estimated: false },
+            };
+          } catch (error) {
+            if (!(error instanceof ModelError)) throw error;
+            return {
+              questions: [],
+              usage: error.usage === null ? undefined : { ...error.usage, estimated: false },
+            };
+          }
+        },
+      );
       await store.asWorker((tx) => recordFollowUps(tx, runId, attemptId, found));
     } catch (error) {
       throw failureOf(error);
@@ -58,6 +85,8 @@ export function questionsOf(reply: Pick<ModelReply, 'text'>): readonly string[] 
   const list = parsed.ok ? ListSchema.safeParse(parsed.value) : undefined;
   if (list?.success !== true) return [];
   // One line each: they become a Markdown list.
-  const lines = list.data.map((question) => storable(question).text.replace(/\s+/g, ' ').trim().slice(0, QUESTION_MAX_CHARS));
+  const lines = list.data.map((question) =>
+    storable(question).text.replace(/\s+/g, ' ').trim().slice(0, QUESTION_MAX_CHARS),
+  );
   return lines.filter((question) => question !== '').slice(0, MOST);
 }

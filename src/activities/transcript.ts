@@ -1,4 +1,5 @@
-// What the model is asked with: instructions, the session's exchanges that fit, the message, the turns of this run. Pure.
+// What the model is asked with: instructions, the session's exchanges that fit, the message, the
+// turns of this run. Pure.
 
 import type { ModelMessage, ModelTool } from '../models/model.ts';
 import { estimateTokens } from '../models/estimate-tokens.ts';
@@ -11,7 +12,8 @@ export function transcriptOf(
   media: MediaByRun = new Map(),
 ): readonly ModelMessage[] {
   const messages: ModelMessage[] = [];
-  if (work.agent.instructions !== '') messages.push({ role: 'system', text: work.agent.instructions });
+  if (work.agent.instructions !== '')
+    messages.push({ role: 'system', text: work.agent.instructions });
   const asked = (runId: string, text: string): ModelMessage => {
     const parts = media.get(runId);
     return { role: 'user', text, ...(parts === undefined ? {} : { media: parts }) };
@@ -41,9 +43,17 @@ function messagesOf(turn: PastTurn): readonly ModelMessage[] {
     {
       role: 'assistant',
       text: turn.text,
-      toolCalls: turn.calls.map((call) => ({ id: call.callId, name: call.name, argumentsText: call.arguments })),
+      toolCalls: turn.calls.map((call) => ({
+        id: call.callId,
+        name: call.name,
+        argumentsText: call.arguments,
+      })),
     },
-    ...turn.calls.map((call): ModelMessage => ({ role: 'tool', toolCallId: call.callId, text: toldOf(call) })),
+    ...turn.calls.map((call): ModelMessage => ({
+      role: 'tool',
+      toolCallId: call.callId,
+      text: toldOf(call),
+    })),
   ];
 }
 
@@ -54,4 +64,8 @@ const toldOf = (call: PastTurn['calls'][number]): string => {
 };
 
 export const offeredTools = (agent: AgentSnapshot): readonly ModelTool[] =>
-  agent.tools.map((tool) => ({ name: tool.name, description: tool.description, input: tool.input }));
+  agent.tools.map((tool) => ({
+    name: tool.name,
+    description: tool.description,
+    input: tool.input,
+  }));

@@ -1,5 +1,6 @@
-// The agent file, as the contract's section 5 has it, but for its tools (tool-entry.ts) and what needs the world around (load-agents.ts).
-// Problems are words that follow a path: `must be at most 2`.
+// The agent file, as the contract's section 5 has it, but for its tools (tool-entry.ts) and what
+// needs the world around (load-agents.ts). Problems are words that follow a path: `must be at most
+// 2`.
 
 import { z } from 'zod';
 
@@ -8,7 +9,8 @@ export const MAX_TIMEOUT_MS = 2_147_483_647;
 
 const Text = z.string();
 const Word = z.string().min(1);
-export const Whole = (min: number, max: number = Number.MAX_SAFE_INTEGER): z.ZodInt => z.int().min(min).max(max);
+export const Whole = (min: number, max: number = Number.MAX_SAFE_INTEGER): z.ZodInt =>
+  z.int().min(min).max(max);
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const DURATION = 'must be a duration such as 30s, 5m, 24h or 7d';
@@ -38,7 +40,12 @@ const ApprovalsFileSchema = z.strictObject({
 });
 
 export const AgentFileSchema = z.strictObject({
-  id: z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/, 'must be a letter, then letters, digits, _ or -, at most 64 in all'),
+  id: z
+    .string()
+    .regex(
+      /^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/,
+      'must be a letter, then letters, digits, _ or -, at most 64 in all',
+    ),
   name: Word.optional(),
   description: Text.default(''),
   active: z.boolean().default(true),

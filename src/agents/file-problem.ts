@@ -1,4 +1,5 @@
-// A problem of an agent file: where, and words that follow it. Turns zod's issues into such, one rule for every schema of a file.
+// A problem of an agent file: where, and words that follow it. Turns zod's issues into such, one
+// rule for every schema of a file.
 
 import type { z } from 'zod';
 
@@ -9,18 +10,26 @@ export interface FileProblem {
 }
 
 /** Every problem of `value`, which failed with `issues`. `base`: where it stands in the file. */
-export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown, base: Path = []): readonly FileProblem[] {
+export function problemsOf(
+  issues: readonly z.core.$ZodIssue[],
+  value: unknown,
+  base: Path = [],
+): readonly FileProblem[] {
   return issues.flatMap((issue) => {
     const inside = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
     const path = [...base, ...inside];
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ path: [...path, key], message: 'is not known here' }));
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => ({ path: [...path, key], message: 'is not known here' }));
     return [{ path, message: at(value, inside) === undefined ? 'is missing' : messageOf(issue) }];
   });
 }
 
 function at(value: unknown, path: Path): unknown {
   return path.reduce<unknown>(
-    (node, step) => (typeof node === 'object' && node !== null ? (node as Record<string, unknown>)[step] : undefined),
+    (node, step) =>
+      typeof node === 'object' && node !== null
+        ? (node as Record<string, unknown>)[step]
+        : undefined,
     value,
   );
 }
@@ -34,15 +43,22 @@ const NOUN: Readonly<Record<string, string>> = {
   object: 'a mapping',
   record: 'a mapping',
 };
-const UNIT: Readonly<Record<string, string>> = { string: ' characters long', array: ' entries long' };
+const UNIT: Readonly<Record<string, string>> = {
+  string: ' characters long',
+  array: ' entries long',
+};
 
 function messageOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
       // A message of the schema's own is kept.
-      return issue.message.startsWith('Invalid input') ? `must be ${NOUN[issue.expected] ?? issue.expected}` : issue.message;
+      return issue.message.startsWith('Invalid input')
+        ? `must be ${NOUN[issue.expected] ?? issue.expected}`
+        : issue.message;
     case 'too_big':
-      return issue.message.startsWith('Too big') ? `must be at most ${String(issue.maximum)}${UNIT[issue.origin] ?? ''}` : issue.message;
+      return issue.message.startsWith('Too big')
+        ? `must be at most ${String(issue.maximum)}${UNIT[issue.origin] ?? ''}`
+        : issue.message;
     case 'too_small':
       if (!issue.message.startsWith('Too small')) return issue.message;
       return Number(issue.minimum) === 1 && UNIT[issue.origin] !== undefined

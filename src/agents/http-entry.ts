@@ -1,4 +1,5 @@
-// What must hold of an HTTP tool's declaration so that no call can fail by it: address, places, headers, secrets, input schema.
+// What must hold of an HTTP tool's declaration so that no call can fail by it: address, places,
+// headers, secrets, input schema.
 
 import type { HttpCall } from '../contract/agent.ts';
 import { argumentNames, fillPlaces, fillSecrets, secretNames, splitUrl } from '../tools/places.ts';
@@ -14,12 +15,21 @@ interface Secrets {
   readonly secret: (name: string) => string | undefined;
 }
 
-export function httpToolProblems({ input, http }: HttpDeclaration, path: Path, secrets: Secrets): readonly FileProblem[] {
+export function httpToolProblems(
+  { input, http }: HttpDeclaration,
+  path: Path,
+  secrets: Secrets,
+): readonly FileProblem[] {
   return [
     ...inputProblems(input).map((message) => ({ path: [...path, 'input'], message })),
-    ...addressProblems(http, input, secrets).map((message) => ({ path: [...path, 'http', 'url'], message })),
+    ...addressProblems(http, input, secrets).map((message) => ({
+      path: [...path, 'http', 'url'],
+      message,
+    })),
     ...headerProblems(http.headers, secrets, [...path, 'http', 'headers']),
-    ...(http.method === 'GET' || http.method === 'DELETE' ? queryProblems(input, [...path, 'input', 'properties']) : []),
+    ...(http.method === 'GET' || http.method === 'DELETE'
+      ? queryProblems(input, [...path, 'input', 'properties'])
+      : []),
   ];
 }
 
@@ -36,7 +46,9 @@ function addressProblems(http: HttpCall, input: InputSchema, secrets: Secrets): 
   const places = [...argumentNames(path), ...argumentNames(query)]
     .filter((name) => !Object.hasOwn(properties, name))
     .map((name) => `has the place {${name}}, but the input has no such property`);
-  const misplaced = argumentNames(origin).map((name) => `has the place {${name}} in the host: arguments stand in the path or the query`);
+  const misplaced = argumentNames(origin).map(
+    (name) => `has the place {${name}} in the host: arguments stand in the path or the query`,
+  );
   const problems = [...new Set([...named, ...places, ...misplaced])];
   if (problems.length > 0) return problems;
   const filled = fillPlaces(
@@ -59,7 +71,11 @@ const TAKEN = [
   'connection',
 ];
 
-function headerProblems(headers: HttpCall['headers'], secrets: Secrets, path: Path): readonly FileProblem[] {
+function headerProblems(
+  headers: HttpCall['headers'],
+  secrets: Secrets,
+  path: Path,
+): readonly FileProblem[] {
   return Object.entries(headers).flatMap(([name, value]) => {
     const problem = headerProblem(name, value, secrets);
     return problem === undefined ? [] : [{ path: [...path, name], message: problem }];
@@ -69,24 +85,38 @@ function headerProblems(headers: HttpCall['headers'], secrets: Secrets, path: Pa
 function headerProblem(name: string, value: string, secrets: Secrets): string | undefined {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return 'is not a header name';
   if (TAKEN.includes(name.toLowerCase())) return 'is set by Holdpoint itself';
-  const secretProblem = secretNames(value).flatMap((secret) => secrets.secretProblem(secret) ?? [])[0];
+  const secretProblem = secretNames(value).flatMap(
+    (secret) => secrets.secretProblem(secret) ?? [],
+  )[0];
   if (secretProblem !== undefined) return secretProblem;
   const filled = fillSecrets(value, (secret) => secrets.secret(secret) ?? '');
-  return /[^\t\x20-\x7e\x80-\xff]/.test(filled) ? 'has a character that no header may hold' : undefined;
+  return /[^\t\x20-\x7e\x80-\xff]/.test(filled)
+    ? 'has a character that no header may hold'
+    : undefined;
 }
 
 function queryProblems(input: InputSchema, path: Path): readonly FileProblem[] {
   return Object.entries(propertiesOf(input))
     .filter(([, schema]) => isObjectSchema(schema) || isObjectSchema(asRecord(schema)['items']))
-    .map(([name]) => ({ path: [...path, name], message: 'is an object, which cannot stand in a query: use POST, PUT or PATCH' }));
+    .map(([name]) => ({
+      path: [...path, name],
+      message: 'is an object, which cannot stand in a query: use POST, PUT or PATCH',
+    }));
 }
 
 const asRecord = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : {};
 
-const propertiesOf = (input: InputSchema): Readonly<Record<string, unknown>> => asRecord(input['properties']);
+const propertiesOf = (input: InputSchema): Readonly<Record<string, unknown>> =>
+  asRecord(input['properties']);
 
 const isObjectSchema = (schema: unknown): boolean => {
   const { type, properties } = asRecord(schema);
-  return type === 'object' || (Array.isArray(type) && type.includes('object')) || properties !== undefined;
+  return (
+    type === 'object' ||
+    (Array.isArray(type) && type.includes('object')) ||
+    properties !== undefined
+  );
 };

@@ -1,5 +1,6 @@
-// The directory of agent files, read whole: every agent, or every problem of every file with its line.
-// Reads no environment: secrets come as a function, and only whether they are set is looked at.
+// The directory of agent files, read whole: every agent, or every problem of every file with its
+// line. Reads no environment: secrets come as a function, and only whether they are set is looked
+// at.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +21,9 @@ export interface LoadDeps {
 }
 export type LoadedAgents =
   | { readonly agents: ReadonlyMap<string, AgentSnapshot> }
-  | { /** `finance.yaml:12: temperature: must be at most 2` */ readonly problems: readonly string[] };
+  | {
+      /** `finance.yaml:12: temperature: must be at most 2` */ readonly problems: readonly string[];
+    };
 
 export function loadAgents(dir: string, deps: LoadDeps): LoadedAgents {
   const files = listFiles(dir);
@@ -28,7 +31,10 @@ export function loadAgents(dir: string, deps: LoadDeps): LoadedAgents {
   const agents = new Map<string, AgentSnapshot>();
   const problems: string[] = [];
   const firstFileOf = new Map<string, string>();
-  const toolDeps: ToolEntryDeps = { ...deps, secretProblem: secretProblem(deps.secret, isOwnSetting) };
+  const toolDeps: ToolEntryDeps = {
+    ...deps,
+    secretProblem: secretProblem(deps.secret, isOwnSetting),
+  };
   for (const file of files) {
     const text = readText(join(dir, file));
     if (text === undefined) {
@@ -43,10 +49,20 @@ export function loadAgents(dir: string, deps: LoadDeps): LoadedAgents {
     const read = readAgent(yaml.value, toolDeps);
     const earlier = read.id === undefined ? undefined : firstFileOf.get(read.id);
     if (read.id !== undefined && earlier === undefined) firstFileOf.set(read.id, file);
-    const all = [...read.problems, ...(earlier === undefined ? [] : [{ path: ['id'], message: `is used by ${earlier} already` }])];
-    const placed = all.map((problem) => ({ line: yaml.lineOf(problem.path), ...problem })).toSorted((a, b) => a.line - b.line);
+    const all = [
+      ...read.problems,
+      ...(earlier === undefined
+        ? []
+        : [{ path: ['id'], message: `is used by ${earlier} already` }]),
+    ];
+    const placed = all
+      .map((problem) => ({ line: yaml.lineOf(problem.path), ...problem }))
+      .toSorted((a, b) => a.line - b.line);
     problems.push(
-      ...placed.map(({ line, path, message }) => `${file}:${line}: ${path.length === 0 ? '' : `${pathText(path)}: `}${message}`),
+      ...placed.map(
+        ({ line, path, message }) =>
+          `${file}:${line}: ${path.length === 0 ? '' : `${pathText(path)}: `}${message}`,
+      ),
     );
     if (read.agent !== undefined) agents.set(read.agent.id, read.agent);
   }
@@ -80,10 +96,16 @@ interface ReadAgent {
 
 function readAgent(value: unknown, deps: ToolEntryDeps): ReadAgent {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { id: undefined, agent: undefined, problems: [{ path: [], message: 'must be a mapping' }] };
+    return {
+      id: undefined,
+      agent: undefined,
+      problems: [{ path: [], message: 'must be a mapping' }],
+    };
   const raw = value as Readonly<Record<string, unknown>>;
   const early = NOT_YET.filter((key) => key in raw);
-  const known = Object.fromEntries(Object.entries(raw).filter(([key]) => !early.some((name) => name === key)));
+  const known = Object.fromEntries(
+    Object.entries(raw).filter(([key]) => !early.some((name) => name === key)),
+  );
   const parsed = AgentFileSchema.safeParse(known);
   const entries: readonly unknown[] = Array.isArray(raw['tools']) ? raw['tools'] : [];
   const tools = entries.map((entry, i) => readTool(entry, ['tools', i], deps));
@@ -101,19 +123,30 @@ function readAgent(value: unknown, deps: ToolEntryDeps): ReadAgent {
         )
       : []),
   ];
-  const agent = parsed.success && problems.length === 0 ? agentSnapshot(parsed.data, whole) : undefined;
+  const agent =
+    parsed.success && problems.length === 0 ? agentSnapshot(parsed.data, whole) : undefined;
   return { id: typeof raw['id'] === 'string' ? raw['id'] : undefined, agent, problems };
 }
 
 const namesTwice = (names: readonly (string | undefined)[]): readonly FileProblem[] =>
   names.flatMap((name, i) =>
-    name !== undefined && names.indexOf(name) < i ? [{ path: ['tools', i], message: `the tool "${name}" is named twice` }] : [],
+    name !== undefined && names.indexOf(name) < i
+      ? [{ path: ['tools', i], message: `the tool "${name}" is named twice` }]
+      : [],
   );
 
 /** A call whose approvers are named persons, fewer than the quorum, would wait for ever. */
-function quorumProblems({ approvals }: AgentFile, tools: readonly (ToolSnapshot | undefined)[]): readonly FileProblem[] {
+function quorumProblems(
+  { approvals }: AgentFile,
+  tools: readonly (ToolSnapshot | undefined)[],
+): readonly FileProblem[] {
   return tools.flatMap((tool, i) => {
-    if (tool?.approval !== 'required' || tool.approvers === null || tool.approvers.some((who) => who.startsWith('role:'))) return [];
+    if (
+      tool?.approval !== 'required' ||
+      tool.approvers === null ||
+      tool.approvers.some((who) => who.startsWith('role:'))
+    )
+      return [];
     const voters = new Set(tool.approvers).size;
     return voters < approvals.quorum
       ? [

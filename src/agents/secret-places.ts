@@ -1,4 +1,5 @@
-// `${NAME}` in an agent file: where it may stand and which names it may have. Values are never looked at here, but for being set.
+// `${NAME}` in an agent file: where it may stand and which names it may have. Values are never
+// looked at here, but for being set.
 
 import { secretNames } from '../tools/places.ts';
 import type { FileProblem, Path } from './file-problem.ts';
@@ -6,21 +7,33 @@ import type { FileProblem, Path } from './file-problem.ts';
 export const secretProblem =
   (secret: (name: string) => string | undefined, isOwnSetting: (name: string) => boolean) =>
   (name: string): string | undefined => {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return `has \${${name}}, which is no name of an environment variable`;
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      return `has \${${name}}, which is no name of an environment variable`;
     // Whatever the SDK comes to read of TLS material is ours too.
-    if (isOwnSetting(name) || name.startsWith('TEMPORAL_TLS')) return `names ${name}, which is a setting of Holdpoint's own`;
-    return (secret(name) ?? '') === '' ? `names ${name}, which is not set in the environment` : undefined;
+    if (isOwnSetting(name) || name.startsWith('TEMPORAL_TLS'))
+      return `names ${name}, which is a setting of Holdpoint's own`;
+    return (secret(name) ?? '') === ''
+      ? `names ${name}, which is not set in the environment`
+      : undefined;
   };
 
 /** Elsewhere it would be sent as it stands, and its writer would take it for filled. */
 export function misplacedSecrets(file: unknown): readonly FileProblem[] {
   return strings(file, [])
-    .filter(({ text, path, isKey }) => secretNames(text).some((name) => /^[A-Za-z_]\w*$/.test(name)) && (isKey || !mayStand(path)))
-    .map(({ path }) => ({ path, message: 'has a ${NAME}, which is filled in http.url and http.headers only' }));
+    .filter(
+      ({ text, path, isKey }) =>
+        secretNames(text).some((name) => /^[A-Za-z_]\w*$/.test(name)) && (isKey || !mayStand(path)),
+    )
+    .map(({ path }) => ({
+      path,
+      message: 'has a ${NAME}, which is filled in http.url and http.headers only',
+    }));
 }
 
 const mayStand = ([tools, , http, part, ...rest]: Path): boolean =>
-  tools === 'tools' && http === 'http' && ((part === 'url' && rest.length === 0) || (part === 'headers' && rest.length === 1));
+  tools === 'tools' &&
+  http === 'http' &&
+  ((part === 'url' && rest.length === 0) || (part === 'headers' && rest.length === 1));
 
 interface Found {
   readonly path: Path;

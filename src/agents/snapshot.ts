@@ -21,7 +21,11 @@ export function agentSnapshot(file: AgentFile, tools: readonly ToolSnapshot[]): 
     instructions: file.instructions,
     tools: [...tools],
     limits: file.limits,
-    approvals: { expiresAfterMs: file.approvals.expiresAfter ?? null, quorum: file.approvals.quorum, fourEyes: file.approvals.fourEyes },
+    approvals: {
+      expiresAfterMs: file.approvals.expiresAfter ?? null,
+      quorum: file.approvals.quorum,
+      fourEyes: file.approvals.fourEyes,
+    },
   };
   return { revision: sha256Hex(canonicalJson(body)).slice(0, 16), ...body };
 }

@@ -1,4 +1,5 @@
-// One entry of an agent file's `tools`: a name, a tool in code with overrides, or an HTTP tool; and what it becomes in the snapshot.
+// One entry of an agent file's `tools`: a name, a tool in code with overrides, or an HTTP tool; and
+// what it becomes in the snapshot.
 
 import { z } from 'zod';
 import { HttpCallSchema, type ToolSnapshot } from '../contract/agent.ts';
@@ -20,10 +21,25 @@ export interface ReadTool {
   readonly problems: readonly FileProblem[];
 }
 
-const Name = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/, 'must be a letter, then letters, digits, _ or -, at most 64 in all');
+const Name = z
+  .string()
+  .regex(
+    /^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/,
+    'must be a letter, then letters, digits, _ or -, at most 64 in all',
+  );
 const Approvers = z
-  .array(z.string().regex(/^(user:[\x21-\x7e]{1,200}|role:[\x21-\x7e]{1,200}|operator)$/, 'must be user:…, role:… or operator'))
-  .min(1, 'must not be empty: nobody could approve; left out, it means anyone of the org with the scope');
+  .array(
+    z
+      .string()
+      .regex(
+        /^(user:[\x21-\x7e]{1,200}|role:[\x21-\x7e]{1,200}|operator)$/,
+        'must be user:…, role:… or operator',
+      ),
+  )
+  .min(
+    1,
+    'must not be empty: nobody could approve; left out, it means anyone of the org with the scope',
+  );
 
 const Policy = {
   approval: z.enum(['required', 'never']).optional(),
@@ -35,7 +51,9 @@ const CodeEntrySchema = z.strictObject({ name: Name, ...Policy });
 const HttpEntrySchema = z.strictObject({
   name: Name,
   description: z.string().default(''),
-  input: z.record(z.string(), z.unknown()).prefault({ type: 'object', properties: {}, additionalProperties: false }),
+  input: z
+    .record(z.string(), z.unknown())
+    .prefault({ type: 'object', properties: {}, additionalProperties: false }),
   http: HttpCallSchema.extend({ headers: HttpCallSchema.shape.headers.prefault({}) }),
   readOnly: z.boolean().default(false),
   idempotent: z.boolean().default(false),
@@ -65,20 +83,34 @@ export function readTool(entry: unknown, path: Path, deps: ToolEntryDeps): ReadT
   if (!parsed.success) {
     // Written for an HTTP tool: what it lacks is said first.
     const meant =
-      'input' in raw || 'description' in raw ? [{ path, message: 'needs http: a tool in code takes no input or description' }] : [];
+      'input' in raw || 'description' in raw
+        ? [{ path, message: 'needs http: a tool in code takes no input or description' }]
+        : [];
     return failed(name, [...meant, ...problemsOf(parsed.error.issues, raw, path)]);
   }
   return readCodeTool(parsed.data, path, [...path, 'name'], deps);
 }
 
-const failed = (name: string | undefined, problems: readonly FileProblem[]): ReadTool => ({ name, tool: undefined, problems });
+const failed = (name: string | undefined, problems: readonly FileProblem[]): ReadTool => ({
+  name,
+  tool: undefined,
+  problems,
+});
 
-function readCodeTool(entry: z.infer<typeof CodeEntrySchema>, path: Path, namePath: Path, deps: ToolEntryDeps): ReadTool {
+function readCodeTool(
+  entry: z.infer<typeof CodeEntrySchema>,
+  path: Path,
+  namePath: Path,
+  deps: ToolEntryDeps,
+): ReadTool {
   const tool = deps.codeTools.get(entry.name);
   if (tool === undefined) {
     const known = [...deps.codeTools.keys()].join(', ');
     return failed(entry.name, [
-      { path: namePath, message: `there is no tool "${entry.name}" in code (there are ${known}), and an HTTP tool needs http` },
+      {
+        path: namePath,
+        message: `there is no tool "${entry.name}" in code (there are ${known}), and an HTTP tool needs http`,
+      },
     ]);
   }
   const { run: _, ...declared } = tool;
@@ -101,7 +133,9 @@ function httpSnapshot(entry: HttpEntry): ToolSnapshot {
     input,
     kind: 'http',
     http,
-    version: sha256Hex(canonicalJson({ name, description, input, http, readOnly, idempotent })).slice(0, 16),
+    version: sha256Hex(
+      canonicalJson({ name, description, input, http, readOnly, idempotent }),
+    ).slice(0, 16),
     readOnly,
     idempotent,
     quick: false,

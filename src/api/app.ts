@@ -1,4 +1,5 @@
-// The API as a koa app, its layers in order. Constructs nothing but itself: server.ts hands it what it needs.
+// The API as a koa app, its layers in order. Constructs nothing but itself: server.ts hands it what
+// it needs.
 
 import Koa from 'koa';
 import type { AgentSnapshot } from '../contract/agent.ts';
@@ -26,7 +27,10 @@ export interface AppDeps {
   readonly store: Store;
   readonly agents: ReadonlyMap<string, AgentSnapshot>;
   readonly authenticate: Authenticate;
-  /** Sends a run's outbox lines now; resolves when they are acknowledged, or false after at most 3 s (Temporal away). */
+  /**
+   * Sends a run's outbox lines now; resolves when they are acknowledged, or false after at most 3 s
+   * (Temporal away).
+   */
   readonly send: (runId: string) => Promise<boolean>;
   /** For /health/ready: problems as sentences without hosts, empty when ready. */
   readonly notReady: () => Promise<readonly string[]>;
@@ -62,11 +66,13 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
 export function createApp(deps: AppDeps): Koa<ApiState> {
   const app = new Koa<ApiState>();
   app.use(everyAnswer);
-  if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) app.use(crossOrigin(deps.corsOrigins));
+  if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0)
+    app.use(crossOrigin(deps.corsOrigins));
   app.use(problemLayer(deps.log));
   app.use(authentication(deps.authenticate));
   mountRoutes(app, createRoutes(deps));
-  // What is thrown outside the layers: an answer that could not be written, mostly because its client is gone.
+  // What is thrown outside the layers: an answer that could not be written, mostly because its
+  // client is gone.
   app.on('error', (err: unknown) => deps.log.warn({ err }, 'an answer could not be written'));
   return app;
 }

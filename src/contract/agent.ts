@@ -1,4 +1,5 @@
-// An agent as a run keeps it: the snapshot, with everything that a later release or an edited file must not change.
+// An agent as a run keeps it: the snapshot, with everything that a later release or an edited file
+// must not change.
 
 import { z } from 'zod';
 
@@ -19,7 +20,10 @@ export const ToolSnapshotSchema = z.strictObject({
   input: z.record(z.string(), z.unknown()),
   kind: z.enum(['http', 'code']),
   http: HttpCallSchema.optional(),
-  /** `http`: hash of the declaration. `code`: the version that define-tool gives; another one later is TOOL_CHANGED. */
+  /**
+   * `http`: hash of the declaration. `code`: the version that define-tool gives; another one later
+   * is TOOL_CHANGED.
+   */
   version: z.string(),
   readOnly: z.boolean(),
   idempotent: z.boolean(),

@@ -1,4 +1,5 @@
-// The closed list of problem codes at the API's door, one error class that carries them, one table to HTTP.
+// The closed list of problem codes at the API's door, one error class that carries them, one table
+// to HTTP.
 
 export const PROBLEM_STATUS = {
   INVALID_REQUEST: 400,

@@ -1,4 +1,5 @@
-// A frame of a run's stream, as its `data:` line and the stored events hold it. `event` says what `data` is.
+// A frame of a run's stream, as its `data:` line and the stored events hold it. `event` says what
+// `data` is.
 
 import { z } from 'zod';
 import { FAILURE_CODE } from './names.ts';

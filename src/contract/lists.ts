@@ -1,4 +1,5 @@
-// What lists, sessions and usage answer. Field names are fixed. Runs and calls in them are those of run.ts.
+// What lists, sessions and usage answer. Field names are fixed. Runs and calls in them are those of
+// run.ts.
 
 import { z } from 'zod';
 import { PendingCallSchema, RunResponseSchema } from './run.ts';
@@ -51,8 +52,19 @@ export type Message = z.infer<typeof MessageSchema>;
 export const ConversationSchema = SessionSchema.extend({ messages: z.array(MessageSchema) });
 export type Conversation = z.infer<typeof ConversationSchema>;
 
-const UsageShape = { runs: Count, promptTokens: Count, completionTokens: Count, totalTokens: Count, activeMs: Count };
+const UsageShape = {
+  runs: Count,
+  promptTokens: Count,
+  completionTokens: Count,
+  totalTokens: Count,
+  activeMs: Count,
+};
 export const UsageDaySchema = z.object({ date: z.iso.date(), ...UsageShape });
 export type UsageDay = z.infer<typeof UsageDaySchema>;
-export const UsageSchema = z.object({ from: Timestamp, to: Timestamp, data: z.array(UsageDaySchema), totals: z.object(UsageShape) });
+export const UsageSchema = z.object({
+  from: Timestamp,
+  to: Timestamp,
+  data: z.array(UsageDaySchema),
+  totals: z.object(UsageShape),
+});
 export type Usage = z.infer<typeof UsageSchema>;

@@ -15,7 +15,14 @@ export const SEARCH_ATTRIBUTE = {
   waitingSince: 'HoldpointWaitingSince',
 } as const;
 
-export const RUN_STATUS = ['QUEUED', 'RUNNING', 'PAUSED', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
+export const RUN_STATUS = [
+  'QUEUED',
+  'RUNNING',
+  'PAUSED',
+  'COMPLETED',
+  'FAILED',
+  'CANCELLED',
+] as const;
 export type RunStatus = (typeof RUN_STATUS)[number];
 export type TerminalStatus = 'COMPLETED' | 'FAILED' | 'CANCELLED';
 

@@ -1,6 +1,8 @@
-// Where a reader of a run's stream stands: everything up to there was seen. As text it is the `id:` of a frame, `<seq>.<offset>`: of an
-// event `<its seq>.0`, of a delta `<seq of its attempt>.<UTF-16 code units that the attempt had said with it>`. So ids sort, a position
-// inside a stored chunk means the same as between two tokens, and a killed attempt's ids never come again. Imports nothing.
+// Where a reader of a run's stream stands: everything up to there was seen. As text it is the `id:`
+// of a frame, `<seq>.<offset>`: of an event `<its seq>.0`, of a delta `<seq of its attempt>.<UTF-16
+// code units that the attempt had said with it>`. So ids sort, a position inside a stored chunk
+// means the same as between two tokens, and a killed attempt's ids never come again. Imports
+// nothing.
 
 export interface Position {
   readonly seq: number;
@@ -18,7 +20,10 @@ export const writePosition = ({ seq, offset }: Position): string => `${seq}.${of
 /** undefined for what no frame of any run is called. */
 export function readPosition(text: string): Position | undefined {
   const [, seq, offset] = POSITION.exec(text) ?? [];
-  return seq === undefined || offset === undefined ? undefined : { seq: Number(seq), offset: Number(offset) };
+  return seq === undefined || offset === undefined
+    ? undefined
+    : { seq: Number(seq), offset: Number(offset) };
 }
 
-export const isAfter = (a: Position, b: Position): boolean => a.seq > b.seq || (a.seq === b.seq && a.offset > b.offset);
+export const isAfter = (a: Position, b: Position): boolean =>
+  a.seq > b.seq || (a.seq === b.seq && a.offset > b.offset);

@@ -85,7 +85,9 @@ export const RunResponseSchema = z.object({
 export type RunResponse = z.infer<typeof RunResponseSchema>;
 
 /** A subject, org or user as we accept it anywhere: short, printable. */
-export const SubjectSchema = z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 printable characters without spaces');
+export const SubjectSchema = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 printable characters without spaces');
 
 export const MESSAGE_MAX_CHARS = 100_000;
 
@@ -133,8 +135,14 @@ const noEditOnReject = (vote: { action: Action; arguments?: unknown }): boolean 
 export const ContinueBodySchema = z.union([
   z
     .strictObject({ ...OneVoteShape, pauseId: PauseId.optional(), callId: CallId.optional() })
-    .refine((b) => b.callId !== undefined || b.arguments === undefined, { path: ['arguments'], message: 'needs callId' })
-    .refine((b) => b.callId !== undefined || b.argumentsHash === undefined, { path: ['argumentsHash'], message: 'needs callId' })
+    .refine((b) => b.callId !== undefined || b.arguments === undefined, {
+      path: ['arguments'],
+      message: 'needs callId',
+    })
+    .refine((b) => b.callId !== undefined || b.argumentsHash === undefined, {
+      path: ['argumentsHash'],
+      message: 'needs callId',
+    })
     .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' }),
   z.strictObject({
     pauseId: PauseId.optional(),
@@ -146,7 +154,10 @@ export const ContinueBodySchema = z.union([
       )
       .min(1, 'must not be empty')
       .max(1000)
-      .refine((list) => new Set(list.map((d) => d.callId)).size === list.length, 'names a callId twice'),
+      .refine(
+        (list) => new Set(list.map((d) => d.callId)).size === list.length,
+        'names a callId twice',
+      ),
   }),
 ]);
 export type ContinueBody = z.infer<typeof ContinueBodySchema>;

@@ -1,11 +1,14 @@
-// What one turn of a run comes back as, to the loop: decisions as data, no text of the model's or a tool's.
-// Imports nothing but names: the workflow sandbox loads it.
+// What one turn of a run comes back as, to the loop: decisions as data, no text of the model's or a
+// tool's. Imports nothing but names: the workflow sandbox loads it.
 
 import type { RunStatus, RunFailure, TerminalStatus } from './names.ts';
 
 export type Approval = 'required' | 'never';
 export type Risk = 'normal' | 'high';
-/** May a call be dispatched again when nobody knows whether it happened? `never` asks a person instead. */
+/**
+ * May a call be dispatched again when nobody knows whether it happened? `never` asks a person
+ * instead.
+ */
 export type RetryClass = 'readOnly' | 'idempotent' | 'never';
 
 /** A call the model asks for, as the workflow sees it. */
@@ -21,7 +24,10 @@ export interface AnnotatedCall {
   readonly quick: boolean;
   /** Same tool and same arguments, same fingerprint: how repeats are seen without the text. */
   readonly fingerprint: string;
-  /** Set where the call is answered already, with a tool error (bad JSON, unknown tool, schema): it is never dispatched. */
+  /**
+   * Set where the call is answered already, with a tool error (bad JSON, unknown tool, schema): it
+   * is never dispatched.
+   */
   readonly refused?: { readonly resultDigest: string };
 }
 
@@ -46,7 +52,8 @@ export type PauseState =
   | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure };
 
 /** A pause by its id, or by its place where the id is not at hand. */
-export type PauseName = { readonly pauseId: string } | { readonly turn: number; readonly n: number };
+export type PauseName =
+  { readonly pauseId: string } | { readonly turn: number; readonly n: number };
 
 export type PauseKind = 'APPROVAL' | 'OUTCOME_UNKNOWN';
 

@@ -1,5 +1,6 @@
-// What the demonstration model says: from the messages and the tools of a request to calls or an answer. Pure, and the same
-// every time. Goes by what happened after the last user message, so that sessions and repeated attempts work.
+// What the demonstration model says: from the messages and the tools of a request to calls or an
+// answer. Pure, and the same every time. Goes by what happened after the last user message, so that
+// sessions and repeated attempts work.
 
 import { wantedCalls, type DemoCall, type DemoTool } from './demo-plan.ts';
 
@@ -24,14 +25,19 @@ const SIGNATURE =
   '_This is the demonstration model: it plays its part without understanding. Set `OPENAI_BASE_URL` and `OPENAI_API_KEY` to use a real one._';
 
 /** What Holdpoint tells a model of a call that people refused. */
-const REFUSED = /^This call was not run: (?:.{1,300}? rejected it(?:: (?<reason>[\s\S]+)|\.)|(?<other>[\s\S]+))$/;
+const REFUSED =
+  /^This call was not run: (?:.{1,300}? rejected it(?:: (?<reason>[\s\S]+)|\.)|(?<other>[\s\S]+))$/;
 
-export function demoAnswer(messages: readonly DemoMessage[], tools: readonly DemoTool[]): DemoAnswer {
+export function demoAnswer(
+  messages: readonly DemoMessage[],
+  tools: readonly DemoTool[],
+): DemoAnswer {
   const at = messages.findLastIndex((message) => message.role === 'user');
   const question = messages[at]?.text ?? '';
   const before = messages.slice(0, Math.max(at, 0));
   const since = messages.slice(at + 1);
-  if (asksForFollowUps(question)) return { kind: 'TEXT', text: JSON.stringify(followUps(messages)) };
+  if (asksForFollowUps(question))
+    return { kind: 'TEXT', text: JSON.stringify(followUps(messages)) };
 
   const results = resultsOf(since);
   const refusal = results.map(({ text }) => REFUSED.exec(text)).find((match) => match !== null);
@@ -39,20 +45,32 @@ export function demoAnswer(messages: readonly DemoMessage[], tools: readonly Dem
     .findLast((message) => message.role === 'assistant' && message.text !== '')
     ?.text.replace(SIGNATURE, '')
     .trim();
-  const stages = refusal ? [] : wantedCalls(question, tools, { results: results.map(sentence), lastAnswer });
+  const stages = refusal
+    ? []
+    : wantedCalls(question, tools, { results: results.map(sentence), lastAnswer });
   const asked = new Set(since.flatMap((message) => message.calls.map((call) => call.name)));
   const calls = stages.find((stage) => stage.some((call) => !asked.has(call.name)));
-  if (calls !== undefined) return { kind: 'CALLS', thought: `I need ${calls.map((call) => call.name).join(' and ')} for this.`, calls };
+  if (calls !== undefined)
+    return {
+      kind: 'CALLS',
+      thought: `I need ${calls.map((call) => call.name).join(' and ')} for this.`,
+      calls,
+    };
 
   const body = results.length > 0 ? results.map(sentence).join('\n\n') : help(question, tools);
   return { kind: 'TEXT', text: `${body}\n\n${SIGNATURE}` };
 }
 
 function resultsOf(since: readonly DemoMessage[]): readonly ToolResult[] {
-  const names = new Map(since.flatMap((message) => message.calls.map((call) => [call.id, call.name] as const)));
+  const names = new Map(
+    since.flatMap((message) => message.calls.map((call) => [call.id, call.name] as const)),
+  );
   return since
     .filter((message) => message.role === 'tool')
-    .map((message) => ({ name: names.get(message.callId) ?? 'the tool', text: message.text.trim() }));
+    .map((message) => ({
+      name: names.get(message.callId) ?? 'the tool',
+      text: message.text.trim(),
+    }));
 }
 
 function sentence({ name, text }: ToolResult): string {
@@ -61,7 +79,8 @@ function sentence({ name, text }: ToolResult): string {
     const reason = refused.groups?.['reason'] ?? refused.groups?.['other'] ?? 'no reason was given';
     return `I did not use ${name}: the request was declined: ${reason}`;
   }
-  if (text.startsWith('It is not known whether')) return `I cannot say whether ${name} did its work: ${text}`;
+  if (text.startsWith('It is not known whether'))
+    return `I cannot say whether ${name} did its work: ${text}`;
   const said = text.length > 1500 ? `${text.slice(0, 1500)}…` : text;
   switch (name) {
     case 'get_stock_price':
@@ -79,14 +98,23 @@ function sentence({ name, text }: ToolResult): string {
   }
 }
 
-const asksForFollowUps = (text: string): boolean => /follow[\s_-]?ups?/i.test(text) && /\bjson\b|\barray\b/i.test(text);
+const asksForFollowUps = (text: string): boolean =>
+  /follow[\s_-]?ups?/i.test(text) && /\bjson\b|\barray\b/i.test(text);
 
 function followUps(messages: readonly DemoMessage[]): readonly string[] {
   const talk = messages.map((message) => message.text).join('\n');
   if (/\btables?\b|database|\brows?\b/i.test(talk))
-    return ['Which tables are there?', 'How many rows has the table orders?', 'What would be lost with old_orders?'];
+    return [
+      'Which tables are there?',
+      'How many rows has the table orders?',
+      'What would be lost with old_orders?',
+    ];
   if (/stock|price|ticker|e-?mail/i.test(talk))
-    return ['What is the price of AAPL?', 'Can you send me this by e-mail?', 'How does it compare with MSFT?'];
+    return [
+      'What is the price of AAPL?',
+      'Can you send me this by e-mail?',
+      'How does it compare with MSFT?',
+    ];
   return ['Can you say more about that?', 'Which tools can you use?', 'What would you do next?'];
 }
 
@@ -100,8 +128,14 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 
 function help(question: string, tools: readonly DemoTool[]): string {
   const heard = question.trim().replace(/\s+/g, ' ');
-  const opening = heard === '' ? 'Hello.' : `You wrote: "${heard.length > 200 ? `${heard.slice(0, 200)}…` : heard}".`;
-  if (tools.length === 0) return `${opening} I have no tools here, so a few words are all I can give.`;
-  const offers = tools.map(({ name }) => (EXAMPLES[name] === undefined ? `- "Use ${name}"` : `- "${EXAMPLES[name]}"`));
+  const opening =
+    heard === ''
+      ? 'Hello.'
+      : `You wrote: "${heard.length > 200 ? `${heard.slice(0, 200)}…` : heard}".`;
+  if (tools.length === 0)
+    return `${opening} I have no tools here, so a few words are all I can give.`;
+  const offers = tools.map(({ name }) =>
+    EXAMPLES[name] === undefined ? `- "Use ${name}"` : `- "${EXAMPLES[name]}"`,
+  );
   return `${opening} I can use ${tools.map((tool) => tool.name).join(', ')}. Try:\n\n${offers.join('\n')}`;
 }

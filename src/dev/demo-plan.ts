@@ -1,5 +1,6 @@
-// Which calls the demonstration model makes for a message, in stages: a stage's calls go out together, the next one sees their
-// results. Goes by words, for the example agents' tools, and for any other tool that is named. Pure.
+// Which calls the demonstration model makes for a message, in stages: a stage's calls go out
+// together, the next one sees their results. Goes by words, for the example agents' tools, and for
+// any other tool that is named. Pure.
 
 export interface DemoTool {
   readonly name: string;
@@ -24,50 +25,100 @@ type Stage = readonly DemoCall[];
 const ADDRESS = /[\w.+-]+@[\w-]+(?:\.[\w-]+)+/;
 const SOMEBODY = 'ada@example.com';
 
-export function wantedCalls(question: string, tools: readonly DemoTool[], known: DemoKnown): readonly Stage[] {
+export function wantedCalls(
+  question: string,
+  tools: readonly DemoTool[],
+  known: DemoKnown,
+): readonly Stage[] {
   const offered = new Set(tools.map((tool) => tool.name));
   const stages = [...financeStages(question, offered, known), ...databaseStages(question, offered)];
   const named = tools.filter((tool) => !STORIED.has(tool.name) && names(question, tool.name));
-  if (named.length > 0) stages.push(named.map((tool) => ({ name: tool.name, arguments: filled(tool, question) })));
-  return stages.map((stage) => stage.filter((call) => offered.has(call.name))).filter((stage) => stage.length > 0);
+  if (named.length > 0)
+    stages.push(named.map((tool) => ({ name: tool.name, arguments: filled(tool, question) })));
+  return stages
+    .map((stage) => stage.filter((call) => offered.has(call.name)))
+    .filter((stage) => stage.length > 0);
 }
 
-const STORIED: ReadonlySet<string> = new Set(['get_stock_price', 'send_email', 'list_tables', 'count_rows', 'drop_table']);
+const STORIED: ReadonlySet<string> = new Set([
+  'get_stock_price',
+  'send_email',
+  'list_tables',
+  'count_rows',
+  'drop_table',
+]);
 
 function financeStages(question: string, offered: ReadonlySet<string>, known: DemoKnown): Stage[] {
   const stages: Stage[] = [];
   const tickers = tickersIn(question);
-  if (tickers.length > 0) stages.push(tickers.map((ticker) => ({ name: 'get_stock_price', arguments: { ticker } })));
-  const wantsMail = ADDRESS.test(question) || /\be-?mails?\b|\bmail\b|\bsend\b|\bforward\b/i.test(question);
+  if (tickers.length > 0)
+    stages.push(tickers.map((ticker) => ({ name: 'get_stock_price', arguments: { ticker } })));
+  const wantsMail =
+    ADDRESS.test(question) || /\be-?mails?\b|\bmail\b|\bsend\b|\bforward\b/i.test(question);
   if (wantsMail && offered.has('send_email')) {
-    const subject = tickers.length > 0 ? `Price of ${tickers.join(', ')}` : 'The report you asked for';
-    const body = known.results.join('\n') || known.lastAnswer || 'Here is the report you asked for.';
-    stages.push([{ name: 'send_email', arguments: { to: ADDRESS.exec(question)?.[0] ?? SOMEBODY, subject, body } }]);
+    const subject =
+      tickers.length > 0 ? `Price of ${tickers.join(', ')}` : 'The report you asked for';
+    const body =
+      known.results.join('\n') || known.lastAnswer || 'Here is the report you asked for.';
+    stages.push([
+      {
+        name: 'send_email',
+        arguments: { to: ADDRESS.exec(question)?.[0] ?? SOMEBODY, subject, body },
+      },
+    ]);
   }
   return stages;
 }
 
 const COMPANIES: Readonly<Record<string, string>> = {
-  nvidia: 'NVDA', nvda: 'NVDA', apple: 'AAPL', aapl: 'AAPL', microsoft: 'MSFT', msft: 'MSFT', google: 'GOOGL', googl: 'GOOGL', goog: 'GOOG',
-  alphabet: 'GOOGL', amazon: 'AMZN', amzn: 'AMZN', tesla: 'TSLA', tsla: 'TSLA', meta: 'META', netflix: 'NFLX', nflx: 'NFLX', amd: 'AMD',
-  intel: 'INTC', intc: 'INTC', ibm: 'IBM', oracle: 'ORCL', orcl: 'ORCL',
-}; // prettier-ignore
+  nvidia: 'NVDA',
+  nvda: 'NVDA',
+  apple: 'AAPL',
+  aapl: 'AAPL',
+  microsoft: 'MSFT',
+  msft: 'MSFT',
+  google: 'GOOGL',
+  googl: 'GOOGL',
+  goog: 'GOOG',
+  alphabet: 'GOOGL',
+  amazon: 'AMZN',
+  amzn: 'AMZN',
+  tesla: 'TSLA',
+  tsla: 'TSLA',
+  meta: 'META',
+  netflix: 'NFLX',
+  nflx: 'NFLX',
+  amd: 'AMD',
+  intel: 'INTC',
+  intc: 'INTC',
+  ibm: 'IBM',
+  oracle: 'ORCL',
+  orcl: 'ORCL',
+};
 const NO_TICKERS: ReadonlySet<string> = new Set(
   'I A AN THE IS IT OF OR ON IN AT TO BY AND FOR ME MY US WE YOU OK USD EUR GBP AI API PDF CSV JSON URL HTTP WHAT HOW WHO PRICE PRICES STOCK STOCKS SHARE SEND EMAIL MAIL PLEASE NOW TODAY GET SHOW TELL GIVE WITH HI HELLO'.split(
     ' ',
   ),
 );
 
-/** Known names anywhere; unknown capitals only where a price is asked for; something to show where none is named. */
+/**
+ * Known names anywhere; unknown capitals only where a price is asked for; something to show where
+ * none is named.
+ */
 function tickersIn(question: string): readonly string[] {
   const text = question.replace(new RegExp(ADDRESS, 'g'), ' ');
   const found = new Set<string>();
   for (const word of text.match(/[a-z]+/gi) ?? []) {
-    const known = Object.hasOwn(COMPANIES, word.toLowerCase()) ? COMPANIES[word.toLowerCase()] : undefined;
+    const known = Object.hasOwn(COMPANIES, word.toLowerCase())
+      ? COMPANIES[word.toLowerCase()]
+      : undefined;
     if (known !== undefined) found.add(known);
   }
   if (found.size > 0) return [...found];
-  if (!/\bprices?\b|\bquotes?\b|\bstocks?\b|\bshares?\b|\bticker\b|\btrading\b|\bworth\b/i.test(text)) return [];
+  if (
+    !/\bprices?\b|\bquotes?\b|\bstocks?\b|\bshares?\b|\bticker\b|\btrading\b|\bworth\b/i.test(text)
+  )
+    return [];
   for (const word of text.match(/(?<![\w.-])\$?[A-Z]{1,5}(?![\w-])/g) ?? []) {
     const symbol = word.replace('$', '');
     if (!NO_TICKERS.has(symbol)) found.add(symbol);
@@ -77,16 +128,24 @@ function tickersIn(question: string): readonly string[] {
 
 function databaseStages(question: string, offered: ReadonlySet<string>): Stage[] {
   const stages: Stage[] = [];
-  const drops = offered.has('drop_table') && /\b(drop|delete|remove|destroy|wipe|erase|get rid of)\b/i.test(question);
-  const counts = offered.has('count_rows') && /\bhow many\b|\bcount\b|\bnumber of\b|\bhow (big|large)\b|\brows\b/i.test(question);
+  const drops =
+    offered.has('drop_table') &&
+    /\b(drop|delete|remove|destroy|wipe|erase|get rid of)\b/i.test(question);
+  const counts =
+    offered.has('count_rows') &&
+    /\bhow many\b|\bcount\b|\bnumber of\b|\bhow (big|large)\b|\brows\b/i.test(question);
   const countsTables = /\b(how many|number of|count)( \w+)? tables\b/i.test(question);
   const lists =
     countsTables ||
-    /\b(which|what|list|show|all|see)\b.*\btables\b|\btables (are|do|exist)\b|\bschema\b/i.test(question) ||
+    /\b(which|what|list|show|all|see)\b.*\btables\b|\btables (are|do|exist)\b|\bschema\b/i.test(
+      question,
+    ) ||
     (!drops && !counts && /\btables?\b|\bdatabase\b/i.test(question));
   if (lists) stages.push([{ name: 'list_tables', arguments: {} }]);
-  if (counts && !countsTables) stages.push([{ name: 'count_rows', arguments: { table: tableIn(question) ?? 'orders' } }]);
-  if (drops) stages.push([{ name: 'drop_table', arguments: { table: tableIn(question) ?? 'old_orders' } }]);
+  if (counts && !countsTables)
+    stages.push([{ name: 'count_rows', arguments: { table: tableIn(question) ?? 'orders' } }]);
+  if (drops)
+    stages.push([{ name: 'drop_table', arguments: { table: tableIn(question) ?? 'old_orders' } }]);
   return stages;
 }
 
@@ -96,7 +155,10 @@ const NO_TABLES: ReadonlySet<string> = new Set(
   ),
 );
 
-/** The most telling place first: quoted, snake_case, beside the word table, after what is done to it. */
+/**
+ * The most telling place first: quoted, snake_case, beside the word table, after what is done to
+ * it.
+ */
 function tableIn(question: string): string | undefined {
   const places = [
     /[`"']([A-Za-z_]\w*)[`"']/g,
@@ -105,8 +167,12 @@ function tableIn(question: string): string | undefined {
     /\b(\w+) table\b/gi,
     /\b(?:drop|delete|remove|destroy|wipe|erase|get rid of|in|of|from|how many|count|number of)\s+(?:the |all |all the |my |our )?(\w+)/gi,
   ];
-  const words = places.flatMap((place) => [...question.matchAll(place)].map((match) => match[1] ?? ''));
-  return words.find((word) => word !== '' && !NO_TABLES.has(word.toLowerCase()) && !STORIED.has(word));
+  const words = places.flatMap((place) =>
+    [...question.matchAll(place)].map((match) => match[1] ?? ''),
+  );
+  return words.find(
+    (word) => word !== '' && !NO_TABLES.has(word.toLowerCase()) && !STORIED.has(word),
+  );
 }
 
 /** Whether the message names a tool: `make_coffee` and `make coffee` both do. */
@@ -120,10 +186,15 @@ interface Schema {
   readonly required?: readonly string[];
 }
 
-/** Something that a tool's schema is likely to take: what is required, from the message where it has a number or a quotation. */
+/**
+ * Something that a tool's schema is likely to take: what is required, from the message where it has
+ * a number or a quotation.
+ */
 function filled(tool: DemoTool, question: string): Readonly<Record<string, unknown>> {
   const { properties = {}, required = [] } = (tool.parameters ?? {}) as Schema;
-  return Object.fromEntries(required.map((key) => [key, valueFor(properties[key] ?? {}, question)]));
+  return Object.fromEntries(
+    required.map((key) => [key, valueFor(properties[key] ?? {}, question)]),
+  );
 }
 
 function valueFor(schema: Schema, question: string): unknown {

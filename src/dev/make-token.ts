@@ -1,4 +1,5 @@
-// Makes a bearer token as an identity provider would. For development and scripts: the API only ever verifies.
+// Makes a bearer token as an identity provider would. For development and scripts: the API only
+// ever verifies.
 
 import { SignJWT } from 'jose';
 import type { Config } from '../config.ts';
@@ -18,7 +19,15 @@ export interface TokenRequest {
 /** All scopes but admin: what `npm start` hands out. */
 export const EVERYDAY_SCOPE = 'runs:write runs:read runs:cancel runs:approve runs:impersonate';
 
-export async function makeToken({ secret, config, user, org, roles, scope, lifeS }: TokenRequest): Promise<string> {
+export async function makeToken({
+  secret,
+  config,
+  user,
+  org,
+  roles,
+  scope,
+  lifeS,
+}: TokenRequest): Promise<string> {
   const nowS = Math.floor(Date.now() / 1000);
   return new SignJWT({ sub: user, [config.orgClaim]: org, [config.rolesClaim]: [...roles], scope })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })

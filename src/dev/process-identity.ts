@@ -1,5 +1,5 @@
-// Is the process of that id still the one we started? Ids are given out again; id and start time together are not.
-// Also ends one process by its id, politely first. Never by name.
+// Is the process of that id still the one we started? Ids are given out again; id and start time
+// together are not. Also ends one process by its id, politely first. Never by name.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -13,7 +13,11 @@ export function startTimeOf(pid: number): string | undefined {
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
     }
-    const [state = '', ...started] = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { encoding: 'utf8' })
+    const [state = '', ...started] = execFileSync(
+      'ps',
+      ['-o', 'stat=,lstart=', '-p', String(pid)],
+      { encoding: 'utf8' },
+    )
       .trim()
       .split(/\s+/);
     return state === '' || state.startsWith('Z') ? undefined : started.join(' ');
@@ -27,7 +31,8 @@ export interface ProcessIdentity {
   readonly startTime: string;
 }
 
-export const isAlive = ({ pid, startTime }: ProcessIdentity): boolean => startTimeOf(pid) === startTime;
+export const isAlive = ({ pid, startTime }: ProcessIdentity): boolean =>
+  startTimeOf(pid) === startTime;
 
 export function signal(identity: ProcessIdentity, name: 'SIGTERM' | 'SIGKILL'): void {
   try {
@@ -40,7 +45,8 @@ export function signal(identity: ProcessIdentity, name: 'SIGTERM' | 'SIGKILL'): 
 /** SIGTERM, and SIGKILL if that was not enough within `graceMs`. */
 export async function endProcess(identity: ProcessIdentity, graceMs: number): Promise<void> {
   signal(identity, 'SIGTERM');
-  for (const until = Date.now() + graceMs; isAlive(identity) && Date.now() < until;) await sleep(50);
+  for (const until = Date.now() + graceMs; isAlive(identity) && Date.now() < until;)
+    await sleep(50);
   signal(identity, 'SIGKILL');
   for (const until = Date.now() + 5000; isAlive(identity) && Date.now() < until;) await sleep(20);
 }

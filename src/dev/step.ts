@@ -1,5 +1,5 @@
-// Says what a slow step of the start is doing: a line when it begins to take long, then a spinner on a terminal, else a line now and then.
-// Prints, and knows nothing else.
+// Says what a slow step of the start is doing: a line when it begins to take long, then a spinner
+// on a terminal, else a line now and then. Prints, and knows nothing else.
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 /** Under two seconds nobody wonders. */
@@ -13,7 +13,10 @@ export async function withProgress<T>(what: string, say: Say, work: () => Promis
   const seconds = (): number => Math.round((Date.now() - started) / 1000);
   const tick = (): void => {
     if (Date.now() - started < QUIET_MS) return;
-    if (spins) process.stdout.write(`\r  ${FRAMES[Math.floor(Date.now() / 120) % FRAMES.length]} ${what} … ${seconds()} s`);
+    if (spins)
+      process.stdout.write(
+        `\r  ${FRAMES[Math.floor(Date.now() / 120) % FRAMES.length]} ${what} … ${seconds()} s`,
+      );
     else say(`  … ${what}: ${seconds()} s`);
   };
   const ticking = setInterval(tick, spins ? 120 : 4000);

@@ -1,5 +1,5 @@
-// What is asked of a development server by the Temporal CLI: is it serving, and two things that its namespace needs.
-// The flags to start one stand here too. Holds no process.
+// What is asked of a development server by the Temporal CLI: is it serving, and two things that its
+// namespace needs. The flags to start one stand here too. Holds no process.
 
 import { execFile } from 'node:child_process';
 import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
@@ -12,13 +12,13 @@ export interface DevServerPlace {
   readonly namespace: string;
 }
 
-const ATTRIBUTES: readonly (readonly [name: string, type: string])[] = Object.entries(SEARCH_ATTRIBUTE).map(([concept, name]) => [
-  name,
-  concept === 'waitingSince' ? 'Datetime' : 'Keyword',
-]);
+const ATTRIBUTES: readonly (readonly [name: string, type: string])[] = Object.entries(
+  SEARCH_ATTRIBUTE,
+).map(([concept, name]) => [name, concept === 'waitingSince' ? 'Datetime' : 'Keyword']);
 
-// One shard and two cores: with the defaults every hop from history to matching waits for a limiter of 20 polls a second,
-// and a short run takes 200 ms instead of 50. A production cluster has hundreds of shards and needs none of it.
+// One shard and two cores: with the defaults every hop from history to matching waits for a limiter
+// of 20 polls a second, and a short run takes 200 ms instead of 50. A production cluster has
+// hundreds of shards and needs none of it.
 const DYNAMIC_CONFIG = [
   'history.transferProcessorMaxPollRPS=2000',
   'history.timerProcessorMaxPollRPS=2000',
@@ -32,16 +32,35 @@ const DYNAMIC_CONFIG = [
   'frontend.WorkflowPauseEnabled=true',
 ];
 
-// SQLite's defaults cost a disk flush a transaction. These survive the kill of a process, not a power cut.
+// SQLite's defaults cost a disk flush a transaction. These survive the kill of a process, not a
+// power cut.
 const PRAGMAS = ['journal_mode=WAL', 'synchronous=NORMAL'];
 
-export const startArguments = ({ port, uiPort, httpPort, dbFile, namespace }: DevServerPlace): readonly string[] => [
-  ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort), '--http-port', String(httpPort)],
+export const startArguments = ({
+  port,
+  uiPort,
+  httpPort,
+  dbFile,
+  namespace,
+}: DevServerPlace): readonly string[] => [
+  ...[
+    'server',
+    'start-dev',
+    '--ip',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--ui-port',
+    String(uiPort),
+    '--http-port',
+    String(httpPort),
+  ],
   ...['--db-filename', dbFile, '--log-level', 'error', '--ui-disable-news-fetch'],
   ...(namespace === 'default' ? [] : ['--namespace', namespace]),
   ...PRAGMAS.flatMap((pragma) => ['--sqlite-pragma', pragma]),
   ...DYNAMIC_CONFIG.flatMap((value) => ['--dynamic-config-value', value]),
-  // Taken only while the namespace is being made; an older database file gets what it lacks from `addSearchAttributes`.
+  // Taken only while the namespace is being made; an older database file gets what it lacks from
+  // `addSearchAttributes`.
   ...ATTRIBUTES.flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
 ];
 
@@ -56,7 +75,12 @@ export const createTemporalCli =
       const child = execFile(path, all, options, (error, out, err) =>
         error === null
           ? resolve(out)
-          : reject(new Error(`temporal ${args.slice(0, 2).join(' ')}: ${(err || error.message).trim()}`, { cause: error })),
+          : reject(
+              new Error(
+                `temporal ${args.slice(0, 2).join(' ')}: ${(err || error.message).trim()}`,
+                { cause: error },
+              ),
+            ),
       );
       child.stdin?.end();
     });
@@ -72,7 +96,17 @@ export async function addSearchAttributes(cli: TemporalCli, namespace: string): 
   const there = await cli(['operator', 'search-attribute', 'list', '--namespace', namespace]);
   for (const [name, type] of ATTRIBUTES)
     if (!new RegExp(`\\b${name}\\b`).test(there))
-      await cli(['operator', 'search-attribute', 'create', '--namespace', namespace, '--name', name, '--type', type]);
+      await cli([
+        'operator',
+        'search-attribute',
+        'create',
+        '--namespace',
+        namespace,
+        '--name',
+        name,
+        '--type',
+        type,
+      ]);
 }
 
 /** Closed runs stay in the Web UI for 30 days, not one. */

@@ -1,16 +1,37 @@
-// The development Temporal server: a child of ours that keeps its data, ports and identity under the data directory.
-// One left over from a process that was killed is adopted if it serves, else exactly that one is ended. It never outlives a normal stop.
-// Finds no program (find-temporal.ts) and imports no SDK.
+// The development Temporal server: a child of ours that keeps its data, ports and identity under
+// the data directory. One left over from a process that was killed is adopted if it serves, else
+// exactly that one is ended. It never outlives a normal stop. Finds no program (find-temporal.ts)
+// and imports no SDK.
 
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, portIsFree } from './free-port.ts';
-import { endProcess, isAlive, signal, startTimeOf, type ProcessIdentity } from './process-identity.ts';
+import {
+  endProcess,
+  isAlive,
+  signal,
+  startTimeOf,
+  type ProcessIdentity,
+} from './process-identity.ts';
 import type { Say } from './step.ts';
-import { addSearchAttributes, createTemporalCli, isServing, raiseRetention, startArguments } from './temporal-cli.ts';
+import {
+  addSearchAttributes,
+  createTemporalCli,
+  isServing,
+  raiseRetention,
+  startArguments,
+} from './temporal-cli.ts';
 
 export interface TemporalServerOptions {
   /** The CLI's path. */
@@ -45,8 +66,12 @@ const WATCH_MS = 250;
 function readRecord(file: string): ChildRecord | undefined {
   try {
     const { pid, startTime, port, uiPort, httpPort } = JSON.parse(readFileSync(file, 'utf8'));
-    const numbers = [pid, port, uiPort, httpPort].every((value) => Number.isInteger(value) && value > 0);
-    return numbers && typeof startTime === 'string' ? { pid, startTime, port, uiPort, httpPort } : undefined;
+    const numbers = [pid, port, uiPort, httpPort].every(
+      (value) => Number.isInteger(value) && value > 0,
+    );
+    return numbers && typeof startTime === 'string'
+      ? { pid, startTime, port, uiPort, httpPort }
+      : undefined;
   } catch {
     return undefined;
   }
@@ -54,17 +79,29 @@ function readRecord(file: string): ChildRecord | undefined {
 
 const accepts = (port: number): Promise<boolean> =>
   new Promise((done) => {
-    const socket = connect(port, '127.0.0.1', () => done(socket.destroy() !== undefined)).on('error', () => done(false));
+    const socket = connect(port, '127.0.0.1', () => done(socket.destroy() !== undefined)).on(
+      'error',
+      () => done(false),
+    );
   });
 
-export async function startTemporalServer({ cliPath, dataDir, namespace, say }: TemporalServerOptions): Promise<TemporalServer> {
+export async function startTemporalServer({
+  cliPath,
+  dataDir,
+  namespace,
+  say,
+}: TemporalServerOptions): Promise<TemporalServer> {
   const folder = join(dataDir, 'temporal');
   mkdirSync(folder, { recursive: true });
   const recordFile = join(folder, 'child.json');
   const dbFile = join(folder, 'temporal.db');
   const logFile = join(folder, 'server.log');
 
-  async function until(identity: ProcessIdentity, port: number, timeoutMs = READY_TIMEOUT_MS): Promise<boolean> {
+  async function until(
+    identity: ProcessIdentity,
+    port: number,
+    timeoutMs = READY_TIMEOUT_MS,
+  ): Promise<boolean> {
     const cli = createTemporalCli(cliPath, `127.0.0.1:${port}`);
     for (const end = Date.now() + timeoutMs; isAlive(identity) && Date.now() < end; await sleep(50))
       if ((await accepts(port)) && (await isServing(cli))) return isAlive(identity);
@@ -74,7 +111,8 @@ export async function startTemporalServer({ cliPath, dataDir, namespace, say }: 
   function launch({ port, uiPort, httpPort }: Ports): ChildRecord | undefined {
     const ports = { port, uiPort, httpPort };
     const log = openSync(logFile, 'a');
-    // A group of its own: Ctrl-C in the terminal must not end it before what is under way has drained.
+    // A group of its own: Ctrl-C in the terminal must not end it before what is under way has
+    // drained.
     const child = spawn(cliPath, startArguments({ ...ports, dbFile, namespace }), {
       cwd: folder,
       detached: true,
@@ -100,7 +138,9 @@ export async function startTemporalServer({ cliPath, dataDir, namespace, say }: 
         (await portIsFree(last.port)) &&
         (await portIsFree(last.uiPort)) &&
         (await portIsFree(last.httpPort));
-      const ports = same ? last : { port: await freePort(), uiPort: await freePort(), httpPort: await freePort() };
+      const ports = same
+        ? last
+        : { port: await freePort(), uiPort: await freePort(), httpPort: await freePort() };
       const started = launch(ports);
       if (started !== undefined && (await until(started, started.port))) return started;
       if (started !== undefined) await endProcess(started, 1000);
@@ -109,7 +149,8 @@ export async function startTemporalServer({ cliPath, dataDir, namespace, say }: 
   }
 
   const left = readRecord(recordFile);
-  const serves = left !== undefined && isAlive(left) && (await until(left, left.port, ADOPT_TIMEOUT_MS));
+  const serves =
+    left !== undefined && isAlive(left) && (await until(left, left.port, ADOPT_TIMEOUT_MS));
   if (left !== undefined && !serves) await endProcess(left, STOP_GRACE_MS);
   const old = existsSync(dbFile);
   let child: ChildRecord = left !== undefined && serves ? left : await fresh(left);
@@ -117,7 +158,8 @@ export async function startTemporalServer({ cliPath, dataDir, namespace, say }: 
   const { port, uiPort } = child;
   const cli = createTemporalCli(cliPath, `127.0.0.1:${port}`);
   if (old) await addSearchAttributes(cli, namespace);
-  if (!serves) void raiseRetention(cli, namespace).catch(() => undefined); // in its own time; the next start tries again
+  // in its own time; the next start tries again
+  if (!serves) void raiseRetention(cli, namespace).catch(() => undefined);
 
   async function watch(): Promise<void> {
     while (!stopping) {

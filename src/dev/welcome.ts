@@ -1,5 +1,5 @@
-// What `npm start` says once it is ready: where things are, and lines to paste into another terminal.
-// Text only; knows nothing but what it is given.
+// What `npm start` says once it is ready: where things are, and lines to paste into another
+// terminal. Text only; knows nothing but what it is given.
 
 export interface Welcome {
   readonly apiUrl: string;
@@ -14,7 +14,13 @@ export interface Welcome {
 const ASK = 'What is the stock price of NVDA?';
 const ASK_GUARDED = 'Send an e-mail to ada@example.com with the price of NVDA.';
 
-export function welcomeText({ apiUrl, uiUrl, namespace = 'default', token, agents }: Welcome): string {
+export function welcomeText({
+  apiUrl,
+  uiUrl,
+  namespace = 'default',
+  token,
+  agents,
+}: Welcome): string {
   const runsInUi = uiUrl === null ? null : `${uiUrl}/namespaces/${namespace}/workflows`;
   const shipped = agents.includes('finance_agent');
   const agent = shipped ? 'finance_agent' : agents[0];

@@ -1,4 +1,5 @@
-// Why a connection did not come about or broke, in words a model may read: never the error's own message, which holds addresses.
+// Why a connection did not come about or broke, in words a model may read: never the error's own
+// message, which holds addresses.
 
 const UNSENT: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -11,14 +12,18 @@ const UNSENT: Readonly<Record<string, string>> = {
   EPROTO: 'the TLS handshake failed',
 };
 
-const codeOf = (error: Error): string => ('code' in error && typeof error.code === 'string' ? error.code : '');
+const codeOf = (error: Error): string =>
+  'code' in error && typeof error.code === 'string' ? error.code : '';
 
 export function unsentReason(error: Error): string {
   const code = codeOf(error);
-  if (/^(ERR_SSL|ERR_TLS|CERT|UNABLE|DEPTH|SELF_SIGNED|HOSTNAME|INVALID_CA)/.test(code)) return 'the TLS handshake failed';
+  if (/^(ERR_SSL|ERR_TLS|CERT|UNABLE|DEPTH|SELF_SIGNED|HOSTNAME|INVALID_CA)/.test(code))
+    return 'the TLS handshake failed';
   return UNSENT[code] ?? 'the connection failed';
 }
 
 export function brokenReason(error: Error): string {
-  return codeOf(error).startsWith('HPE_') ? 'the answer was not valid HTTP' : 'the connection broke before a complete answer';
+  return codeOf(error).startsWith('HPE_')
+    ? 'the answer was not valid HTTP'
+    : 'the connection broke before a complete answer';
 }

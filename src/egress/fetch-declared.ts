@@ -1,6 +1,7 @@
-// A call to an address that an agent file declares, as it stands and without redirects. Owns the difference between
-// "nothing was sent" and "sent, and nobody knows": a fresh connection for each call, opened before the last check and the first byte.
-// (A kept-alive one may be closed by the peer while we write, which looks like both.) Imports nothing of the project.
+// A call to an address that an agent file declares, as it stands and without redirects. Owns the
+// difference between "nothing was sent" and "sent, and nobody knows": a fresh connection for each
+// call, opened before the last check and the first byte. (A kept-alive one may be closed by the
+// peer while we write, which looks like both.) Imports nothing of the project.
 
 import { request, validateHeaderName, validateHeaderValue } from 'node:http';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
@@ -17,7 +18,10 @@ export interface DeclaredCall {
   readonly signal: AbortSignal;
   /** Reading stops there; what was read is the answer. */
   readonly maxBytes: number;
-  /** Awaited between the connection and the first byte. What it throws is thrown on, with nothing sent. */
+  /**
+   * Awaited between the connection and the first byte. What it throws is thrown on, with nothing
+   * sent.
+   */
   readonly beforeWrite?: () => Promise<void>;
 }
 /** `why`: a few words without address, header or secret. */
@@ -41,7 +45,8 @@ export async function callDeclared(call: DeclaredCall): Promise<DeclaredAnswer> 
 
   const deadline = AbortSignal.timeout(call.timeoutMs);
   const stop = AbortSignal.any([call.signal, deadline]);
-  const stopReason = (): string => (call.signal.aborted ? 'it was cancelled' : `no answer within ${call.timeoutMs} ms`);
+  const stopReason = (): string =>
+    call.signal.aborted ? 'it was cancelled' : `no answer within ${call.timeoutMs} ms`;
   const opened = await open(url, stop, stopReason);
   if ('kind' in opened) return opened;
   const { socket } = opened;
@@ -56,11 +61,15 @@ export async function callDeclared(call: DeclaredCall): Promise<DeclaredAnswer> 
   }
 }
 
-function requestHeaders(url: URL, { headers, body }: DeclaredCall): Record<string, string> | undefined {
+function requestHeaders(
+  url: URL,
+  { headers, body }: DeclaredCall,
+): Record<string, string> | undefined {
   const all: Record<string, string> = { host: url.host, 'accept-encoding': 'identity' };
   try {
     if (url.username !== '' || url.password !== '')
-      all['authorization'] = `Basic ${Buffer.from(decodeURIComponent(`${url.username}:${url.password}`)).toString('base64')}`;
+      all['authorization'] =
+        `Basic ${Buffer.from(decodeURIComponent(`${url.username}:${url.password}`)).toString('base64')}`;
     for (const [name, value] of Object.entries(headers)) {
       validateHeaderName(name);
       validateHeaderValue(name, value);
@@ -88,7 +97,12 @@ function open(url: URL, stop: AbortSignal, stopReason: () => string): Promise<Op
   const port = Number(url.port) || (secure ? 443 : 80);
   return new Promise((resolve) => {
     const socket = secure
-      ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ALPNProtocols: ['http/1.1'] })
+      ? connectTls({
+          host,
+          port,
+          ...(isIP(host) ? {} : { servername: host }),
+          ALPNProtocols: ['http/1.1'],
+        })
       : connectTcp({ host, port });
     const onStop = (): void => finish({ kind: 'NOT_SENT', why: stopReason() });
     const finish = (result: Opened): void => {
@@ -100,7 +114,9 @@ function open(url: URL, stop: AbortSignal, stopReason: () => string): Promise<Op
     // Stays for the socket's life: an error while nobody writes must not end the process.
     socket.on('error', (error) => finish({ kind: 'NOT_SENT', why: unsentReason(error) }));
     socket.once('close', () => finish({ kind: 'NOT_SENT', why: 'the connection was closed' }));
-    socket.once(secure ? 'secureConnect' : 'connect', () => finish({ socket: socket.setNoDelay(true) }));
+    socket.once(secure ? 'secureConnect' : 'connect', () =>
+      finish({ socket: socket.setNoDelay(true) }),
+    );
   });
 }
 
@@ -129,13 +145,20 @@ function exchange(
       setHost: false,
       createConnection: () => socket,
     });
-    // Once an answer has begun, only how it ends counts: a peer may answer and close while we still write.
+    // Once an answer has begun, only how it ends counts: a peer may answer and close while we still
+    // write.
     let begun = false;
     outgoing.on('error', (error) => begun || unanswered(brokenReason(error)));
     outgoing.on('close', () => begun || unanswered('the connection was closed before an answer'));
     // 101: a status was received, and there is no text to come.
     outgoing.on('upgrade', ({ statusCode = 0 }) =>
-      finish({ kind: 'ANSWER', status: statusCode, text: '', truncated: false, contentType: undefined }),
+      finish({
+        kind: 'ANSWER',
+        status: statusCode,
+        text: '',
+        truncated: false,
+        contentType: undefined,
+      }),
     );
     outgoing.on('response', (incoming) => {
       begun = true;
@@ -164,4 +187,5 @@ function exchange(
 }
 
 /** With `stream` the decoder keeps back a character whose end was cut off. */
-const decode = (bytes: Uint8Array, truncated: boolean): string => new TextDecoder().decode(bytes, { stream: truncated });
+const decode = (bytes: Uint8Array, truncated: boolean): string =>
+  new TextDecoder().decode(bytes, { stream: truncated });

@@ -1,6 +1,8 @@
-// Reads an address that came from a user, a model or a redirect: http and https, public ones only. What is checked is what is connected
-// to: a literal, every answer of the lookup, and at last the peer; so a name that changes its answer changes nothing. Redirects are
-// followed by hand, each hop like the first. Bytes are counted after decompression. Nothing of ours travels along: no cookie, no token.
+// Reads an address that came from a user, a model or a redirect: http and https, public ones only.
+// What is checked is what is connected to: a literal, every answer of the lookup, and at last the
+// peer; so a name that changes its answer changes nothing. Redirects are followed by hand, each hop
+// like the first. Bytes are counted after decompression. Nothing of ours travels along: no cookie,
+// no token.
 
 import { lookup } from 'node:dns/promises';
 import { request, type IncomingMessage } from 'node:http';
@@ -46,11 +48,15 @@ const failed = (why: string): Failure => ({ kind: 'FAILED', why });
 
 export async function readPublic(read: PublicRead): Promise<PublicAnswer> {
   const stop = AbortSignal.any([read.signal, AbortSignal.timeout(read.timeoutMs)]);
-  const stopped = (): Failure => failed(read.signal.aborted ? 'it was cancelled' : `it took longer than ${read.timeoutMs} ms`);
+  const stopped = (): Failure =>
+    failed(read.signal.aborted ? 'it was cancelled' : `it took longer than ${read.timeoutMs} ms`);
   let address = read.url;
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const problem = read.addresses.problem(address);
-    if (problem !== undefined) return refused(hop === 0 ? `the address ${problem}` : `it redirects to an address that ${problem}`);
+    if (problem !== undefined)
+      return refused(
+        hop === 0 ? `the address ${problem}` : `it redirects to an address that ${problem}`,
+      );
     const url = new URL(address);
     const opened = await open(url, read.addresses, stop);
     if (stop.aborted) {
@@ -62,7 +68,8 @@ export async function readPublic(read: PublicRead): Promise<PublicAnswer> {
       const got = await exchange(opened, url, read, stop);
       if (stop.aborted && 'kind' in got) return stopped();
       if (!('location' in got)) return got;
-      if (!URL.canParse(got.location, url.href)) return refused('it redirects to an address that is not valid');
+      if (!URL.canParse(got.location, url.href))
+        return refused('it redirects to an address that is not valid');
       address = new URL(got.location, url).href;
     } finally {
       opened.destroy();
@@ -72,19 +79,33 @@ export async function readPublic(read: PublicRead): Promise<PublicAnswer> {
 }
 
 /** A connection to one of the host's addresses, all of which are allowed. */
-async function open(url: URL, addresses: PublicAddresses, stop: AbortSignal): Promise<Socket | Failure> {
+async function open(
+  url: URL,
+  addresses: PublicAddresses,
+  stop: AbortSignal,
+): Promise<Socket | Failure> {
   const [host, port] = [hostOf(url), portOf(url)];
   let found: readonly string[];
   try {
-    found = isIP(host) ? [host] : (await untilStopped(lookup(host, { all: true, verbatim: true }), stop)).map((answer) => answer.address);
+    found = isIP(host)
+      ? [host]
+      : (await untilStopped(lookup(host, { all: true, verbatim: true }), stop)).map(
+          (answer) => answer.address,
+        );
   } catch (error) {
     return failed(error instanceof Error ? unsentReason(error) : 'the host could not be looked up');
   }
   if (found.length === 0) return failed('the host was not found');
-  if (!found.every((address) => addresses.allows(host, port, address))) return refused('the address is not a public one');
+  if (!found.every((address) => addresses.allows(host, port, address)))
+    return refused('the address is not a public one');
   let last: Failure = failed('the connection failed');
   for (const address of found) {
-    const socket = await connect(url, address, port, AbortSignal.any([stop, AbortSignal.timeout(CONNECT_MS)]));
+    const socket = await connect(
+      url,
+      address,
+      port,
+      AbortSignal.any([stop, AbortSignal.timeout(CONNECT_MS)]),
+    );
     if (stop.aborted) return last;
     if ('kind' in socket) {
       last = socket;
@@ -112,12 +133,22 @@ async function untilStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> 
   }
 }
 
-function connect(url: URL, address: string, port: number, stop: AbortSignal): Promise<Socket | Failure> {
+function connect(
+  url: URL,
+  address: string,
+  port: number,
+  stop: AbortSignal,
+): Promise<Socket | Failure> {
   const secure = url.protocol === 'https:';
   const name = hostOf(url);
   return new Promise((resolve) => {
     const socket = secure
-      ? connectTls({ host: address, port, ...(isIP(name) ? {} : { servername: name }), ALPNProtocols: ['http/1.1'] })
+      ? connectTls({
+          host: address,
+          port,
+          ...(isIP(name) ? {} : { servername: name }),
+          ALPNProtocols: ['http/1.1'],
+        })
       : connectTcp({ host: address, port });
     const finish = (result: Socket | Failure): void => {
       stop.removeEventListener('abort', onStop);
@@ -134,7 +165,12 @@ function connect(url: URL, address: string, port: number, stop: AbortSignal): Pr
 
 type Redirect = { readonly location: string };
 
-function exchange(socket: Socket, url: URL, read: PublicRead, stop: AbortSignal): Promise<PublicAnswer | Redirect> {
+function exchange(
+  socket: Socket,
+  url: URL,
+  read: PublicRead,
+  stop: AbortSignal,
+): Promise<PublicAnswer | Redirect> {
   return new Promise((resolve) => {
     const finish = (result: PublicAnswer | Redirect): void => {
       stop.removeEventListener('abort', onStop);
@@ -159,10 +195,18 @@ function exchange(socket: Socket, url: URL, read: PublicRead, stop: AbortSignal)
     outgoing.on('error', (error) => finish(failed(brokenReason(error))));
     outgoing.on('response', (incoming) => {
       const { statusCode: status = 0, headers } = incoming;
-      if (REDIRECTS.includes(status) && headers.location !== undefined) return finish({ location: headers.location });
+      if (REDIRECTS.includes(status) && headers.location !== undefined)
+        return finish({ location: headers.location });
       collect(incoming, read.maxBytes).then(
         ({ bytes, truncated }) =>
-          finish({ kind: 'ANSWER', status, bytes, truncated, contentType: headers['content-type'] ?? '', url: url.href }),
+          finish({
+            kind: 'ANSWER',
+            status,
+            bytes,
+            truncated,
+            contentType: headers['content-type'] ?? '',
+            url: url.href,
+          }),
         () => finish(failed('the answer was cut off or is not what its headers say')),
       );
     });
@@ -177,11 +221,16 @@ const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream>> = {
   br: createBrotliDecompress,
 };
 
-async function collect(incoming: IncomingMessage, maxBytes: number): Promise<{ bytes: Buffer; truncated: boolean }> {
+async function collect(
+  incoming: IncomingMessage,
+  maxBytes: number,
+): Promise<{ bytes: Buffer; truncated: boolean }> {
   const encoding = (incoming.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   const decoder = DECODERS[encoding]?.();
-  if (decoder === undefined && encoding !== 'identity') throw new Error('an encoding that was not asked for');
-  if (decoder !== undefined) incoming.on('error', (error) => decoder.emit('error', error)).pipe(decoder);
+  if (decoder === undefined && encoding !== 'identity')
+    throw new Error('an encoding that was not asked for');
+  if (decoder !== undefined)
+    incoming.on('error', (error) => decoder.emit('error', error)).pipe(decoder);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of (decoder ?? incoming) as AsyncIterable<Buffer>) {

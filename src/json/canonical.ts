@@ -1,10 +1,12 @@
-// JSON with one spelling (RFC 8785): what is stored, hashed, shown and sent. Imports nothing of the project.
+// JSON with one spelling (RFC 8785): what is stored, hashed, shown and sent. Imports nothing of the
+// project.
 
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type declared from 'canonicalize';
 
-// The package is CommonJS while its types claim an ES default export: under nodenext the import would be typed as what it is not.
+// The package is CommonJS while its types claim an ES default export: under nodenext the import
+// would be typed as what it is not.
 const canonicalize = createRequire(import.meta.url)('canonicalize') as typeof declared.default;
 
 /** Throws for what JSON has no form of: undefined, functions, NaN, Infinity, circles. */

@@ -1,5 +1,5 @@
-// Text as Postgres can keep it: it takes neither NUL nor half a surrogate pair, and a row that cannot be written would retry for ever.
-// Imports nothing.
+// Text as Postgres can keep it: it takes neither NUL nor half a surrogate pair, and a row that
+// cannot be written would retry for ever. Imports nothing.
 
 // In unicode mode a whole pair is one character, so only halves match.
 const UNSTORABLE = /\0|\p{Cs}/gu;

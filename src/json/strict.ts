@@ -1,5 +1,6 @@
-// JSON read without losing anything silently: what JSON.parse would drop, round or overwrite is refused here, with a path.
-// The raw text is scanned first (a loop, never recursion), then parsed natively. Imports nothing, never throws.
+// JSON read without losing anything silently: what JSON.parse would drop, round or overwrite is
+// refused here, with a path. The raw text is scanned first (a loop, never recursion), then parsed
+// natively. Imports nothing, never throws.
 
 export interface StrictLimits {
   /** Nested arrays and objects; more than any schema of ours needs. */
@@ -22,9 +23,11 @@ interface Frame {
 
 export function parseStrict(text: string, limits: StrictLimits = {}): StrictResult {
   const { maxDepth = 32, maxKeys = 2000, maxBytes = Infinity } = limits;
-  if (Buffer.byteLength(text) > maxBytes) return { ok: false, problem: `The JSON is larger than ${maxBytes} bytes.`, path: [] };
+  if (Buffer.byteLength(text) > maxBytes)
+    return { ok: false, problem: `The JSON is larger than ${maxBytes} bytes.`, path: [] };
   const found = scan(text, maxDepth, maxKeys);
-  if (found !== undefined) return { ok: false, problem: `${subject(found.path)} ${found.problem}.`, path: found.path };
+  if (found !== undefined)
+    return { ok: false, problem: `${subject(found.path)} ${found.problem}.`, path: found.path };
   try {
     const value: unknown = JSON.parse(text);
     return { ok: true, value };
@@ -37,19 +40,26 @@ const MALFORMED = { problem: 'The text is not valid JSON.', path: [] } as const;
 
 /** `a.b[3]`. Text of the sender's, so it is kept short. */
 export function pathText(path: JsonPath): string {
-  const text = path.map((step, i) => (typeof step === 'number' ? `[${step}]` : `${i === 0 ? '' : '.'}${step}`)).join('');
+  const text = path
+    .map((step, i) => (typeof step === 'number' ? `[${step}]` : `${i === 0 ? '' : '.'}${step}`))
+    .join('');
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
-const subject = (path: JsonPath): string => (path.length === 0 ? 'The JSON' : `"${readable(pathText(path))}"`);
+const subject = (path: JsonPath): string =>
+  path.length === 0 ? 'The JSON' : `"${readable(pathText(path))}"`;
 // A key may hold what we refuse it for; the sentence about it must be storable itself.
-const readable = (text: string): string => text.replaceAll('\0', '\\u0000').replace(/\p{Cs}/gu, '\ufffd');
+const readable = (text: string): string =>
+  text.replaceAll('\0', '\\u0000').replace(/\p{Cs}/gu, '\ufffd');
 
 interface Found {
   readonly problem: string;
   readonly path: JsonPath;
 }
 
-/** For valid JSON this finds every problem; for anything else it may find nothing, and the native parser refuses it. */
+/**
+ * For valid JSON this finds every problem; for anything else it may find nothing, and the native
+ * parser refuses it.
+ */
 function scan(text: string, maxDepth: number, maxKeys: number): Found | undefined {
   const stack: Frame[] = [];
   let keyCount = 0;
@@ -60,7 +70,11 @@ function scan(text: string, maxDepth: number, maxKeys: number): Found | undefine
       case '{':
       case '[':
         if (stack.length >= maxDepth) return here(`is nested more than ${maxDepth} levels deep`);
-        stack.push(text[i] === '{' ? { keys: new Set(), step: '', wantsKey: true } : { keys: undefined, step: 0, wantsKey: false });
+        stack.push(
+          text[i] === '{'
+            ? { keys: new Set(), step: '', wantsKey: true }
+            : { keys: undefined, step: 0, wantsKey: false },
+        );
         break;
       case '}':
       case ']':
@@ -107,7 +121,8 @@ function endOfString(text: string, start: number): number {
 }
 
 function decoded(quoted: string): string | undefined {
-  // A raw half of a pair, completed by an escape, would look whole once decoded: it was no Unicode text to begin with.
+  // A raw half of a pair, completed by an escape, would look whole once decoded: it was no Unicode
+  // text to begin with.
   if (!quoted.includes('\\') || LONE_SURROGATE.test(quoted)) return quoted.slice(1, -1);
   try {
     const value: unknown = JSON.parse(quoted);
@@ -120,7 +135,9 @@ function decoded(quoted: string): string | undefined {
 const LONE_SURROGATE = /\p{Cs}/u;
 function stringProblem(text: string): string | undefined {
   if (text.includes('\0')) return 'contains the character U+0000, which cannot be stored';
-  return LONE_SURROGATE.test(text) ? 'contains half of a surrogate pair, which is no Unicode text' : undefined;
+  return LONE_SURROGATE.test(text)
+    ? 'contains half of a surrogate pair, which is no Unicode text'
+    : undefined;
 }
 
 function numberAt(text: string, start: number): string | undefined {

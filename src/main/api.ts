@@ -1,5 +1,5 @@
-// Composition root of the API role: the app over the store, outbox and reconciler, listening, and draining when told to stop.
-// `npm run api` runs it alone; dev/start.ts beside the worker.
+// Composition root of the API role: the app over the store, outbox and reconciler, listening, and
+// draining when told to stop. `npm run api` runs it alone; dev/start.ts beside the worker.
 
 import type { Server } from 'node:http';
 import gracefulShutdown from 'http-graceful-shutdown';
@@ -14,7 +14,10 @@ import type { CheckEdit } from '../store/calls/decisions.ts';
 import { openWhenThere } from '../store/database/open-store.ts';
 import { connectWhenThere, type Temporal } from '../temporal/connect.ts';
 import { searchAttributesProblem } from '../temporal/search-attributes.ts';
-import { createOutboxAndReconciler, type OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
+import {
+  createOutboxAndReconciler,
+  type OutboxAndReconciler,
+} from '../temporal/outbox-and-reconciler.ts';
 import { checkArguments } from '../tools/arguments.ts';
 import { codeTools } from '../tools/index.ts';
 import { createApp } from '../api/app.ts';
@@ -56,10 +59,18 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     agents,
     authenticate: createAuthenticate({
       ...config,
-      auth: config.auth.kind === 'development' ? { kind: 'secret', secret: developmentSecret(config.dataDir) } : config.auth,
+      auth:
+        config.auth.kind === 'development'
+          ? { kind: 'secret', secret: developmentSecret(config.dataDir) }
+          : config.auth,
     }),
     send: async (runId) => (await parts.outboxAndReconciler()?.outbox.send(runId)) ?? false,
-    notReady: createNotReady({ store, temporal: parts.temporal, draining: draining.signal, ...(working === undefined ? {} : { working }) }),
+    notReady: createNotReady({
+      store,
+      temporal: parts.temporal,
+      draining: draining.signal,
+      ...(working === undefined ? {} : { working }),
+    }),
     syncWaitMaxMs: config.syncWaitMaxS * 1000,
     draining: draining.signal,
     checkEdit,
@@ -98,7 +109,10 @@ function listen(server: Server, { host, port }: Config): Promise<void> {
 /** All agents, or all their problems. */
 export async function agentsOf(config: Config): Promise<ReadonlyMap<string, AgentSnapshot>> {
   const loaded = await loadAgents(config.agentsDir, { codeTools, secret: config.secret });
-  if ('problems' in loaded) throw new Error(`The agent files have problems:\n${loaded.problems.map((p) => `  ${p}`).join('\n')}`);
+  if ('problems' in loaded)
+    throw new Error(
+      `The agent files have problems:\n${loaded.problems.map((p) => `  ${p}`).join('\n')}`,
+    );
   return loaded.agents;
 }
 
@@ -108,7 +122,8 @@ async function main(config: Config, stopping: AbortSignal): Promise<void> {
   log.info({ settings: settingsInForce(config) }, 'starting the API');
   const opened = await openWhenThere(config, log, stopping);
   if (opened === undefined) return;
-  // The API listens before Temporal has answered: reads need none, and a start is kept in the outbox.
+  // The API listens before Temporal has answered: reads need none, and a start is kept in the
+  // outbox.
   const there: { temporal?: Temporal; outboxAndReconciler?: OutboxAndReconciler } = {};
   const api = await startApi({
     config,
@@ -131,7 +146,11 @@ async function main(config: Config, stopping: AbortSignal): Promise<void> {
       retentionDays: config.retentionDays,
       log,
     });
-    await new Promise((resolve) => (stopping.aborted ? resolve(undefined) : stopping.addEventListener('abort', resolve, { once: true })));
+    await new Promise((resolve) =>
+      stopping.aborted
+        ? resolve(undefined)
+        : stopping.addEventListener('abort', resolve, { once: true }),
+    );
   }
   await api.stop();
   await there.outboxAndReconciler?.stop();

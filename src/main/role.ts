@@ -1,4 +1,5 @@
-// How a role runs when its file is what node was asked to run: settings or all their problems, one signal to stop by, an exit code.
+// How a role runs when its file is what node was asked to run: settings or all their problems, one
+// signal to stop by, an exit code.
 
 import { pathToFileURL } from 'node:url';
 import type { Config, ConfigResult } from '../config.ts';
@@ -16,7 +17,10 @@ export async function runRole(
   await runMain(read, main);
 }
 
-export async function runMain(read: () => ConfigResult, main: (config: Config, stopping: AbortSignal) => Promise<void>): Promise<void> {
+export async function runMain(
+  read: () => ConfigResult,
+  main: (config: Config, stopping: AbortSignal) => Promise<void>,
+): Promise<void> {
   const result = read();
   if (!result.ok) {
     console.error(

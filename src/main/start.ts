@@ -1,5 +1,6 @@
-// `npm start`: everything in one process, with a development Temporal server as its child and the embedded database, each unless the
-// settings name one of somebody else's. Production runs api/server.ts and worker.ts instead.
+// `npm start`: everything in one process, with a development Temporal server as its child and the
+// embedded database, each unless the settings name one of somebody else's. Production runs
+// api/server.ts and worker.ts instead.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,9 +11,18 @@ import { runMain } from './role.ts';
 import { openStore, type OpenStore } from '../store/database/open-store.ts';
 import { connectTemporal, connectWhenThere, type Temporal } from '../temporal/connect.ts';
 import { searchAttributesProblem } from '../temporal/search-attributes.ts';
-import { createOutboxAndReconciler, type OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
+import {
+  createOutboxAndReconciler,
+  type OutboxAndReconciler,
+} from '../temporal/outbox-and-reconciler.ts';
 import { closeExampleDatabase } from '../tools/examples/example-database.ts';
-import { bundleWorkflows, installRuntime, modelOf, startWorker, type RunningWorker } from './worker.ts';
+import {
+  bundleWorkflows,
+  installRuntime,
+  modelOf,
+  startWorker,
+  type RunningWorker,
+} from './worker.ts';
 import { lockDataDir } from '../dev/data-dir-lock.ts';
 import { startDemoModel } from '../dev/demo-model.ts';
 import { developmentSecret } from '../dev/dev-secret.ts';
@@ -32,7 +42,9 @@ async function main(config: Config, stopping: AbortSignal): Promise<void> {
     await run(config, stopping, undo);
   } finally {
     for (const step of undo.reverse())
-      await step().catch((error: unknown) => console.error(error instanceof Error ? error.message : error));
+      await step().catch((error: unknown) =>
+        console.error(error instanceof Error ? error.message : error),
+      );
   }
 }
 
@@ -45,7 +57,8 @@ async function run(config: Config, stopping: AbortSignal, undo: Undo[]): Promise
   const agents = await agentsOf(config);
   for (const line of settingsInForce(config)) say(`  ${line}`);
 
-  // Database, workflow bundle and Temporal server come up side by side: the second start is to be under 10 s.
+  // Database, workflow bundle and Temporal server come up side by side: the second start is to be
+  // under 10 s.
   const database = openStore({
     databaseUrl: config.databaseUrl,
     migrationDatabaseUrl: config.migrationDatabaseUrl,
@@ -110,26 +123,44 @@ async function run(config: Config, stopping: AbortSignal, undo: Undo[]): Promise
   );
   await Promise.race([
     worker.ended,
-    new Promise((resolve) => (stopping.aborted ? resolve(undefined) : stopping.addEventListener('abort', resolve, { once: true }))),
+    new Promise((resolve) =>
+      stopping.aborted
+        ? resolve(undefined)
+        : stopping.addEventListener('abort', resolve, { once: true }),
+    ),
   ]);
   say('Stopping: what is under way is handed back and goes on at the next start.');
 }
 
 async function temporalChild(config: Config, undo: Undo[]): Promise<TemporalServer> {
-  const found = await findTemporal({ dataDir: config.dataDir, configured: config.temporalCli, say });
+  const found = await findTemporal({
+    dataDir: config.dataDir,
+    configured: config.temporalCli,
+    say,
+  });
   if (!found.ok) throw new Error(found.problem);
-  const server = await startTemporalServer({ cliPath: found.path, dataDir: config.dataDir, namespace: config.temporal.namespace, say });
+  const server = await startTemporalServer({
+    cliPath: found.path,
+    dataDir: config.dataDir,
+    namespace: config.temporal.namespace,
+    say,
+  });
   undo.push(() => server.stop());
   return server;
 }
 
-/** All scopes but admin, and every role that an agent names. null where tokens come from somebody else's keys. */
+/**
+ * All scopes but admin, and every role that an agent names. null where tokens come from somebody
+ * else's keys.
+ */
 async function readyToken(
   config: Config,
   agents: readonly { tools: readonly { approvers: readonly string[] | null }[] }[],
 ): Promise<string | null> {
   if (config.auth.kind === 'jwks' || config.production) return null;
-  const roles = agents.flatMap((agent) => agent.tools.flatMap((tool) => tool.approvers ?? [])).filter((who) => who.startsWith('role:'));
+  const roles = agents
+    .flatMap((agent) => agent.tools.flatMap((tool) => tool.approvers ?? []))
+    .filter((who) => who.startsWith('role:'));
   return makeToken({
     secret: config.auth.kind === 'secret' ? config.auth.secret : developmentSecret(config.dataDir),
     config,

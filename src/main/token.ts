@@ -1,4 +1,5 @@
-// `npm run token -- --user ada --org acme --roles finance-lead --scope "runs:write runs:read"`: prints a token, alone on stdout.
+// `npm run token -- --user ada --org acme --roles finance-lead --scope "runs:write runs:read"`:
+// prints a token, alone on stdout.
 
 import { parseArgs } from 'node:util';
 import { configFromEnvironment } from '../config.ts';
@@ -16,7 +17,10 @@ function fail(...lines: readonly string[]): never {
 function readFlags() {
   const text = { type: 'string' } as const;
   try {
-    return parseArgs({ options: { user: text, org: text, roles: text, scope: text, life: text }, strict: true }).values;
+    return parseArgs({
+      options: { user: text, org: text, roles: text, scope: text, life: text },
+      strict: true,
+    }).values;
   } catch (cause) {
     return fail(cause instanceof Error ? cause.message : String(cause), USAGE);
   }
@@ -33,9 +37,14 @@ if (unknown.length > 0) fail(`unknown scope ${unknown.join(' ')}; there are ${SC
 const lifeS = flags.life === undefined ? config.maxTokenAgeS : Number(flags.life);
 if (!(Number.isInteger(lifeS) && lifeS >= 1 && lifeS <= config.maxTokenAgeS))
   fail(`--life must be a whole number of seconds, at most ${config.maxTokenAgeS} (JWT_MAX_AGE_S).`);
-if (config.auth.kind === 'jwks') fail('JWKS_URI is set: tokens come from your identity provider, no secret here can sign one.');
-if (config.auth.kind === 'development' && config.production) fail('NODE_ENV is production: JWT_SECRET must be set.');
+if (config.auth.kind === 'jwks')
+  fail('JWKS_URI is set: tokens come from your identity provider, no secret here can sign one.');
+if (config.auth.kind === 'development' && config.production)
+  fail('NODE_ENV is production: JWT_SECRET must be set.');
 
-const secret = config.auth.kind === 'secret' ? config.auth.secret : developmentSecret(config.dataDir);
+const secret =
+  config.auth.kind === 'secret' ? config.auth.secret : developmentSecret(config.dataDir);
 const roles = (flags.roles ?? '').split(',').flatMap((role) => role.trim() || []);
-console.log(await makeToken({ secret, config, user: flags.user, org: flags.org, roles, scope, lifeS }));
+console.log(
+  await makeToken({ secret, config, user: flags.user, org: flags.org, roles, scope, lifeS }),
+);

@@ -1,10 +1,17 @@
-// Composition root of the worker role: activities over the store, the model and the tools, polled for by Temporal's worker.
-// `npm run worker` runs it alone; dev/start.ts beside the API, on the same connection.
+// Composition root of the worker role: activities over the store, the model and the tools, polled
+// for by Temporal's worker. `npm run worker` runs it alone; dev/start.ts beside the API, on the
+// same connection.
 
 import { mkdirSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { configFromEnvironment, settingsInForce, type Config } from '../config.ts';
 import { createLogger, type Logger } from '../logger.ts';
@@ -14,7 +21,10 @@ import { runRole } from './role.ts';
 import { openWhenThere } from '../store/database/open-store.ts';
 import type { Store } from '../store/database/access.ts';
 import { connectWhenThere, type Temporal } from '../temporal/connect.ts';
-import { createOutboxAndReconciler, type OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
+import {
+  createOutboxAndReconciler,
+  type OutboxAndReconciler,
+} from '../temporal/outbox-and-reconciler.ts';
 import { searchAttributesProblem } from '../temporal/search-attributes.ts';
 import { codeTools } from '../tools/index.ts';
 
@@ -30,19 +40,25 @@ export interface WorkerParts {
 }
 
 export interface RunningWorker {
-  /** Hands activities back and leaves; resolves when that is done. Rejects where the worker failed. */
+  /**
+   * Hands activities back and leaves; resolves when that is done. Rejects where the worker failed.
+   */
   readonly stop: () => Promise<void>;
   readonly ended: Promise<void>;
   readonly working: () => boolean;
 }
 
-/** In the middle of a call when told to stop: it may end by itself in this time, then it is handed back. The whole drain has 25 s. */
+/**
+ * In the middle of a call when told to stop: it may end by itself in this time, then it is handed
+ * back. The whole drain has 25 s.
+ */
 const GRACE = '12 seconds';
 const FORCE = '18 seconds';
 
 /**
- * A paused run in the cache holds about 170 KB here, and none out of it: 500 keep the busy ones warm in 85 MB, and a run that was
- * evicted costs one replay of some 20 events when its decision comes.
+ * A paused run in the cache holds about 170 KB here, and none out of it: 500 keep the busy ones
+ * warm in 85 MB, and a run that was evicted costs one replay of some 20 events when its decision
+ * comes.
  */
 const MAX_CACHED_WORKFLOWS = 500;
 
@@ -60,7 +76,9 @@ export function installRuntime(log: Logger): void {
 /** About a second of CPU. */
 export const bundleWorkflows = (): Promise<WorkflowBundleWithSourceMap> =>
   bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL(`../workflows/index${extname(import.meta.url)}`, import.meta.url)),
+    workflowsPath: fileURLToPath(
+      new URL(`../workflows/index${extname(import.meta.url)}`, import.meta.url),
+    ),
     logger: new DefaultLogger('WARN'),
   });
 
@@ -116,7 +134,10 @@ const OPENAI = 'https://api.openai.com/v1';
 export const modelOf = (config: Config, demoUrl = ''): Model =>
   config.model.kind === 'demo'
     ? createOpenAiModel({ baseUrl: demoUrl, apiKey: '', reportedName: 'demo' })
-    : createOpenAiModel({ baseUrl: config.model.baseUrl ?? OPENAI, apiKey: config.model.apiKey ?? '' });
+    : createOpenAiModel({
+        baseUrl: config.model.baseUrl ?? OPENAI,
+        apiKey: config.model.apiKey ?? '',
+      });
 
 async function main(config: Config, stopping: AbortSignal): Promise<void> {
   const log = createLogger({ level: config.logLevel, name: 'worker' });
@@ -136,9 +157,20 @@ async function main(config: Config, stopping: AbortSignal): Promise<void> {
     retentionDays: config.retentionDays,
     log,
   });
-  const worker = await startWorker({ config, store: opened.store, temporal, outboxAndReconciler, model: modelOf(config), workflows, log });
+  const worker = await startWorker({
+    config,
+    store: opened.store,
+    temporal,
+    outboxAndReconciler,
+    model: modelOf(config),
+    workflows,
+    log,
+  });
   log.info({ taskQueue: temporal.settings.taskQueue }, 'the worker polls');
-  await Promise.race([worker.ended, new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }))]);
+  await Promise.race([
+    worker.ended,
+    new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true })),
+  ]);
   await worker.stop();
   await outboxAndReconciler.stop();
   await temporal.close();

@@ -1,10 +1,14 @@
-// How many tokens a text is, roughly: for history budgets, and where a provider reports no usage. An estimate, never a price:
-// real tokenizers differ by model, and one of them here would be wrong for all the others. Imports nothing.
+// How many tokens a text is, roughly: for history budgets, and where a provider reports no usage.
+// An estimate, never a price: real tokenizers differ by model, and one of them here would be wrong
+// for all the others. Imports nothing.
 
 /** What English prose and code come to with the usual tokenizers. */
 const CHARACTERS_PER_TOKEN = 4;
 
-/** About four characters a token; Chinese, Japanese, Korean and everything beyond the basic plane count one each. */
+/**
+ * About four characters a token; Chinese, Japanese, Korean and everything beyond the basic plane
+ * count one each.
+ */
 export function estimateTokens(text: string): number {
   let wide = 0;
   let narrow = 0;

@@ -17,7 +17,11 @@ export type ModelPart =
 export type ModelMessage =
   | { readonly role: 'system'; readonly text: string }
   | { readonly role: 'user'; readonly text: string; readonly media?: readonly ModelPart[] }
-  | { readonly role: 'assistant'; readonly text: string; readonly toolCalls?: readonly ModelToolCall[] }
+  | {
+      readonly role: 'assistant';
+      readonly text: string;
+      readonly toolCalls?: readonly ModelToolCall[];
+    }
   | { readonly role: 'tool'; readonly toolCallId: string; readonly text: string };
 
 export interface ModelTool {
@@ -55,11 +59,19 @@ export interface ModelDelta {
   readonly text: string;
 }
 
-export type ModelFault = 'UNAVAILABLE' | 'RATE_LIMITED' | 'REJECTED' | 'INCOMPLETE' | 'CONTEXT_TOO_LONG' | 'OUTPUT_TOO_LARGE' | 'ABORTED';
+export type ModelFault =
+  | 'UNAVAILABLE'
+  | 'RATE_LIMITED'
+  | 'REJECTED'
+  | 'INCOMPLETE'
+  | 'CONTEXT_TOO_LONG'
+  | 'OUTPUT_TOO_LARGE'
+  | 'ABORTED';
 
 /**
- * The only error a model call fails with. `message` is a sentence a caller may read: no host, key or stack.
- * It has no `cause` on purpose: Temporal records causes, and a provider's own words may quote addresses and parts of a key.
+ * The only error a model call fails with. `message` is a sentence a caller may read: no host, key
+ * or stack. It has no `cause` on purpose: Temporal records causes, and a provider's own words may
+ * quote addresses and parts of a key.
  */
 export class ModelError extends Error {
   readonly fault: ModelFault;
@@ -73,7 +85,11 @@ export class ModelError extends Error {
   constructor(
     fault: ModelFault,
     message: string,
-    options: { readonly retryable?: boolean; readonly retryAfterMs?: number | undefined; readonly usage?: ModelUsage | null } = {},
+    options: {
+      readonly retryable?: boolean;
+      readonly retryAfterMs?: number | undefined;
+      readonly usage?: ModelUsage | null;
+    } = {},
   ) {
     super(message);
     this.name = 'ModelError';
@@ -86,8 +102,12 @@ export class ModelError extends Error {
 
 export interface Model {
   /**
-   * One call. Deltas are handed on the moment they come; the reply counts only once the provider said that it is complete.
-   * Rejects with a ModelError; `signal` closes the connection at once and rejects with ABORTED.
+   * One call. Deltas are handed on the moment they come; the reply counts only once the provider
+   * said that it is complete. Rejects with a ModelError; `signal` closes the connection at once and
+   * rejects with ABORTED.
    */
-  stream(request: ModelRequest, on: { readonly signal: AbortSignal; readonly onDelta: (delta: ModelDelta) => void }): Promise<ModelReply>;
+  stream(
+    request: ModelRequest,
+    on: { readonly signal: AbortSignal; readonly onDelta: (delta: ModelDelta) => void },
+  ): Promise<ModelReply>;
 }

@@ -1,5 +1,6 @@
-// The store's side of `npm run after-restore`: what an older backup holds open, and how such a run is ended. Whatever the backup shows as
-// not yet done may have been done since: so nothing of it is ever told to have not happened.
+// The store's side of `npm run after-restore`: what an older backup holds open, and how such a run
+// is ended. Whatever the backup shows as not yet done may have been done since: so nothing of it is
+// ever told to have not happened.
 
 import { sql } from 'kysely';
 import pg from 'pg';
@@ -36,8 +37,9 @@ export async function newestRecord(tx: StoreTransaction): Promise<Date | undefin
 }
 
 /**
- * Connections of APIs and workers, which must not be there yet: their outbox would start what the backup has unsent. Asked on a connection
- * of its own, before ours are made and under the login's rights: the service's role sees no names of other sessions.
+ * Connections of APIs and workers, which must not be there yet: their outbox would start what the
+ * backup has unsent. Asked on a connection of its own, before ours are made and under the login's
+ * rights: the service's role sees no names of other sessions.
  */
 export async function otherProcesses(databaseUrl: string): Promise<number> {
   const client = new pg.Client({
@@ -47,7 +49,9 @@ export async function otherProcesses(databaseUrl: string): Promise<number> {
   });
   await client.connect();
   try {
-    const { rows } = await client.query<{ n: number }>(`select count(*)::int as n from pg_stat_activity
+    const { rows } = await client.query<{
+      n: number;
+    }>(`select count(*)::int as n from pg_stat_activity
       where datname = current_database() and application_name = 'holdpoint announcer'`);
     return rows[0]?.n ?? 0;
   } finally {
@@ -55,8 +59,14 @@ export async function otherProcesses(databaseUrl: string): Promise<number> {
   }
 }
 
-/** Open runs after `after` in the order of their ids, with what the record says of their progress. */
-export async function openRunsAfter(tx: StoreTransaction, after: string, most: number): Promise<readonly RestoredRun[]> {
+/**
+ * Open runs after `after` in the order of their ids, with what the record says of their progress.
+ */
+export async function openRunsAfter(
+  tx: StoreTransaction,
+  after: string,
+  most: number,
+): Promise<readonly RestoredRun[]> {
   const { rows } = await sql<RestoredRun>`
     select r.run_id as "runId", r.org_id as "orgId", r.agent_id as "agentId", r.status,
       coalesce((select jsonb_agg(t.turn order by t.turn) from turns t where t.run_id = r.run_id), '[]') as turns,
@@ -65,22 +75,37 @@ export async function openRunsAfter(tx: StoreTransaction, after: string, most: n
         where p.run_id = r.run_id), '[]') as pauses,
       coalesce((select jsonb_agg(jsonb_build_object('id', o.id, 'kind', o.kind) order by o.id) from outbox o
         where o.run_id = r.run_id and o.acknowledged_at is null), '[]') as unsent
-    from runs r where r.status in ('QUEUED', 'RUNNING', 'PAUSED') and r.run_id > ${after} order by r.run_id limit ${most}`.execute(tx.db);
+    from runs r where r.status in ('QUEUED', 'RUNNING', 'PAUSED') and r.run_id > ${after} order by r.run_id limit ${most}`.execute(
+    tx.db,
+  );
   return rows;
 }
 
-export async function missingRuns(tx: StoreTransaction, runIds: readonly string[]): Promise<readonly string[]> {
-  const { rows } = await sql<{ run_id: string }>`select run_id from runs where run_id = any(${runIds})`.execute(tx.db);
+export async function missingRuns(
+  tx: StoreTransaction,
+  runIds: readonly string[],
+): Promise<readonly string[]> {
+  const { rows } = await sql<{
+    run_id: string;
+  }>`select run_id from runs where run_id = any(${runIds})`.execute(tx.db);
   const there = new Set(rows.map((row) => row.run_id));
   return runIds.filter((runId) => !there.has(runId));
 }
 
-/** Starts of runs that have ended in the record: they would be sent, and find that; they are taken off. */
+/**
+ * Starts of runs that have ended in the record: they would be sent, and find that; they are taken
+ * off.
+ */
 export async function withdrawStartsOfEnded(tx: StoreTransaction): Promise<number> {
   const { rows } = await sql<{ id: number }>`
     select o.id from outbox o join runs r using (run_id)
-    where o.kind = 'START' and o.acknowledged_at is null and r.status not in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(tx.db);
-  await acknowledgeOutboxLines(tx, rows.map((row) => row.id)); // prettier-ignore
+    where o.kind = 'START' and o.acknowledged_at is null and r.status not in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(
+    tx.db,
+  );
+  await acknowledgeOutboxLines(
+    tx,
+    rows.map((row) => row.id),
+  );
   return rows.length;
 }
 
@@ -88,8 +113,9 @@ const MAY_HAVE_HAPPENED =
   'It is not known whether this call happened: the database was restored from a backup that is older than the end of this run.';
 
 /**
- * Ends a run whose workflow went further than the backup. Starts are taken off first, so that none is sent in between. Calls that the
- * backup shows as waiting are unknown, not closed: "never dispatched" is what nobody can say of them.
+ * Ends a run whose workflow went further than the backup. Starts are taken off first, so that none
+ * is sent in between. Calls that the backup shows as waiting are unknown, not closed: "never
+ * dispatched" is what nobody can say of them.
  */
 export async function endRestoredRun(
   tx: StoreTransaction,
@@ -101,23 +127,41 @@ export async function endRestoredRun(
   if (run === undefined) return undefined;
   await withdrawStarts(tx, runId);
   await sql`update calls set state = 'UNKNOWN', evidence = ${why}, result = ${MAY_HAVE_HAPPENED}
-    where run_id = ${runId} and state in ('PROPOSED', 'APPROVED', 'DISPATCHING', 'UNKNOWN')`.execute(tx.db);
-  await audit(tx, { orgId: run.orgId, runId, actor: 'after-restore', action: 'run.restored', data: { why } });
+    where run_id = ${runId} and state in ('PROPOSED', 'APPROVED', 'DISPATCHING', 'UNKNOWN')`.execute(
+    tx.db,
+  );
+  await audit(tx, {
+    orgId: run.orgId,
+    runId,
+    actor: 'after-restore',
+    action: 'run.restored',
+    data: { why },
+  });
   return settle(tx, runId, end, 'after-restore');
 }
 
 /** Temporal has had this run's start: its line in the backup only lacks the acknowledgement. */
 export async function withdrawStarts(tx: StoreTransaction, runId: string): Promise<void> {
   const { rows } = await sql<{ id: number }>`
-    select id from outbox where run_id = ${runId} and kind = 'START' and acknowledged_at is null`.execute(tx.db);
-  await acknowledgeOutboxLines(tx, rows.map((row) => row.id)); // prettier-ignore
+    select id from outbox where run_id = ${runId} and kind = 'START' and acknowledged_at is null`.execute(
+    tx.db,
+  );
+  await acknowledgeOutboxLines(
+    tx,
+    rows.map((row) => row.id),
+  );
 }
 
 /**
- * The workflow has handed this call to a worker since, and the backup does not know it: it goes on as a call that went out and never came
- * back. So the ledger's own rule holds: again with the same key where the tool honours it, else a person is asked.
+ * The workflow has handed this call to a worker since, and the backup does not know it: it goes on
+ * as a call that went out and never came back. So the ledger's own rule holds: again with the same
+ * key where the tool honours it, else a person is asked.
  */
-export async function markDispatched(tx: StoreTransaction, runId: string, callIds: readonly string[]): Promise<readonly string[]> {
+export async function markDispatched(
+  tx: StoreTransaction,
+  runId: string,
+  callIds: readonly string[],
+): Promise<readonly string[]> {
   const { rows } = await sql<{ call_id: string }>`
     update calls set state = 'DISPATCHING', dispatch_n = dispatch_n + 1, dispatched_at = coalesce(dispatched_at, clock_timestamp())
     where run_id = ${runId} and call_id = any(${callIds})

@@ -1,4 +1,5 @@
-// Lines of who did what, in the transaction that does it. Data names ids, hashes and words of ours, never a message's text.
+// Lines of who did what, in the transaction that does it. Data names ids, hashes and words of ours,
+// never a message's text.
 
 import { sql } from 'kysely';
 import type { StoreTransaction } from './database/access.ts';
@@ -13,5 +14,7 @@ export interface AuditLine {
 
 export async function audit(tx: StoreTransaction, line: AuditLine): Promise<void> {
   await sql`insert into audit (org_id, run_id, actor, action, data)
-    values (${line.orgId}, ${line.runId}, ${line.actor}, ${line.action}, ${JSON.stringify(line.data ?? {})}::jsonb)`.execute(tx.db);
+    values (${line.orgId}, ${line.runId}, ${line.actor}, ${line.action}, ${JSON.stringify(line.data ?? {})}::jsonb)`.execute(
+    tx.db,
+  );
 }

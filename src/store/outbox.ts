@@ -1,5 +1,6 @@
-// What is to be told to Temporal, written in the transaction that decides it and sent afterwards by temporal/outbox.ts.
-// Lines of a run go in order. `line_key` is unique, so that a repeated transaction finds its own line.
+// What is to be told to Temporal, written in the transaction that decides it and sent afterwards by
+// temporal/outbox.ts. Lines of a run go in order. `line_key` is unique, so that a repeated
+// transaction finds its own line.
 
 import { sql } from 'kysely';
 import type { AgentRunInput } from '../contract/turn.ts';
@@ -16,21 +17,35 @@ export interface OutboxLine {
   readonly message: OutboxMessage;
 }
 
-/** Longer than a start with its retries takes, short enough that another process soon takes over. */
+/**
+ * Longer than a start with its retries takes, short enough that another process soon takes over.
+ */
 export const LEASE_SECONDS = 10;
 
 const keyOf = (runId: string, message: OutboxMessage): string =>
   message.kind === 'SIGNAL' ? `${runId} SIGNAL ${message.pauseId}` : `${runId} ${message.kind}`;
 
-/** Adds a line; the process that adds it sends it right after the commit, any other where that one can't. */
-export async function addOutboxLine(tx: StoreTransaction, orgId: string, runId: string, message: OutboxMessage): Promise<void> {
+/**
+ * Adds a line; the process that adds it sends it right after the commit, any other where that one
+ * can't.
+ */
+export async function addOutboxLine(
+  tx: StoreTransaction,
+  orgId: string,
+  runId: string,
+  message: OutboxMessage,
+): Promise<void> {
   await sql`insert into outbox (run_id, org_id, line_key, kind, payload)
     values (${runId}, ${orgId}, ${keyOf(runId, message)}, ${message.kind}, ${JSON.stringify(message)}::jsonb)
     on conflict (line_key) do nothing`.execute(tx.db);
 }
 
 /** Leases the first open line of each run that nobody holds: of one run, or of any. */
-export async function leaseOutboxLines(tx: StoreTransaction, runId: string | null, most: number): Promise<readonly OutboxLine[]> {
+export async function leaseOutboxLines(
+  tx: StoreTransaction,
+  runId: string | null,
+  most: number,
+): Promise<readonly OutboxLine[]> {
   const { rows } = await sql<{ id: number; run_id: string; payload: OutboxMessage }>`
     update outbox set claimed_until = clock_timestamp() + make_interval(secs => ${LEASE_SECONDS}), attempts = attempts + 1
     where id in (
@@ -44,18 +59,29 @@ export async function leaseOutboxLines(tx: StoreTransaction, runId: string | nul
   return rows.map((row) => ({ id: row.id, runId: row.run_id, message: row.payload }));
 }
 
-export async function acknowledgeOutboxLines(tx: StoreTransaction, ids: readonly number[]): Promise<void> {
-  await sql`update outbox set acknowledged_at = clock_timestamp() where id = any(${ids}) and acknowledged_at is null`.execute(tx.db);
+export async function acknowledgeOutboxLines(
+  tx: StoreTransaction,
+  ids: readonly number[],
+): Promise<void> {
+  await sql`update outbox set acknowledged_at = clock_timestamp() where id = any(${ids}) and acknowledged_at is null`.execute(
+    tx.db,
+  );
 }
 
 /** Gives lines back, to be taken again after a pause that grows to 5 s. */
-export async function returnOutboxLines(tx: StoreTransaction, ids: readonly number[]): Promise<void> {
+export async function returnOutboxLines(
+  tx: StoreTransaction,
+  ids: readonly number[],
+): Promise<void> {
   await sql`update outbox set claimed_until = clock_timestamp() + make_interval(secs => least(5, 0.25 * attempts)) where id = any(${ids})`.execute(
     tx.db,
   );
 }
 
-/** A run that ended before it was started: its start is withdrawn unless somebody is sending it right now. */
+/**
+ * A run that ended before it was started: its start is withdrawn unless somebody is sending it
+ * right now.
+ */
 export async function withdrawStart(tx: StoreTransaction, runId: string): Promise<void> {
   await sql`update outbox set acknowledged_at = clock_timestamp()
     where run_id = ${runId} and kind = 'START' and acknowledged_at is null

@@ -1,5 +1,6 @@
-// RETENTION_DAYS: what is deleted of runs that ended so long ago are their stored events and deltas, the bulk of a record. The run itself,
-// its calls, decisions, audit lines and keys stay. A few runs at a time, so that nobody waits behind it.
+// RETENTION_DAYS: what is deleted of runs that ended so long ago are their stored events and
+// deltas, the bulk of a record. The run itself, its calls, decisions, audit lines and keys stay. A
+// few runs at a time, so that nobody waits behind it.
 
 import { sql } from 'kysely';
 import type { Store } from './database/access.ts';

@@ -1,4 +1,5 @@
-// What after-restore asks of Temporal and tells it. Each call has a deadline and is tried a few times: the command may be run again.
+// What after-restore asks of Temporal and tells it. Each call has a deadline and is tried a few
+// times: the command may be run again.
 
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { SIGNAL, WORKFLOW_TYPE } from '../contract/names.ts';
@@ -12,7 +13,9 @@ export interface WorkflowNow {
 }
 
 type Handle = ReturnType<Temporal['client']['workflow']['getHandle']>;
-export type HistoryEvent = NonNullable<Awaited<ReturnType<Handle['fetchHistory']>>['events']>[number];
+export type HistoryEvent = NonNullable<
+  Awaited<ReturnType<Handle['fetchHistory']>>['events']
+>[number];
 
 const TRIES = 5;
 
@@ -35,7 +38,8 @@ export function createRestoreClient({ client, connection }: Temporal) {
   const list = (query: string): Promise<readonly string[]> =>
     asked(async () => {
       const ids: string[] = [];
-      for await (const info of client.workflow.list({ query, pageSize: 1000 })) ids.push(info.workflowId);
+      for await (const info of client.workflow.list({ query, pageSize: 1000 }))
+        ids.push(info.workflowId);
       return ids;
     });
 
@@ -44,17 +48,25 @@ export function createRestoreClient({ client, connection }: Temporal) {
       const described = await unlessGone(asked(() => client.workflow.getHandle(runId).describe()));
       if (described === undefined) return { status: 'NOT_FOUND', begun: new Set() };
       const pending = described.raw.pendingActivities ?? [];
-      const begun = pending.flatMap((one) => (one.lastStartedTime && one.activityId ? [one.activityId] : []));
+      const begun = pending.flatMap((one) =>
+        one.lastStartedTime && one.activityId ? [one.activityId] : [],
+      );
       return { status: described.status.name, begun: new Set(begun) };
     },
     history: async (runId: string): Promise<readonly HistoryEvent[]> =>
       (await asked(() => client.workflow.getHandle(runId).fetchHistory())).events ?? [],
-    terminate: (runId: string, why: string) => unlessGone(asked(() => client.workflow.getHandle(runId).terminate(why))),
+    terminate: (runId: string, why: string) =>
+      unlessGone(asked(() => client.workflow.getHandle(runId).terminate(why))),
     /** It asks the store what was decided, finds no record of itself, and ends. */
-    wake: (runId: string) => unlessGone(asked(() => client.workflow.getHandle(runId).signal(SIGNAL.approve, { decided: '' }))),
+    wake: (runId: string) =>
+      unlessGone(
+        asked(() => client.workflow.getHandle(runId).signal(SIGNAL.approve, { decided: '' })),
+      ),
     open: () => list(`WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'`),
     closedSince: (since: Date) =>
-      list(`WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus != 'Running' AND CloseTime > '${since.toISOString()}'`),
+      list(
+        `WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus != 'Running' AND CloseTime > '${since.toISOString()}'`,
+      ),
   };
 }
 

@@ -1,5 +1,6 @@
-// How far a workflow has come, read from its history: what it has been told was done. A record that lacks any of it is older than the
-// workflow. Reads histories of this release and the ones before; what it cannot read counts as progress that the record lacks.
+// How far a workflow has come, read from its history: what it has been told was done. A record that
+// lacks any of it is older than the workflow. Reads histories of this release and the ones before;
+// what it cannot read counts as progress that the record lacks.
 
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { HistoryEvent } from './after-restore-client.ts';
@@ -32,9 +33,14 @@ export function progressOf(events: readonly HistoryEvent[]): Progress {
   const scheduled = new Map<string, Scheduled>();
   let ended = false;
 
-  function completed(type: string, input: Scheduled['input'], result: Payload | null | undefined): void {
+  function completed(
+    type: string,
+    input: Scheduled['input'],
+    result: Payload | null | undefined,
+  ): void {
     if (type === 'callModel') {
-      if (decode<TurnReply>(result).kind !== 'ENDED' && input.turn !== undefined) turns.add(input.turn);
+      if (decode<TurnReply>(result).kind !== 'ENDED' && input.turn !== undefined)
+        turns.add(input.turn);
     } else if (type === 'runTool') {
       if (input.callId !== undefined) calls.set(input.callId, decode<CallOutcome>(result).kind);
     } else if (type === 'settleRun') {
@@ -43,16 +49,21 @@ export function progressOf(events: readonly HistoryEvent[]): Progress {
       ended ||= isTerminal(settled.status);
     } else if (type === 'claimDecision') {
       const last = [...pauses.keys()].at(-1);
-      if (last !== undefined && decode<PauseState>(result).kind === 'DECIDED') pauses.set(last, true);
+      if (last !== undefined && decode<PauseState>(result).kind === 'DECIDED')
+        pauses.set(last, true);
     }
   }
 
   for (const event of events) {
     const asked = event.activityTaskScheduledEventAttributes;
     if (asked) {
-      const one: Scheduled = { type: asked.activityType?.name ?? '', input: decode(asked.input?.payloads?.[0]) ?? {} };
+      const one: Scheduled = {
+        type: asked.activityType?.name ?? '',
+        input: decode(asked.input?.payloads?.[0]) ?? {},
+      };
       scheduled.set(String(event.eventId), one);
-      if (one.type === 'runTool' && one.input.callId !== undefined) calls.set(one.input.callId, undefined);
+      if (one.type === 'runTool' && one.input.callId !== undefined)
+        calls.set(one.input.callId, undefined);
     }
     const done = event.activityTaskCompletedEventAttributes;
     const from = done ? scheduled.get(String(done.scheduledEventId)) : undefined;
@@ -70,16 +81,21 @@ export function progressOf(events: readonly HistoryEvent[]): Progress {
 
 const ANSWERED: readonly string[] = ['SUCCEEDED', 'FAILED', 'REJECTED', 'LEFT'];
 
-/** What the workflow knows and the record does not, as words; undefined where the record has everything. */
+/**
+ * What the workflow knows and the record does not, as words; undefined where the record has
+ * everything.
+ */
 export function missingInRecord(progress: Progress, run: RestoredRun): string | undefined {
   if (progress.ended) return 'the workflow has settled its end';
-  for (const turn of progress.turns) if (!run.turns.includes(turn)) return `the model's reply of turn ${turn}`;
+  for (const turn of progress.turns)
+    if (!run.turns.includes(turn)) return `the model's reply of turn ${turn}`;
   const states = new Map(run.calls.map((call) => [call.callId, call.state]));
   for (const [callId, outcome] of progress.calls) {
     const state = states.get(callId);
     if (state === undefined) return `the call ${callId}`;
     if (outcome === 'DONE' && !ANSWERED.includes(state)) return `the outcome of ${callId}`;
-    if (outcome === 'UNKNOWN' && (state === 'PROPOSED' || state === 'DISPATCHING')) return `that the outcome of ${callId} is unknown`;
+    if (outcome === 'UNKNOWN' && (state === 'PROPOSED' || state === 'DISPATCHING'))
+      return `that the outcome of ${callId} is unknown`;
   }
   for (const [pauseId, decided] of progress.pauses) {
     const pause = run.pauses.find((one) => one.pauseId === pauseId);

@@ -1,6 +1,7 @@
-// After an older backup of the database was restored: every open run of it is compared with its workflow, before any API or worker runs.
-// Nothing starts anew, and no call goes out that may have gone out already. A run whose workflow went further than the record is ended;
-// one that stands where its record stands goes on.
+// After an older backup of the database was restored: every open run of it is compared with its
+// workflow, before any API or worker runs. Nothing starts anew, and no call goes out that may have
+// gone out already. A run whose workflow went further than the record is ended; one that stands
+// where its record stands goes on.
 
 import type { RunFailure } from '../contract/names.ts';
 import type { Store } from '../store/database/access.ts';
@@ -22,7 +23,10 @@ export interface RestoreReport {
   readonly ended: readonly EndedRun[];
   /** Open runs that stand where their workflow stands. */
   readonly kept: readonly string[];
-  /** Calls that went out after the backup: they are not made anew, but by the rule for unanswered ones. */
+  /**
+   * Calls that went out after the backup: they are not made anew, but by the rule for unanswered
+   * ones.
+   */
   readonly unanswered: readonly { readonly runId: string; readonly callIds: readonly string[] }[];
   readonly withdrawnStarts: number;
   /** Workflows without a run: open ones end by themselves as INTERNAL once workers run. */
@@ -68,10 +72,19 @@ export async function afterRestore(store: Store, client: RestoreClient): Promise
         if (callIds.length > 0) unanswered.push({ runId: run.runId, callIds });
         continue;
       }
-      // The workflow first: ended here and still open there, it would go on with a record that says otherwise.
+      // The workflow first: ended here and still open there, it would go on with a record that says
+      // otherwise.
       if (verdict.open) await client.terminate(run.runId, `after-restore: ${verdict.why}`);
-      const settled = await store.asReconciler((tx) => restored.endRestoredRun(tx, run.runId, verdict.end, verdict.why));
-      ended.push({ runId: run.runId, agentId: run.agentId, was: run.status, is: settled?.status ?? 'gone', why: verdict.why });
+      const settled = await store.asReconciler((tx) =>
+        restored.endRestoredRun(tx, run.runId, verdict.end, verdict.why),
+      );
+      ended.push({
+        runId: run.runId,
+        agentId: run.agentId,
+        was: run.status,
+        is: settled?.status ?? 'gone',
+        why: verdict.why,
+      });
     }
     if (runs.length < RUNS_AT_ONCE) break;
   }
@@ -82,7 +95,15 @@ export async function afterRestore(store: Store, client: RestoreClient): Promise
   for (const runId of openWithoutRun) await client.wake(runId);
   const since = new Date((recordUntil?.getTime() ?? 0) - SLACK_MS);
   const closedWithoutRun = await withoutRun(store, await client.closedSince(since));
-  return { recordUntil, ended, kept, unanswered, withdrawnStarts, openWithoutRun, closedWithoutRun };
+  return {
+    recordUntil,
+    ended,
+    kept,
+    unanswered,
+    withdrawnStarts,
+    openWithoutRun,
+    closedWithoutRun,
+  };
 }
 
 const withoutRun = (store: Store, ids: readonly string[]): Promise<readonly string[]> =>
@@ -102,10 +123,20 @@ async function judge(client: RestoreClient, run: restored.RestoredRun): Promise<
     case 'PAUSED':
       break;
     case 'CANCELLED':
-      return { kind: 'END', end: { kind: 'CANCELLED' }, why: 'its workflow was cancelled since', open: false };
+      return {
+        kind: 'END',
+        end: { kind: 'CANCELLED' },
+        why: 'its workflow was cancelled since',
+        open: false,
+      };
     case 'NOT_FOUND':
-      // Never started, or so long over that Temporal has forgotten it: nobody can tell, so it is not started now.
-      return ends(run.status === 'QUEUED' ? 'it had not begun in it' : 'Temporal does not know this run any more');
+      // Never started, or so long over that Temporal has forgotten it: nobody can tell, so it is
+      // not started now.
+      return ends(
+        run.status === 'QUEUED'
+          ? 'it had not begun in it'
+          : 'Temporal does not know this run any more',
+      );
     default:
       return ends(`its workflow ended since as ${status}`);
   }
@@ -116,7 +147,8 @@ async function judge(client: RestoreClient, run: restored.RestoredRun): Promise<
   } catch {
     missing = 'what its history holds, which cannot be read here';
   }
-  if (missing !== undefined) return ends(`its workflow went on since: the record lacks ${missing}`, true);
+  if (missing !== undefined)
+    return ends(`its workflow went on since: the record lacks ${missing}`, true);
   const begunCalls = events.flatMap((event) => {
     const asked = event.activityTaskScheduledEventAttributes;
     if (asked?.activityType?.name !== 'runTool' || !begun.has(asked.activityId ?? '')) return [];
@@ -126,6 +158,8 @@ async function judge(client: RestoreClient, run: restored.RestoredRun): Promise<
 }
 
 function callIdOf(data: Uint8Array | null | undefined): readonly string[] {
-  const { callId } = JSON.parse(new TextDecoder().decode(data ?? new Uint8Array())) as { callId?: string };
+  const { callId } = JSON.parse(new TextDecoder().decode(data ?? new Uint8Array())) as {
+    callId?: string;
+  };
   return callId === undefined ? [] : [callId];
 }

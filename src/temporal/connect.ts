@@ -1,4 +1,5 @@
-// Connections to the server: the SDK's own native one, shared by client and worker, so that a run may start eagerly in this process.
+// Connections to the server: the SDK's own native one, shared by client and worker, so that a run
+// may start eagerly in this process.
 
 import { Client } from '@temporalio/client';
 import { NativeConnection, type TLSConfig } from '@temporalio/worker';
@@ -21,7 +22,10 @@ export interface Temporal {
   readonly close: () => Promise<void>;
 }
 
-/** Any call that the server has not answered after this is given up: an outbox line is tried again, nothing hangs. */
+/**
+ * Any call that the server has not answered after this is given up: an outbox line is tried again,
+ * nothing hangs.
+ */
 export const RPC_DEADLINE_MS = 5000;
 
 export async function connectTemporal(settings: TemporalSettings): Promise<Temporal> {
@@ -39,13 +43,17 @@ export async function connectTemporal(settings: TemporalSettings): Promise<Tempo
     connection,
     settings,
     ping: async (ms) => {
-      await connection.withDeadline(Date.now() + ms, () => client.workflowService.getSystemInfo({}));
+      await connection.withDeadline(Date.now() + ms, () =>
+        client.workflowService.getSystemInfo({}),
+      );
     },
     close: () => connection.close(),
   };
 }
 
-/** Waits for a server that is not there yet; undefined where the process was told to stop meanwhile. */
+/**
+ * Waits for a server that is not there yet; undefined where the process was told to stop meanwhile.
+ */
 export async function connectWhenThere(
   settings: Omit<TemporalSettings, 'address'> & { readonly address: string | null },
   log: WaitOptions['log'],
@@ -53,5 +61,10 @@ export async function connectWhenThere(
 ): Promise<Temporal | undefined> {
   const { address } = settings;
   if (address === null) throw new Error('TEMPORAL_ADDRESS is not set.');
-  return whenThere(() => connectTemporal({ ...settings, address }), { server: 'Temporal server', isAway: () => true, log, stopping });
+  return whenThere(() => connectTemporal({ ...settings, address }), {
+    server: 'Temporal server',
+    isAway: () => true,
+    log,
+    stopping,
+  });
 }

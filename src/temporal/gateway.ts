@@ -1,4 +1,5 @@
-// The three things ever said to a run's workflow. They name the workflow id only, never Temporal's run id. Saying one again changes nothing.
+// The three things ever said to a run's workflow. They name the workflow id only, never Temporal's
+// run id. Saying one again changes nothing.
 
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
@@ -22,12 +23,16 @@ const key = {
   session: defineSearchAttributeKey(SEARCH_ATTRIBUTE.session, 'KEYWORD'),
 };
 
-/** A worker that died in the middle of a workflow task is noticed after this (10 s by default): tasks here take milliseconds. */
+/**
+ * A worker that died in the middle of a workflow task is noticed after this (10 s by default):
+ * tasks here take milliseconds.
+ */
 const WORKFLOW_TASK_TIMEOUT = '4 seconds';
 
 export function createGateway(temporal: Temporal, options: { readonly eager: boolean }): Gateway {
   const { client, connection, settings } = temporal;
-  const inTime = <T>(call: () => Promise<T>): Promise<T> => connection.withDeadline(Date.now() + RPC_DEADLINE_MS, call);
+  const inTime = <T>(call: () => Promise<T>): Promise<T> =>
+    connection.withDeadline(Date.now() + RPC_DEADLINE_MS, call);
   const unlessGone = async (call: () => Promise<unknown>): Promise<Said> => {
     try {
       await inTime(call);
@@ -65,7 +70,10 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
         throw error;
       }
     },
-    wake: (runId, pauseId) => unlessGone(() => client.workflow.getHandle(runId).signal(SIGNAL.approve, { decided: pauseId })),
+    wake: (runId, pauseId) =>
+      unlessGone(() =>
+        client.workflow.getHandle(runId).signal(SIGNAL.approve, { decided: pauseId }),
+      ),
     cancel: (runId) => unlessGone(() => client.workflow.getHandle(runId).cancel()),
   };
 }

@@ -1,4 +1,5 @@
-// What keeps the two records in agreement, put together: gateway, outbox, reconciler over one connection; and what the record sheds in time.
+// What keeps the two records in agreement, put together: gateway, outbox, reconciler over one
+// connection; and what the record sheds in time.
 
 import type { Store } from '../store/database/access.ts';
 import { deleteOldEvents } from '../store/retention.ts';
@@ -24,11 +25,25 @@ export interface OutboxAndReconcilerDeps {
 
 const RETENTION_EVERY_MS = 600_000;
 
-export function createOutboxAndReconciler({ store, temporal, eager, retentionDays, log }: OutboxAndReconcilerDeps): OutboxAndReconciler {
+export function createOutboxAndReconciler({
+  store,
+  temporal,
+  eager,
+  retentionDays,
+  log,
+}: OutboxAndReconcilerDeps): OutboxAndReconciler {
   const gateway = createGateway(temporal, { eager });
-  const outbox: Outbox = createOutbox({ store, gateway, log, onGone: (runId) => void reconciler.compare(runId) });
+  const outbox: Outbox = createOutbox({
+    store,
+    gateway,
+    log,
+    onGone: (runId) => void reconciler.compare(runId),
+  });
   const reconciler = createReconciler({ store, temporal, log, onReleased: () => outbox.nudge() });
-  const retention = retentionDays === null ? undefined : setInterval(() => void keepTo(retentionDays), RETENTION_EVERY_MS);
+  const retention =
+    retentionDays === null
+      ? undefined
+      : setInterval(() => void keepTo(retentionDays), RETENTION_EVERY_MS);
   retention?.unref();
   async function keepTo(days: number): Promise<void> {
     try {

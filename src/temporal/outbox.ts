@@ -1,9 +1,15 @@
-// Sends what the store wants told to Temporal: at once by the process that committed it, else by any. Lines of a run go in order.
-// A line is acknowledged when the server has taken it, or when it can't any more (then the run goes to reconciliation).
+// Sends what the store wants told to Temporal: at once by the process that committed it, else by
+// any. Lines of a run go in order. A line is acknowledged when the server has taken it, or when it
+// can't any more (then the run goes to reconciliation).
 
 import { assertNever } from '../contract/names.ts';
 import type { Store } from '../store/database/access.ts';
-import { acknowledgeOutboxLines, leaseOutboxLines, returnOutboxLines, type OutboxLine } from '../store/outbox.ts';
+import {
+  acknowledgeOutboxLines,
+  leaseOutboxLines,
+  returnOutboxLines,
+  type OutboxLine,
+} from '../store/outbox.ts';
 import type { Gateway, Said } from './gateway.ts';
 
 export interface Outbox {
@@ -22,7 +28,9 @@ export interface OutboxDeps {
   readonly log: { warn: (o: object, m: string) => void };
 }
 
-/** The contract's 3 s for a start or a vote that Temporal has not taken, less what the answer takes. */
+/**
+ * The contract's 3 s for a start or a vote that Temporal has not taken, less what the answer takes.
+ */
 const SEND_WITHIN_MS = 2800;
 const LOOK_EVERY_MS = 500;
 const LINES_AT_ONCE = 50;
@@ -55,13 +63,21 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
       if ((await say(line)) === 'gone') onGone(line.runId);
       return true;
     } catch (error) {
-      log.warn({ err: error, runId: line.runId, kind: line.message.kind }, 'Temporal did not take an outbox line; it is tried again');
+      log.warn(
+        { err: error, runId: line.runId, kind: line.message.kind },
+        'Temporal did not take an outbox line; it is tried again',
+      );
       return false;
     }
   }
 
-  /** Sends until nothing is left, `onTaken` after each round; false where something was not taken. */
-  async function sendAll(runId: string | null, onTaken: () => void = () => undefined): Promise<boolean> {
+  /**
+   * Sends until nothing is left, `onTaken` after each round; false where something was not taken.
+   */
+  async function sendAll(
+    runId: string | null,
+    onTaken: () => void = () => undefined,
+  ): Promise<boolean> {
     let taken: readonly OutboxLine[] = [];
     for (;;) {
       const lines = await store.asReconciler(async (tx) => {
@@ -112,11 +128,17 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
   return {
     send: async (runId) => {
       let giveUp: NodeJS.Timeout | undefined;
-      const tooLate = new Promise<boolean>((resolve) => (giveUp = setTimeout(() => resolve(false), SEND_WITHIN_MS)));
+      const tooLate = new Promise<boolean>(
+        (resolve) => (giveUp = setTimeout(() => resolve(false), SEND_WITHIN_MS)),
+      );
       try {
-        // The caller need not wait for the line's acknowledgement: a line said twice changes nothing.
+        // The caller need not wait for the line's acknowledgement: a line said twice changes
+        // nothing.
         return await new Promise<boolean>((resolve) => {
-          void Promise.race([track(sendAll(runId, () => resolve(true))).catch(() => false), tooLate]).then(resolve);
+          void Promise.race([
+            track(sendAll(runId, () => resolve(true))).catch(() => false),
+            tooLate,
+          ]).then(resolve);
         });
       } finally {
         clearTimeout(giveUp);

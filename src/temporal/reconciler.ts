@@ -1,6 +1,7 @@
-// Where Temporal's record and ours may have come apart: a workflow that closed (terminated, or cancelled from outside) while its row is open.
-// Every second one visibility query for what closed since the last look less 30 s without having said how it ended, and a slow sweep over
-// open rows for what a query misses.
+// Where Temporal's record and ours may have come apart: a workflow that closed (terminated, or
+// cancelled from outside) while its row is open. Every second one visibility query for what closed
+// since the last look less 30 s without having said how it ended, and a slow sweep over open rows
+// for what a query misses.
 
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { sql } from 'kysely';
@@ -36,7 +37,10 @@ const terminated: RunFailure = {
   code: 'TERMINATED',
   message: 'The run was terminated by an operator. Start it again if it is still wanted.',
 };
-const lost: RunFailure = { code: 'TERMINATED', message: 'The workflow of this run is gone. Start it again if it is still wanted.' };
+const lost: RunFailure = {
+  code: 'TERMINATED',
+  message: 'The workflow of this run is gone. Start it again if it is still wanted.',
+};
 
 export function createReconciler({ store, temporal, onReleased, log }: ReconcilerDeps): Reconciler {
   const { client, connection } = temporal;
@@ -47,7 +51,9 @@ export function createReconciler({ store, temporal, onReleased, log }: Reconcile
   async function compare(runId: string): Promise<void> {
     let status: string;
     try {
-      const described = await connection.withDeadline(Date.now() + RPC_DEADLINE_MS, () => client.workflow.getHandle(runId).describe());
+      const described = await connection.withDeadline(Date.now() + RPC_DEADLINE_MS, () =>
+        client.workflow.getHandle(runId).describe(),
+      );
       status = described.status.name;
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
@@ -56,15 +62,21 @@ export function createReconciler({ store, temporal, onReleased, log }: Reconcile
     const end = endOf(status);
     if (end === undefined) return;
     const settled = await store.asReconciler(async (tx) => {
-      // A start that was never acknowledged is on its way, not lost; and a run whose start never was is queued.
+      // A start that was never acknowledged is on its way, not lost; and a run whose start never
+      // was is queued.
       const { rows } = await sql<{ open: boolean }>`
         select not exists (select 1 from outbox o where o.run_id = r.run_id and o.kind = 'START' and o.acknowledged_at is not null) as open
-        from runs r where r.run_id = ${runId} and r.status in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(tx.db);
+        from runs r where r.run_id = ${runId} and r.status in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(
+        tx.db,
+      );
       if (rows[0] === undefined || rows[0].open) return undefined;
       return settle(tx, runId, end, 'temporal');
     });
     if (settled === undefined) return;
-    log.warn({ runId, workflow: status, status: settled.status }, 'a run whose workflow had closed was settled');
+    log.warn(
+      { runId, workflow: status, status: settled.status },
+      'a run whose workflow had closed was settled',
+    );
     onReleased();
   }
 
@@ -72,11 +84,13 @@ export function createReconciler({ store, temporal, onReleased, log }: Reconcile
     const began = Date.now();
     const from = new Date(since - LOOK_BACK_MS).toISOString();
     const closed: string[] = [];
-    // A workflow that ends by itself says so in its status first: those are thousands, and none of them has come apart.
+    // A workflow that ends by itself says so in its status first: those are thousands, and none of
+    // them has come apart.
     const query = `WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus != 'Running' AND ${SEARCH_ATTRIBUTE.status} IN ('RUNNING', 'PAUSED') AND CloseTime > '${from}'`;
     const found = await connection.withDeadline(began + RPC_DEADLINE_MS, async () => {
       const ids: string[] = [];
-      for await (const info of client.workflow.list({ query, pageSize: 1000 })) ids.push(info.workflowId);
+      for await (const info of client.workflow.list({ query, pageSize: 1000 }))
+        ids.push(info.workflowId);
       return ids;
     });
     closed.push(...found);
@@ -84,7 +98,9 @@ export function createReconciler({ store, temporal, onReleased, log }: Reconcile
     if (closed.length === 0) return;
     const open = await store.asReconciler(async (tx) => {
       const { rows } = await sql<{ run_id: string }>`
-        select run_id from runs where run_id = any(${closed}) and status in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(tx.db);
+        select run_id from runs where run_id = any(${closed}) and status in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(
+        tx.db,
+      );
       return rows.map((row) => row.run_id);
     });
     for (const runId of open) await compare(runId);

@@ -1,5 +1,5 @@
-// Arguments of a call, checked before anything is asked or run: strict JSON, an object, fitting the tool's schema.
-// The canonical text that comes out is what is stored, hashed, shown and sent.
+// Arguments of a call, checked before anything is asked or run: strict JSON, an object, fitting the
+// tool's schema. The canonical text that comes out is what is stored, hashed, shown and sent.
 
 import type { ToolSnapshot } from '../contract/agent.ts';
 import { canonicalJson } from '../json/canonical.ts';
@@ -9,7 +9,8 @@ import { compileSchema, readableError } from './input-schema.ts';
 export type Arguments = Readonly<Record<string, unknown>>;
 /** `problem`: sentences for the model or the approver. */
 export type CheckedArguments =
-  { readonly ok: true; readonly canonical: string; readonly value: Arguments } | { readonly ok: false; readonly problem: string };
+  | { readonly ok: true; readonly canonical: string; readonly value: Arguments }
+  | { readonly ok: false; readonly problem: string };
 
 /** Far over what a model writes in one call, far under what a row, an event and a page can show. */
 const MAX_ARGUMENT_BYTES = 1_048_576;
@@ -18,11 +19,16 @@ const MAX_LISTED_PROBLEMS = 5;
 /** Without a tool, any object is taken. */
 export function checkArguments(rawText: string, tool: ToolSnapshot | undefined): CheckedArguments {
   // Some providers send nothing for a tool without arguments.
-  const parsed = parseStrict(rawText.trim() === '' ? '{}' : rawText, { maxBytes: MAX_ARGUMENT_BYTES });
+  const parsed = parseStrict(rawText.trim() === '' ? '{}' : rawText, {
+    maxBytes: MAX_ARGUMENT_BYTES,
+  });
   if (!parsed.ok) return { ok: false, problem: `the arguments cannot be used. ${parsed.problem}` };
-  if (!isObject(parsed.value)) return { ok: false, problem: 'the arguments must be a JSON object.' };
+  if (!isObject(parsed.value))
+    return { ok: false, problem: 'the arguments must be a JSON object.' };
   const problem = tool === undefined ? undefined : argumentsProblem(parsed.value, tool);
-  return problem === undefined ? { ok: true, canonical: canonicalJson(parsed.value), value: parsed.value } : { ok: false, problem };
+  return problem === undefined
+    ? { ok: true, canonical: canonicalJson(parsed.value), value: parsed.value }
+    : { ok: false, problem };
 }
 
 export function argumentsProblem(value: Arguments, tool: ToolSnapshot): string | undefined {
@@ -30,8 +36,12 @@ export function argumentsProblem(value: Arguments, tool: ToolSnapshot): string |
   if (!schema.ok) return "the tool's input schema cannot be used.";
   if (schema.validate(value) === true) return undefined;
   const problems = [...new Set((schema.validate.errors ?? []).map(readableError))];
-  const more = problems.length > MAX_LISTED_PROBLEMS ? `; and ${problems.length - MAX_LISTED_PROBLEMS} more` : '';
+  const more =
+    problems.length > MAX_LISTED_PROBLEMS
+      ? `; and ${problems.length - MAX_LISTED_PROBLEMS} more`
+      : '';
   return `the arguments do not fit the tool's input: ${problems.slice(0, MAX_LISTED_PROBLEMS).join('; ')}${more}.`;
 }
 
-const isObject = (value: unknown): value is Arguments => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Arguments =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

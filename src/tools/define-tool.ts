@@ -16,7 +16,10 @@ export interface ToolContext {
   /** Addresses that a tool may read though they are no public ones. */
   readonly egressAllow?: readonly string[];
   readonly signal: AbortSignal;
-  /** The last check whether this call may still be made: awaited by a tool immediately before it acts. A throw ends the call. */
+  /**
+   * The last check whether this call may still be made: awaited by a tool immediately before it
+   * acts. A throw ends the call.
+   */
   readonly beforeWrite: () => Promise<void>;
 }
 
@@ -32,7 +35,9 @@ export interface CodeTool extends Omit<ToolSnapshot, 'kind' | 'http' | 'approver
 export interface ToolDefinition<Shape extends z.ZodRawShape> {
   readonly name: string;
   readonly description: string;
-  /** Counted up when what the tool does changes: open approvals of it are then asked about again. */
+  /**
+   * Counted up when what the tool does changes: open approvals of it are then asked about again.
+   */
   readonly version: number;
   readonly input: z.ZodObject<Shape>;
   /** Changes nothing: needs no approval, may be repeated. */
@@ -51,10 +56,14 @@ export interface ToolDefinition<Shape extends z.ZodRawShape> {
 /** As long as a person watching would wait for one step. */
 export const DEFAULT_TOOL_TIMEOUT_MS = 10_000;
 
-export function defineTool<Shape extends z.ZodRawShape>(definition: ToolDefinition<Shape>): CodeTool {
+export function defineTool<Shape extends z.ZodRawShape>(
+  definition: ToolDefinition<Shape>,
+): CodeTool {
   const { name, description, readOnly = false, idempotent = false, quick = false } = definition;
   if (quick && !readOnly && !idempotent)
-    throw new Error(`${name}: a quick tool is repeated without asking, so it must be readOnly or idempotent`);
+    throw new Error(
+      `${name}: a quick tool is repeated without asking, so it must be readOnly or idempotent`,
+    );
   const { $schema: _, ...input } = z.toJSONSchema(definition.input, { io: 'input' });
   return {
     name,
@@ -68,9 +77,11 @@ export function defineTool<Shape extends z.ZodRawShape>(definition: ToolDefiniti
     risk: definition.risk ?? 'normal',
     timeoutMs: definition.timeoutMs ?? DEFAULT_TOOL_TIMEOUT_MS,
     run: async (args, ctx) => {
-      // Checked against the JSON Schema already; this catches what only zod can say (refinements), before anything is done.
+      // Checked against the JSON Schema already; this catches what only zod can say (refinements),
+      // before anything is done.
       const parsed = definition.input.safeParse(args);
-      if (!parsed.success) throw new ToolError(`The arguments do not fit. ${z.prettifyError(parsed.error)}`);
+      if (!parsed.success)
+        throw new ToolError(`The arguments do not fit. ${z.prettifyError(parsed.error)}`);
       return definition.run(parsed.data, ctx);
     },
   };

@@ -1,5 +1,6 @@
-// The address of one call of an HTTP tool: places filled, arguments percent-encoded, the rest of them in the query where that is their place.
-// Nothing that an argument says may lead to another path segment, host or protocol.
+// The address of one call of an HTTP tool: places filled, arguments percent-encoded, the rest of
+// them in the query where that is their place. Nothing that an argument says may lead to another
+// path segment, host or protocol.
 
 import type { HttpCall } from '../contract/agent.ts';
 import { storable } from '../json/storable.ts';
@@ -9,9 +10,14 @@ import { ToolError } from './define-tool.ts';
 type Arguments = Readonly<Record<string, unknown>>;
 
 /** Throws ToolError for an argument that cannot stand where it should. */
-export function httpAddress(http: HttpCall, args: Arguments, secret: (name: string) => string): string {
+export function httpAddress(
+  http: HttpCall,
+  args: Arguments,
+  secret: (name: string) => string,
+): string {
   const { origin, path, query } = splitUrl(http.url);
-  const fill = (text: string): string => fillPlaces(text, secret, (name) => encoded(name, own(args, name)));
+  const fill = (text: string): string =>
+    fillPlaces(text, secret, (name) => encoded(name, own(args, name)));
   const segments = path.split('/').map((segment) => {
     const filled = fill(segment);
     // `.` and `..` are steps to another address, an empty last segment is the whole collection.
@@ -25,13 +31,16 @@ export function httpAddress(http: HttpCall, args: Arguments, secret: (name: stri
   return `${fill(origin)}${segments.join('/')}${search === '' ? '' : `?${search}`}`;
 }
 
-const own = (args: Arguments, name: string): unknown => (Object.hasOwn(args, name) ? args[name] : undefined);
+const own = (args: Arguments, name: string): unknown =>
+  Object.hasOwn(args, name) ? args[name] : undefined;
 
 function queryOf(args: Arguments, leaveOut: ReadonlySet<string>): string {
   return Object.entries(args)
     .filter(([name, value]) => value !== undefined && !leaveOut.has(name))
     .flatMap(([name, value]) =>
-      (Array.isArray(value) ? (value as readonly unknown[]) : [value]).map((item) => `${encode(name)}=${encoded(name, item)}`),
+      (Array.isArray(value) ? (value as readonly unknown[]) : [value]).map(
+        (item) => `${encode(name)}=${encoded(name, item)}`,
+      ),
     )
     .join('&');
 }
@@ -39,8 +48,13 @@ function queryOf(args: Arguments, leaveOut: ReadonlySet<string>): string {
 const encode = (text: string): string => encodeURIComponent(storable(text).text);
 
 function encoded(name: string, value: unknown): string {
-  if (value === undefined) throw new ToolError(`Nothing was sent: the argument "${name}" is missing, and the address needs it.`);
+  if (value === undefined)
+    throw new ToolError(
+      `Nothing was sent: the argument "${name}" is missing, and the address needs it.`,
+    );
   if (typeof value === 'object' && value !== null)
-    throw new ToolError(`Nothing was sent: the argument "${name}" must be a text, a number or a boolean to stand in the address.`);
+    throw new ToolError(
+      `Nothing was sent: the argument "${name}" must be a text, a number or a boolean to stand in the address.`,
+    );
   return encode(String(value));
 }

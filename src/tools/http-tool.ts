@@ -1,5 +1,6 @@
-// A tool declared in an agent file: one HTTP request, filled in when the call is made. Any status received is a known outcome.
-// The only place where secrets of tools are read; none, and no address, ever leaves it in a result.
+// A tool declared in an agent file: one HTTP request, filled in when the call is made. Any status
+// received is a known outcome. The only place where secrets of tools are read; none, and no
+// address, ever leaves it in a result.
 
 import type { HttpCall, ToolSnapshot } from '../contract/agent.ts';
 import { HEADER } from '../contract/names.ts';
@@ -28,7 +29,8 @@ export async function callHttpTool(
   const used = new Set<string>();
   const reveal = (name: string): string => {
     const value = secret(name);
-    if (value === undefined) throw new ToolError(`Nothing was sent: the secret ${name} is not set on this server.`);
+    if (value === undefined)
+      throw new ToolError(`Nothing was sent: the secret ${name} is not set on this server.`);
     used.add(value);
     return value;
   };
@@ -46,14 +48,21 @@ export async function callHttpTool(
     });
     return resultOf(answer, ctx, used);
   } catch (error) {
-    if (error instanceof ToolError) return { kind: 'DONE', text: resultText(error.message), isError: true };
+    if (error instanceof ToolError)
+      return { kind: 'DONE', text: resultText(error.message), isError: true };
     throw error;
   }
 }
 
-function headersOf(http: HttpCall, ctx: ToolContext, hasBody: boolean, reveal: (name: string) => string): Record<string, string> {
+function headersOf(
+  http: HttpCall,
+  ctx: ToolContext,
+  hasBody: boolean,
+  reveal: (name: string) => string,
+): Record<string, string> {
   const headers: Record<string, string> = hasBody ? { 'content-type': 'application/json' } : {};
-  for (const [name, value] of Object.entries(http.headers)) headers[name.toLowerCase()] = fillSecrets(value, reveal);
+  for (const [name, value] of Object.entries(http.headers))
+    headers[name.toLowerCase()] = fillSecrets(value, reveal);
   return {
     ...headers,
     [HEADER.idempotencyKey.toLowerCase()]: legalValue(ctx.idempotencyKey),
@@ -63,29 +72,50 @@ function headersOf(http: HttpCall, ctx: ToolContext, hasBody: boolean, reveal: (
   };
 }
 
-const legalValue = (text: string): string => storable(text).text.replace(/[^\x20-\x7e]|^ +| +$/gu, encodeURIComponent);
+const legalValue = (text: string): string =>
+  storable(text).text.replace(/[^\x20-\x7e]|^ +| +$/gu, encodeURIComponent);
 
-function resultOf(answer: DeclaredAnswer, ctx: ToolContext, secrets: ReadonlySet<string>): HttpToolResult {
+function resultOf(
+  answer: DeclaredAnswer,
+  ctx: ToolContext,
+  secrets: ReadonlySet<string>,
+): HttpToolResult {
   switch (answer.kind) {
     case 'ANSWER': {
       const text = withoutSecrets(answer.text, secrets);
-      const said = text === '' && answer.status >= 300 ? `The answer has the status ${answer.status} and no text.` : text;
-      return { kind: 'DONE', text: resultText(said, answer.truncated), isError: answer.status >= 400 };
+      const said =
+        text === '' && answer.status >= 300
+          ? `The answer has the status ${answer.status} and no text.`
+          : text;
+      return {
+        kind: 'DONE',
+        text: resultText(said, answer.truncated),
+        isError: answer.status >= 400,
+      };
     }
     case 'NOT_SENT':
       // Stopped by us, it may be made by another worker; else it is known that it did not happen.
-      return ctx.signal.aborted ? answer : { kind: 'DONE', text: `Nothing was sent: ${answer.why}.`, isError: true };
+      return ctx.signal.aborted
+        ? answer
+        : { kind: 'DONE', text: `Nothing was sent: ${answer.why}.`, isError: true };
     case 'UNANSWERED':
       return answer;
   }
 }
 
-/** A receiver may echo what it was sent. Very short values are left: they would blank out half the text, and are no secrets. */
+/**
+ * A receiver may echo what it was sent. Very short values are left: they would blank out half the
+ * text, and are no secrets.
+ */
 function withoutSecrets(text: string, secrets: ReadonlySet<string>): string {
   let kept = text;
   for (const value of secrets) {
     if (value.length < 4) continue;
-    for (const spelling of new Set([value, JSON.stringify(value).slice(1, -1), encodeURIComponent(storable(value).text)]))
+    for (const spelling of new Set([
+      value,
+      JSON.stringify(value).slice(1, -1),
+      encodeURIComponent(storable(value).text),
+    ]))
       kept = kept.replaceAll(spelling, '[secret]');
   }
   return kept;

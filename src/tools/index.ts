@@ -6,6 +6,15 @@ import { getStockPrice } from './examples/get-stock-price.ts';
 import { readPage } from './examples/read-page.ts';
 import { sendEmail } from './examples/send-email.ts';
 
-const ALL: readonly CodeTool[] = [getStockPrice, sendEmail, listTables, countRows, dropTable, readPage];
+const ALL: readonly CodeTool[] = [
+  getStockPrice,
+  sendEmail,
+  listTables,
+  countRows,
+  dropTable,
+  readPage,
+];
 
-export const codeTools: ReadonlyMap<string, CodeTool> = new Map(ALL.map((tool) => [tool.name, tool]));
+export const codeTools: ReadonlyMap<string, CodeTool> = new Map(
+  ALL.map((tool) => [tool.name, tool]),
+);

@@ -1,5 +1,6 @@
-// JSON Schemas of tools, compiled: 2020-12, or draft-07 where a schema says so or is only valid as that.
-// Keeps a bounded cache, by the schema's hash: snapshots come out of the store as new objects every time.
+// JSON Schemas of tools, compiled: 2020-12, or draft-07 where a schema says so or is only valid as
+// that. Keeps a bounded cache, by the schema's hash: snapshots come out of the store as new objects
+// every time.
 
 import { createRequire } from 'node:module';
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
@@ -11,7 +12,9 @@ import { canonicalJson, sha256Hex } from '../json/canonical.ts';
 const addFormats = createRequire(import.meta.url)('ajv-formats') as FormatsPlugin;
 
 export type InputSchema = Readonly<Record<string, unknown>>;
-export type CompiledSchema = { readonly ok: true; readonly validate: ValidateFunction } | { readonly ok: false; readonly problem: string };
+export type CompiledSchema =
+  | { readonly ok: true; readonly validate: ValidateFunction }
+  | { readonly ok: false; readonly problem: string };
 
 /** More tools than one process is seen to serve; a compiled schema takes some 20 KB. */
 const CACHE_SIZE = 500;
@@ -43,7 +46,8 @@ function compileFirst(schema: InputSchema, drafts: readonly Draft[]): CompiledSc
   let problem = '';
   for (const draft of drafts) {
     try {
-      // A fresh instance each: schemas must not see one another's definitions. Not strict: unknown keywords are annotations.
+      // A fresh instance each: schemas must not see one another's definitions. Not strict: unknown
+      // keywords are annotations.
       const ajv = draft({ strict: false, allErrors: true, logger: false });
       addFormats(ajv);
       return { ok: true, validate: ajv.compile(bare) };

@@ -2,12 +2,15 @@
 
 const MAX_CHARACTERS = 80;
 
-// Control, format (bidi, zero-width), line and paragraph separators, halves of pairs: what would change how the line reads.
+// Control, format (bidi, zero-width), line and paragraph separators, halves of pairs: what would
+// change how the line reads.
 const MISLEADING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /** The tool's name and its first argument that is a text, a number or a boolean. */
 export function callLabel(name: string, args: Readonly<Record<string, unknown>>): string {
-  const first = Object.values(args).find((value) => ['string', 'number', 'boolean'].includes(typeof value));
+  const first = Object.values(args).find((value) =>
+    ['string', 'number', 'boolean'].includes(typeof value),
+  );
   // Cut before escaping as well: an argument may be a whole document.
   const line = first === undefined ? name : `${name} ${String(first).slice(0, 2 * MAX_CHARACTERS)}`;
   const shown = [...line].map((character) => character.replace(MISLEADING, escaped));
@@ -21,4 +24,5 @@ export function callLabel(name: string, args: Readonly<Record<string, unknown>>)
   return `${kept}…`;
 }
 
-const escaped = (character: string): string => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+const escaped = (character: string): string =>
+  `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;

@@ -1,5 +1,6 @@
-// The port that every tool runs behind: a snapshot and arguments in, a known or an unknown outcome out.
-// Owns the tool's deadline and what a tool's throw means. Imports no store: claims are the caller's, behind `beforeWrite`.
+// The port that every tool runs behind: a snapshot and arguments in, a known or an unknown outcome
+// out. Owns the tool's deadline and what a tool's throw means. Imports no store: claims are the
+// caller's, behind `beforeWrite`.
 
 import type { ToolSnapshot } from '../contract/agent.ts';
 import { ToolError, type CodeTool, type ToolContext } from './define-tool.ts';
@@ -8,7 +9,10 @@ import { resultText } from './result-text.ts';
 
 export type ToolResult =
   | { readonly kind: 'DONE'; readonly text: string; readonly isError: boolean }
-  /** Only where `ctx.signal` stopped it before it acted: it did not happen, and may be made by somebody else. */
+  /**
+   * Only where `ctx.signal` stopped it before it acted: it did not happen, and may be made by
+   * somebody else.
+   */
   | { readonly kind: 'NOT_SENT'; readonly why: string }
   /** It may have happened. */
   | { readonly kind: 'UNANSWERED'; readonly why: string };
@@ -20,12 +24,17 @@ export interface ToolDeps {
   readonly secret: (name: string) => string | undefined;
 }
 
-/** This worker lacks the tool's code; another one, or this after an update, may have it: worth a retry. */
+/**
+ * This worker lacks the tool's code; another one, or this after an update, may have it: worth a
+ * retry.
+ */
 export class MissingToolError extends Error {
   override readonly name = 'MissingToolError';
 }
 
-/** Rethrows what `ctx.beforeWrite` throws; throws MissingToolError; every other failure is a result. */
+/**
+ * Rethrows what `ctx.beforeWrite` throws; throws MissingToolError; every other failure is a result.
+ */
 export async function runToolCall(
   snapshot: ToolSnapshot,
   args: Readonly<Record<string, unknown>>,
@@ -38,8 +47,14 @@ export async function runToolCall(
   return runCodeTool(tool, snapshot.timeoutMs, args, ctx);
 }
 
-/** The version of a tool in code as this worker has it: another than was approved must be asked about again. undefined: has none. */
-export const currentToolVersion = (snapshot: ToolSnapshot, codeTools: CodeTools): string | undefined =>
+/**
+ * The version of a tool in code as this worker has it: another than was approved must be asked
+ * about again. undefined: has none.
+ */
+export const currentToolVersion = (
+  snapshot: ToolSnapshot,
+  codeTools: CodeTools,
+): string | undefined =>
   snapshot.kind === 'code' ? codeTools.get(snapshot.name)?.version : undefined;
 
 async function runCodeTool(
@@ -49,7 +64,8 @@ async function runCodeTool(
   ctx: ToolContext,
 ): Promise<ToolResult> {
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(timeoutMs)]);
-  const stopReason = (): string => (ctx.signal.aborted ? 'it was cancelled' : `it took longer than ${timeoutMs} ms`);
+  const stopReason = (): string =>
+    ctx.signal.aborted ? 'it was cancelled' : `it took longer than ${timeoutMs} ms`;
   let acted = false;
   let refusal: { readonly error: unknown } | undefined;
   const beforeWrite = async (): Promise<void> => {
@@ -75,7 +91,8 @@ async function runCodeTool(
     return { kind: 'DONE', text: resultText(text), isError: false };
   } catch (error) {
     if (refusal !== undefined) throw refusal.error;
-    if (error instanceof ToolError) return { kind: 'DONE', text: resultText(error.message), isError: true };
+    if (error instanceof ToolError)
+      return { kind: 'DONE', text: resultText(error.message), isError: true };
     const why = signal.aborted ? stopReason() : 'the tool failed unexpectedly';
     if (acted) return { kind: 'UNANSWERED', why };
     if (ctx.signal.aborted) return { kind: 'NOT_SENT', why };

@@ -1,7 +1,15 @@
-// The whole loop, on one page and without an SDK: ask the model, run the calls it asks for, again, until an answer.
-// Everything it does goes through its ports. Replayed code: change the order of port calls only behind patched() in agent-run.ts.
+// The whole loop, on one page and without an SDK: ask the model, run the calls it asks for, again,
+// until an answer. Everything it does goes through its ports. Replayed code: change the order of
+// port calls only behind patched() in agent-run.ts.
 
-import type { AgentRunInput, AnnotatedCall, CallOutcome, Settlement, TurnReply, PauseKind } from '../contract/turn.ts';
+import type {
+  AgentRunInput,
+  AnnotatedCall,
+  CallOutcome,
+  Settlement,
+  TurnReply,
+  PauseKind,
+} from '../contract/turn.ts';
 import { assertNever, type RunFailure, type TerminalStatus } from '../contract/names.ts';
 import { createBudget, maxTurnsProblem } from './limits.ts';
 
@@ -17,7 +25,10 @@ export interface LoopPorts {
   /** Asks for questions that may follow the answer. Never fails the run. */
   readonly suggestFollowUps: (turn: number) => Promise<void>;
   readonly runTool: (turn: number, call: AnnotatedCall) => Promise<CallOutcome>;
-  /** Opens the `n`th pause of a turn and waits until every call of it is decided. The approved ones come back. */
+  /**
+   * Opens the `n`th pause of a turn and waits until every call of it is decided. The approved ones
+   * come back.
+   */
   readonly ask: (
     turn: number,
     n: number,
@@ -61,16 +72,29 @@ interface Done {
   readonly digests: ReadonlyMap<string, string>;
 }
 
-/** Unguarded calls at once; then a pause for the guarded ones; then one for those of which nobody knows whether they happened. */
-async function runCalls(turn: number, calls: readonly AnnotatedCall[], ports: LoopPorts): Promise<Done | Ended> {
+/**
+ * Unguarded calls at once; then a pause for the guarded ones; then one for those of which nobody
+ * knows whether they happened.
+ */
+async function runCalls(
+  turn: number,
+  calls: readonly AnnotatedCall[],
+  ports: LoopPorts,
+): Promise<Done | Ended> {
   const byId = new Map(calls.map((call) => [call.callId, call]));
-  const digests = new Map(calls.flatMap((call) => (call.refused ? [[call.callId, call.refused.resultDigest] as const] : [])));
+  const digests = new Map(
+    calls.flatMap((call) =>
+      call.refused ? [[call.callId, call.refused.resultDigest] as const] : [],
+    ),
+  );
   const unknown = new Set<string>();
   let pauses = 0;
 
   async function dispatch(callIds: readonly string[]): Promise<readonly string[] | Ended> {
     const wanted = callIds.flatMap((id) => byId.get(id) ?? []);
-    const outcomes = await Promise.all(wanted.map(async (call) => ({ call, outcome: await ports.runTool(turn, call) })));
+    const outcomes = await Promise.all(
+      wanted.map(async (call) => ({ call, outcome: await ports.runTool(turn, call) })),
+    );
     const askAgain: string[] = [];
     for (const { call, outcome } of outcomes) {
       if (outcome.kind === 'ENDED') return outcome;
@@ -81,13 +105,18 @@ async function runCalls(turn: number, calls: readonly AnnotatedCall[], ports: Lo
     return askAgain;
   }
 
-  async function askAndDispatch(kind: PauseKind, callIds: readonly string[]): Promise<readonly string[] | Ended> {
+  async function askAndDispatch(
+    kind: PauseKind,
+    callIds: readonly string[],
+  ): Promise<readonly string[] | Ended> {
     const decided = await ports.ask(turn, ++pauses, kind, callIds);
     return decided.kind === 'ENDED' ? decided : dispatch(decided.approved);
   }
 
   const open = calls.filter((call) => !call.refused);
-  let again = await dispatch(open.filter((call) => call.approval === 'never').map((call) => call.callId));
+  let again = await dispatch(
+    open.filter((call) => call.approval === 'never').map((call) => call.callId),
+  );
   if ('kind' in again) return again;
   again = open.filter((call) => call.approval === 'required').map((call) => call.callId);
   while (again.length > 0 || unknown.size > 0) {

@@ -1,5 +1,6 @@
-// The workflow of a run: wiring of handlers, scopes and proxies around the loop. Workflow id = run id. Imports no registry, config or
-// schema: what a run needs is in its input and in the store. Replayed code: its commands change only behind patched().
+// The workflow of a run: wiring of handlers, scopes and proxies around the loop. Workflow id = run
+// id. Imports no registry, config or schema: what a run needs is in its input and in the store.
+// Replayed code: its commands change only behind patched().
 
 import {
   ActivityFailure,
@@ -15,8 +16,21 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import type { Activities } from '../activities/index.ts';
-import { assertNever, isTerminal, SEARCH_ATTRIBUTE, type FailureCode, type RunFailure } from '../contract/names.ts';
-import type { AgentRunInput, PauseName, PauseState, PauseView, Settled, Settlement } from '../contract/turn.ts';
+import {
+  assertNever,
+  isTerminal,
+  SEARCH_ATTRIBUTE,
+  type FailureCode,
+  type RunFailure,
+} from '../contract/names.ts';
+import type {
+  AgentRunInput,
+  PauseName,
+  PauseState,
+  PauseView,
+  Settled,
+  Settlement,
+} from '../contract/turn.ts';
 import { agentLoop, type Ended, type LoopEnd } from './agent-loop.ts';
 import { receiveDecisions, type ReceivedSignal } from './approvals.ts';
 import { extraOptions, transactionUntilDone, transactionLocally, workOptions } from './policies.ts';
@@ -38,17 +52,25 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
     note = text;
     show();
   };
-  const approvals = receiveDecisions((pauseId, signals) => claimDecision(runId, { pauseId }, signals), showNote);
-  const work = (summary: string) => proxyActivities<Activities>({ ...workOptions(input.limits.timeoutMs), summary });
+  const approvals = receiveDecisions(
+    (pauseId, signals) => claimDecision(runId, { pauseId }, signals),
+    showNote,
+  );
+  const work = (summary: string) =>
+    proxyActivities<Activities>({ ...workOptions(input.limits.timeoutMs), summary });
 
   async function ask(view: PauseView): Promise<Decided> {
     details = view.waiting;
     show();
-    upsertSearchAttributes([pair(statusKey, 'PAUSED'), pair(waitingKey, new Date(view.waitingSince))]);
+    upsertSearchAttributes([
+      pair(statusKey, 'PAUSED'),
+      pair(waitingKey, new Date(view.waitingSince)),
+    ]);
     const state = await approvals.wait(view.pauseId, view.expiresInMs, showNote);
     details = '';
     show();
-    if (state.kind === 'DECIDED') upsertSearchAttributes([pair(statusKey, 'RUNNING'), pair(waitingKey, null)]);
+    if (state.kind === 'DECIDED')
+      upsertSearchAttributes([pair(statusKey, 'RUNNING'), pair(waitingKey, null)]);
     return state;
   }
 
@@ -57,25 +79,33 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
     end = await agentLoop(input, {
       callModel: (turn) => work(`turn ${turn} · ${input.model}`).callModel({ runId, turn }),
       suggestFollowUps: async (turn) => {
-        const extra = proxyActivities<Activities>({ ...extraOptions, summary: `follow-ups · ${input.model}` });
+        const extra = proxyActivities<Activities>({
+          ...extraOptions,
+          summary: `follow-ups · ${input.model}`,
+        });
         try {
           await extra.suggestFollowUps({ runId, turn });
         } catch (error) {
-          // An extra that failed for good leaves the answer as it is; a cancellation, and a mistake of ours, are still heard.
+          // An extra that failed for good leaves the answer as it is; a cancellation, and a mistake
+          // of ours, are still heard.
           if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
         }
       },
       runTool: (_turn, call) => work(call.label).runTool({ runId, callId: call.callId }),
       ask: async (turn, n, pauseKind, callIds) => {
         const settled = await settle(runId, { kind: 'PAUSED', turn, n, pauseKind, callIds });
-        // A repeated attempt may find the pause decided already: then the store says what came of it.
-        return settled.pause === undefined ? decidedAlready(runId, settled, turn, n) : ask(settled.pause);
+        // A repeated attempt may find the pause decided already: then the store says what came of
+        // it.
+        return settled.pause === undefined
+          ? decidedAlready(runId, settled, turn, n)
+          : ask(settled.pause);
       },
     });
   } catch (error) {
     end = endOf(error);
   }
-  const settled = end.kind === 'ENDED' ? end : await CancellationScope.nonCancellable(() => settle(runId, end));
+  const settled =
+    end.kind === 'ENDED' ? end : await CancellationScope.nonCancellable(() => settle(runId, end));
   return close(settled);
 }
 
@@ -89,19 +119,24 @@ async function close(settled: Pick<Settled, 'status' | 'failure'> | Ended): Prom
     case 'FAILED':
       throw failureOf(settled.failure ?? { code: 'INTERNAL', message: 'The run failed.' });
     case 'CANCELLED':
-      // Only a cancellation that Temporal asked for closes as Canceled: DELETE's request is on its way if it is not here yet.
+      // Only a cancellation that Temporal asked for closes as Canceled: DELETE's request is on its
+      // way if it is not here yet.
       await CancellationScope.current().cancelRequested;
       return;
     case 'QUEUED':
     case 'RUNNING':
     case 'PAUSED':
-      throw failureOf({ code: 'INTERNAL', message: `The run's record is ${status} after its end.` });
+      throw failureOf({
+        code: 'INTERNAL',
+        message: `The run's record is ${status} after its end.`,
+      });
     default:
       return assertNever(status);
   }
 }
 
-const failureOf = (failure: RunFailure): ApplicationFailure => ApplicationFailure.nonRetryable(failure.message, failure.code);
+const failureOf = (failure: RunFailure): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(failure.message, failure.code);
 
 function endOf(error: unknown): { kind: 'CANCELLED' } | { kind: 'FAILED'; failure: RunFailure } {
   if (isCancellation(error)) return { kind: 'CANCELLED' };
@@ -109,7 +144,10 @@ function endOf(error: unknown): { kind: 'CANCELLED' } | { kind: 'FAILED'; failur
   if (cause instanceof ApplicationFailure && cause.type)
     return { kind: 'FAILED', failure: { code: cause.type as FailureCode, message: cause.message } };
   if (cause instanceof TimeoutFailure)
-    return { kind: 'FAILED', failure: { code: 'BUDGET_EXCEEDED', message: 'The run took longer than limits.timeoutMs.' } };
+    return {
+      kind: 'FAILED',
+      failure: { code: 'BUDGET_EXCEEDED', message: 'The run took longer than limits.timeoutMs.' },
+    };
   throw error; // a mistake of ours: the task waits for a fix, no run is lost
 }
 
@@ -120,7 +158,11 @@ async function settle(runId: string, settlement: Settlement): Promise<Settled> {
   );
 }
 
-async function claimDecision(runId: string, pause: PauseName, signals: readonly ReceivedSignal[]): Promise<PauseState> {
+async function claimDecision(
+  runId: string,
+  pause: PauseName,
+  signals: readonly ReceivedSignal[],
+): Promise<PauseState> {
   const request = { runId, pause, signals };
   return inStore(
     () => locally.claimDecision(request),
@@ -128,11 +170,23 @@ async function claimDecision(runId: string, pause: PauseName, signals: readonly 
   );
 }
 
-async function decidedAlready(runId: string, settled: Settled, turn: number, n: number): Promise<Decided> {
+async function decidedAlready(
+  runId: string,
+  settled: Settled,
+  turn: number,
+  n: number,
+): Promise<Decided> {
   if (isTerminal(settled.status))
-    return { kind: 'ENDED', status: settled.status, ...(settled.failure ? { failure: settled.failure } : {}) };
+    return {
+      kind: 'ENDED',
+      status: settled.status,
+      ...(settled.failure ? { failure: settled.failure } : {}),
+    };
   const state = await claimDecision(runId, { turn, n }, []);
-  if (state.kind === 'OPEN') throw new Error(`pause ${n} of turn ${turn} is open in the store, but its settling did not say so`);
+  if (state.kind === 'OPEN')
+    throw new Error(
+      `pause ${n} of turn ${turn} is open in the store, but its settling did not say so`,
+    );
   return state;
 }
 
@@ -147,5 +201,7 @@ async function inStore<T>(once: () => Promise<T>, always: () => Promise<T>): Pro
   }
 }
 
-const pair = (key: typeof statusKey | typeof waitingKey, value: string | Date | null): SearchAttributePair =>
-  ({ key, value }) as SearchAttributePair;
+const pair = (
+  key: typeof statusKey | typeof waitingKey,
+  value: string | Date | null,
+): SearchAttributePair => ({ key, value }) as SearchAttributePair;

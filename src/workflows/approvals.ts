@@ -1,11 +1,15 @@
-// Waiting for people. A signal is only a wake-up: whatever it carries, the outcome comes from the store. Signals that arrive while nothing
-// is asked are noted, not kept: a click meant for one pause must never decide the next.
+// Waiting for people. A signal is only a wake-up: whatever it carries, the outcome comes from the
+// store. Signals that arrive while nothing is asked are noted, not kept: a click meant for one
+// pause must never decide the next.
 
 import { condition, setHandler, defineSignal } from '@temporalio/workflow';
 import { SIGNAL, type DecisionSignal } from '../contract/names.ts';
 import type { PauseState } from '../contract/turn.ts';
 
-/** What an operator may type, and what our own wake-up carries (`decided`). Unchecked: the store's side checks it. */
+/**
+ * What an operator may type, and what our own wake-up carries (`decided`). Unchecked: the store's
+ * side checks it.
+ */
 export interface ReceivedSignal {
   readonly name: DecisionSignal;
   readonly payload: unknown;
@@ -28,7 +32,8 @@ export interface Approvals {
   ) => Promise<Exclude<PauseState, { kind: 'OPEN' }>>;
 }
 
-const isWakeUp = (payload: unknown): boolean => typeof payload === 'object' && payload !== null && 'decided' in payload;
+const isWakeUp = (payload: unknown): boolean =>
+  typeof payload === 'object' && payload !== null && 'decided' in payload;
 
 export function receiveDecisions(
   claim: (pauseId: string, signals: readonly ReceivedSignal[]) => Promise<PauseState>,
@@ -44,7 +49,10 @@ export function receiveDecisions(
       (payload) => {
         if (isWakeUp(payload)) woken = true;
         else if (asking) received.push({ name, payload: payload ?? null });
-        else onLate(`The signal ${name} came while nothing waited for a decision: it changed nothing.`);
+        else
+          onLate(
+            `The signal ${name} came while nothing waited for a decision: it changed nothing.`,
+          );
       },
       { description: DESCRIPTION[name] },
     );

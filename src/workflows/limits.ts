@@ -1,5 +1,5 @@
-// What stops a run before its next call, counted from data the workflow has: turns, calls, repeats. Tokens and active time are the
-// store's to count. No SDK: replayed code.
+// What stops a run before its next call, counted from data the workflow has: turns, calls, repeats.
+// Tokens and active time are the store's to count. No SDK: replayed code.
 
 import type { RunFailure } from '../contract/names.ts';
 import type { AnnotatedCall, RunLimits } from '../contract/turn.ts';
@@ -7,13 +7,23 @@ import type { AnnotatedCall, RunLimits } from '../contract/turn.ts';
 const exceeded = (message: string): RunFailure => ({ code: 'BUDGET_EXCEEDED', message });
 
 export const maxTurnsProblem = (limits: RunLimits, turn: number): RunFailure | undefined =>
-  turn > limits.maxTurns ? exceeded(`The run was stopped before model call ${turn}: limits.maxTurns is ${limits.maxTurns}.`) : undefined;
+  turn > limits.maxTurns
+    ? exceeded(
+        `The run was stopped before model call ${turn}: limits.maxTurns is ${limits.maxTurns}.`,
+      )
+    : undefined;
 
 export interface Budget {
-  /** Before the calls of a turn are run. All of them count, also those that are answered with a tool error. */
+  /**
+   * Before the calls of a turn are run. All of them count, also those that are answered with a tool
+   * error.
+   */
   readonly take: (calls: readonly AnnotatedCall[]) => RunFailure | undefined;
   /** After they were run: is the run going round in circles? */
-  readonly saw: (calls: readonly AnnotatedCall[], digests: ReadonlyMap<string, string>) => RunFailure | undefined;
+  readonly saw: (
+    calls: readonly AnnotatedCall[],
+    digests: ReadonlyMap<string, string>,
+  ) => RunFailure | undefined;
 }
 
 export function createBudget(limits: RunLimits): Budget {
@@ -24,17 +34,22 @@ export function createBudget(limits: RunLimits): Budget {
     take: (calls) => {
       taken += calls.length;
       if (taken <= limits.maxToolCalls) return undefined;
-      return exceeded(`The run was stopped before its next tool call: limits.maxToolCalls is ${limits.maxToolCalls}.`);
+      return exceeded(
+        `The run was stopped before its next tool call: limits.maxToolCalls is ${limits.maxToolCalls}.`,
+      );
     },
     saw: (calls, digests) => {
       for (const call of calls) {
-        // A call without a result of its own (rejected, left) is an answer by a person, not a loop of the model's.
+        // A call without a result of its own (rejected, left) is an answer by a person, not a loop
+        // of the model's.
         const digest = digests.get(call.callId);
         const now = digest === undefined ? '' : `${call.fingerprint} ${digest}`;
         repeats = now !== '' && now === last ? repeats + 1 : 1;
         last = now;
         if (now !== '' && repeats >= limits.maxRepeats)
-          return exceeded(`The run was stopped: it made the same call ${repeats} times in a row with the same result (limits.maxRepeats).`);
+          return exceeded(
+            `The run was stopped: it made the same call ${repeats} times in a row with the same result (limits.maxRepeats).`,
+          );
       }
       return undefined;
     },

@@ -6,21 +6,25 @@ import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow
 const HEARTBEAT_TIMEOUT = '5 seconds';
 
 /**
- * Model calls and tools. The limit on active time is the activity's own (it knows what the run has used up, aborts the request and keeps
- * what the provider reported); startToCloseTimeout only catches an activity that is stuck beyond it. No maximumAttempts: a worker's death
- * is not the model's failure; the model's are counted by cause in the store, and the third is thrown non-retryable.
+ * Model calls and tools. The limit on active time is the activity's own (it knows what the run has
+ * used up, aborts the request and keeps what the provider reported); startToCloseTimeout only
+ * catches an activity that is stuck beyond it. No maximumAttempts: a worker's death is not the
+ * model's failure; the model's are counted by cause in the store, and the third is thrown
+ * non-retryable.
  */
 export const workOptions = (timeoutMs: number): ActivityOptions => ({
   startToCloseTimeout: timeoutMs + 30_000,
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   cancellationType: 'TRY_CANCEL',
-  // A provider's hiccup is over in a second or two; longer waits come with Retry-After as nextRetryDelay. A database outage backs off to 15 s.
+  // A provider's hiccup is over in a second or two; longer waits come with Retry-After as
+  // nextRetryDelay. A database outage backs off to 15 s.
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
 });
 
 /**
- * The extra call for follow-up questions: its own faults end it quietly, so what is retried here is a worker's death or the database's
- * absence, and a model that dawdles over an extra is not waited for.
+ * The extra call for follow-up questions: its own faults end it quietly, so what is retried here is
+ * a worker's death or the database's absence, and a model that dawdles over an extra is not waited
+ * for.
  */
 export const extraOptions: ActivityOptions = {
   startToCloseTimeout: '90 seconds',
@@ -29,7 +33,10 @@ export const extraOptions: ActivityOptions = {
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
 };
 
-/** One transaction, tried once inside the workflow task: 2 s, since signals and cancels wait behind it. */
+/**
+ * One transaction, tried once inside the workflow task: 2 s, since signals and cancels wait behind
+ * it.
+ */
 export const transactionLocally: LocalActivityOptions = {
   scheduleToCloseTimeout: '2 seconds',
   startToCloseTimeout: '2 seconds',
@@ -37,9 +44,16 @@ export const transactionLocally: LocalActivityOptions = {
   cancellationType: 'ABANDON',
 };
 
-/** The same where the database is away: without end, out of the workflow task, so that it holds no slot and adds no events. */
+/**
+ * The same where the database is away: without end, out of the workflow task, so that it holds no
+ * slot and adds no events.
+ */
 export const transactionUntilDone: ActivityOptions = {
   startToCloseTimeout: '10 seconds',
-  retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
+  retry: {
+    initialInterval: '500 milliseconds',
+    backoffCoefficient: 2,
+    maximumInterval: '10 seconds',
+  },
   cancellationType: 'ABANDON',
 };

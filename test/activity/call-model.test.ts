@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
 import { createCallModel, type CallModelRequest } from '../../src/activities/call-model.ts';
-import { ModelError, type Model, type ModelReply, type ModelRequest } from '../../src/models/model.ts';
+import {
+  ModelError,
+  type Model,
+  type ModelReply,
+  type ModelRequest,
+} from '../../src/models/model.ts';
 import type { TurnReply } from '../../src/contract/turn.ts';
 import { quietly } from './quietly.ts';
 import { agent, drive, openBench, type Bench } from '../store/fixture.ts';
@@ -16,7 +21,9 @@ const answer = (text: string): ModelReply => ({
 });
 
 const failedAs = (type: string, nonRetryable: boolean) => (error: unknown) =>
-  error instanceof ApplicationFailure && error.type === type && (error.nonRetryable ?? false) === nonRetryable;
+  error instanceof ApplicationFailure &&
+  error.type === type &&
+  (error.nonRetryable ?? false) === nonRetryable;
 
 describe('the activity callModel', () => {
   let bench: Bench;
@@ -28,7 +35,10 @@ describe('the activity callModel', () => {
   /** Runs one attempt with a model that does what `stream` says. */
   const attempt = (stream: Model['stream'], runId: string, turn = 1): Promise<TurnReply> => {
     const callModel = createCallModel({ store: bench.store, model: { stream } });
-    return quietly().run<[CallModelRequest], TurnReply, typeof callModel>(callModel, { runId, turn });
+    return quietly().run<[CallModelRequest], TurnReply, typeof callModel>(callModel, {
+      runId,
+      turn,
+    });
   };
 
   it('a repeated attempt finds its own reply and asks the model no more', async () => {
@@ -43,12 +53,17 @@ describe('the activity callModel', () => {
   it("the model's third fault ends the run, the ones before are retried by Temporal, after the wait that was asked for", async () => {
     const run = await drive(bench.store).start();
     const down: Model['stream'] = async () => {
-      throw new ModelError('RATE_LIMITED', 'The model is busy.', { retryable: true, retryAfterMs: 1500 });
+      throw new ModelError('RATE_LIMITED', 'The model is busy.', {
+        retryable: true,
+        retryAfterMs: 1500,
+      });
     };
     for (let i = 1; i <= 2; i++)
       await assert.rejects(
         attempt(down, run.runId),
-        (error) => failedAs('TRIED_AGAIN', false)(error) && (error as ApplicationFailure).nextRetryDelay === 1500,
+        (error) =>
+          failedAs('TRIED_AGAIN', false)(error) &&
+          (error as ApplicationFailure).nextRetryDelay === 1500,
       );
     await assert.rejects(attempt(down, run.runId), failedAs('MODEL_RATE_LIMITED', true));
   });
@@ -58,10 +73,12 @@ describe('the activity callModel', () => {
     const asked: string[] = [];
     const stream: Model['stream'] = async ({ model }: ModelRequest) => {
       asked.push(model);
-      if (model === 'm') throw new ModelError('UNAVAILABLE', 'The model does not answer.', { retryable: true });
+      if (model === 'm')
+        throw new ModelError('UNAVAILABLE', 'The model does not answer.', { retryable: true });
       return { ...answer('From the spare one'), model };
     };
-    for (let i = 1; i <= 3; i++) await assert.rejects(attempt(stream, run.runId), failedAs('TRIED_AGAIN', false));
+    for (let i = 1; i <= 3; i++)
+      await assert.rejects(attempt(stream, run.runId), failedAs('TRIED_AGAIN', false));
     assert.deepEqual(await attempt(stream, run.runId), { kind: 'ANSWER', model: 'spare' });
     assert.deepEqual(asked, ['m', 'm', 'm', 'spare']);
   });
@@ -69,13 +86,17 @@ describe('the activity callModel', () => {
   it('a fault that no repetition mends ends the run at once', async () => {
     const run = await drive(bench.store).start();
     const refused: Model['stream'] = async () => {
-      throw new ModelError('CONTEXT_TOO_LONG', 'The conversation is too long for the model.', { retryable: false });
+      throw new ModelError('CONTEXT_TOO_LONG', 'The conversation is too long for the model.', {
+        retryable: false,
+      });
     };
     await assert.rejects(attempt(refused, run.runId), failedAs('CONTEXT_TOO_LONG', true));
   });
 
   it('tokens that were used up stop the run before the model is asked', async () => {
-    const run = await drive(bench.store).start({ agent: agent({ limits: { ...agent().limits, maxTotalTokens: 11 } }) });
+    const run = await drive(bench.store).start({
+      agent: agent({ limits: { ...agent().limits, maxTotalTokens: 11 } }),
+    });
     await drive(bench.store).asks(run, 1, ['look']);
     let asked = 0;
     await assert.rejects(
@@ -109,7 +130,11 @@ describe('the activity callModel', () => {
     const stream: Model['stream'] = async () => ({
       ...answer(''),
       finishReason: 'tool_calls',
-      toolCalls: [call('look', '{"x": '), call('nothing_of_ours', '{}'), call('send', '{"secret":"CANARY-81"}')],
+      toolCalls: [
+        call('look', '{"x": '),
+        call('nothing_of_ours', '{}'),
+        call('send', '{"secret":"CANARY-81"}'),
+      ],
     });
     const reply = await attempt(stream, run.runId);
     assert.ok(reply.kind === 'CALLS');
@@ -121,6 +146,10 @@ describe('the activity callModel', () => {
         [false, 'required'],
       ],
     );
-    assert.equal(new Set(reply.calls.map((c) => c.callId)).size, 3, 'ids of our own, though the provider repeats its');
+    assert.equal(
+      new Set(reply.calls.map((c) => c.callId)).size,
+      3,
+      'ids of our own, though the provider repeats its',
+    );
   });
 });

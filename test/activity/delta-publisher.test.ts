@@ -15,9 +15,15 @@ describe('publishing what a model says', () => {
   });
   after(() => bench.close());
 
-  async function speaking(store: Store = bench.store): Promise<{ runId: string; publisher: DeltaPublisher; seq: number }> {
+  async function speaking(
+    store: Store = bench.store,
+  ): Promise<{ runId: string; publisher: DeltaPublisher; seq: number }> {
     const { runId, orgId } = await drive(bench.store).start();
-    return { runId, seq: 1, publisher: createDeltaPublisher(store, { runId, orgId, turn: 0, seq: 1, first: true }) };
+    return {
+      runId,
+      seq: 1,
+      publisher: createDeltaPublisher(store, { runId, orgId, turn: 0, seq: 1, first: true }),
+    };
   }
   const stored = async (runId: string): Promise<readonly Delta[]> => {
     const wanted = { after: BEGINNING, limit: 100, framesOnly: true };
@@ -35,7 +41,13 @@ describe('publishing what a model says', () => {
     say(publisher, 'b', 'c', 'd');
     await until('the rest', async () => (await stored(runId)).length === 2, 5000, 5);
     assert.ok(Date.now() - begunAt >= 80);
-    assert.deepEqual((await stored(runId)).map(({ text, offset }) => [text, offset]), [['a', 1], ['bcd', 4]]); // prettier-ignore
+    assert.deepEqual(
+      (await stored(runId)).map(({ text, offset }) => [text, offset]),
+      [
+        ['a', 1],
+        ['bcd', 4],
+      ],
+    );
     assert.deepEqual(await publisher.rest(), []);
     publisher.close();
   });
@@ -53,8 +65,12 @@ describe('publishing what a model says', () => {
     const text = (deltas: readonly Delta[]): string => deltas.map((delta) => delta.text).join('');
     assert.equal(text(live), 'hmx👀y\ufffd\ufffd!');
     assert.equal(text(rest), text(live));
-    assert.deepEqual(rest.map(({ offset }) => offset), [2, 9]); // prettier-ignore
-    for (const delta of live) assert.ok(!/^[\udc00-\udfff]|[\ud800-\udbff]$/.test(delta.text), 'no half of a pair');
+    assert.deepEqual(
+      rest.map(({ offset }) => offset),
+      [2, 9],
+    );
+    for (const delta of live)
+      assert.ok(!/^[\udc00-\udfff]|[\ud800-\udbff]$/.test(delta.text), 'no half of a pair');
     assert.equal(live.at(-1)?.offset, 9);
     publisher.close();
   });
@@ -63,14 +79,22 @@ describe('publishing what a model says', () => {
     let away = true;
     const store: Store = {
       ...bench.store,
-      asWorker: (work) => (away ? Promise.reject(new StoreUnavailableError(false, undefined)) : bench.store.asWorker(work)),
+      asWorker: (work) =>
+        away
+          ? Promise.reject(new StoreUnavailableError(false, undefined))
+          : bench.store.asWorker(work),
     };
     const { runId, publisher } = await speaking(store);
     say(publisher, 'one ', 'two ');
     await new Promise((resolve) => setTimeout(resolve, 150));
     say(publisher, 'three');
     away = false;
-    await until('all of it', async () => (await stored(runId)).map((delta) => delta.text).join('') === 'one two three', 5000, 20);
+    await until(
+      'all of it',
+      async () => (await stored(runId)).map((delta) => delta.text).join('') === 'one two three',
+      5000,
+      20,
+    );
     publisher.close();
   });
 
@@ -84,6 +108,9 @@ describe('publishing what a model says', () => {
       );
     await write(3, 'abc');
     await write(5, 'abcde');
-    assert.deepEqual((await stored(runId)).map(({ text }) => text), ['abc', 'de']); // prettier-ignore
+    assert.deepEqual(
+      (await stored(runId)).map(({ text }) => text),
+      ['abc', 'de'],
+    );
   });
 });

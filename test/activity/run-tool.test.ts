@@ -18,7 +18,10 @@ describe('the activity runTool', () => {
   after(() => bench.close());
 
   type Act = (ctx: ToolContext) => Promise<string>;
-  const coded = (act: Act, more: { readonly version?: number; readonly idempotent?: boolean } = {}): CodeTool =>
+  const coded = (
+    act: Act,
+    more: { readonly version?: number; readonly idempotent?: boolean } = {},
+  ): CodeTool =>
     defineTool({
       name: 'act',
       description: 'Acts.',
@@ -50,14 +53,19 @@ describe('the activity runTool', () => {
         dataDir: tmpdir(),
       };
       const runTool = createRunTool(deps);
-      return quietly().run<[RunToolRequest], CallOutcome, typeof runTool>(runTool, { runId: run.runId, callId });
+      return quietly().run<[RunToolRequest], CallOutcome, typeof runTool>(runTool, {
+        runId: run.runId,
+        callId,
+      });
     };
     return { s, run, callId, attempt };
   }
 
   it('runs an approved call once; a repeated attempt gives back the outcome', async () => {
     let acted = 0;
-    const { attempt, s, run } = await proposed(coded(async (ctx) => (await ctx.beforeWrite(), acted++, 'done')));
+    const { attempt, s, run } = await proposed(
+      coded(async (ctx) => (await ctx.beforeWrite(), acted++, 'done')),
+    );
     const first = await attempt();
     assert.equal(first.kind, 'DONE');
     assert.deepEqual(await attempt(), first);
@@ -69,7 +77,9 @@ describe('the activity runTool', () => {
     let acted = 0;
     const { attempt, s, run, callId } = await proposed(
       coded(async (ctx) => {
-        await sql`update calls set arguments = '{"x":2}' where call_id = ${callIdNow}`.execute(bench.db.kysely);
+        await sql`update calls set arguments = '{"x":2}' where call_id = ${callIdNow}`.execute(
+          bench.db.kysely,
+        );
         await ctx.beforeWrite();
         acted++;
         return 'done';
@@ -93,7 +103,10 @@ describe('the activity runTool', () => {
       }),
     );
     held.cancel = () => s.cancel(run);
-    await assert.rejects(attempt(), (error) => error instanceof ApplicationFailure && error.type === 'TRIED_AGAIN');
+    await assert.rejects(
+      attempt(),
+      (error) => error instanceof ApplicationFailure && error.type === 'TRIED_AGAIN',
+    );
     assert.equal((await attempt()).kind, 'ENDED');
     assert.equal(acted, 0);
   });
@@ -106,20 +119,28 @@ describe('the activity runTool', () => {
     const once = await proposed(coded(broken));
     assert.deepEqual(await once.attempt(), { kind: 'UNKNOWN' });
     const keyed = await proposed(coded(broken, { idempotent: true }));
-    await assert.rejects(keyed.attempt(), (error) => error instanceof ApplicationFailure && error.nonRetryable !== true);
+    await assert.rejects(
+      keyed.attempt(),
+      (error) => error instanceof ApplicationFailure && error.nonRetryable !== true,
+    );
     await assert.rejects(keyed.attempt());
     assert.deepEqual(await keyed.attempt(), { kind: 'UNKNOWN' }, 'unanswered three times');
   });
 
   it("a worker that lacks the tool's code hands the call back: it is no tool error", async () => {
     const { attempt, s, run } = await proposed(coded(async () => 'done'));
-    await assert.rejects(attempt([]), (error) => error instanceof ApplicationFailure && error.nonRetryable !== true);
+    await assert.rejects(
+      attempt([]),
+      (error) => error instanceof ApplicationFailure && error.nonRetryable !== true,
+    );
     assert.equal((await s.read(run)).calls[0]?.state, 'APPROVED');
     assert.equal((await attempt()).kind, 'DONE');
   });
 
   it('a tool whose version changed since the approval is asked about again', async () => {
     const { attempt } = await proposed(coded(async () => 'done'));
-    assert.deepEqual(await attempt([coded(async () => 'done', { version: 2 })]), { kind: 'ASK_AGAIN' });
+    assert.deepEqual(await attempt([coded(async () => 'done', { version: 2 })]), {
+      kind: 'ASK_AGAIN',
+    });
   });
 });

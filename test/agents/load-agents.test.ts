@@ -8,7 +8,11 @@ import { AgentSnapshotSchema, type AgentSnapshot } from '../../src/contract/agen
 import { codeTools } from '../../src/tools/index.ts';
 import { CONTRACT_SAMPLE } from './contract-sample.ts';
 
-const SECRETS: Readonly<Record<string, string>> = { EMAIL_TOKEN: 'tok', HAS_BREAK: 'a\nb', EMPTY: '' };
+const SECRETS: Readonly<Record<string, string>> = {
+  EMAIL_TOKEN: 'tok',
+  HAS_BREAK: 'a\nb',
+  EMPTY: '',
+};
 
 describe('agent files', () => {
   let dir: string;
@@ -33,11 +37,16 @@ describe('agent files', () => {
     return AgentSnapshotSchema.parse(only);
   };
   const BASE = 'id: a\nmodel: gpt-4o\n';
-  const http = (fields: string, input = '{ type: object, properties: { id: { type: string } } }'): string =>
-    `${BASE}tools:\n  - name: out\n    input: ${input}\n    http: ${fields}\n`;
+  const http = (
+    fields: string,
+    input = '{ type: object, properties: { id: { type: string } } }',
+  ): string => `${BASE}tools:\n  - name: out\n    input: ${input}\n    http: ${fields}\n`;
 
   it('that ship are taken, with their guarded tools open to anyone of the org', () => {
-    const loaded = loadAgents(new URL('../../agents', import.meta.url).pathname, { codeTools, secret: () => undefined });
+    const loaded = loadAgents(new URL('../../agents', import.meta.url).pathname, {
+      codeTools,
+      secret: () => undefined,
+    });
     assert.ok('agents' in loaded, JSON.stringify(loaded));
     assert.deepEqual([...loaded.agents.keys()], ['database_admin', 'finance_agent', 'web_agent']);
     const guarded = [...loaded.agents.values()].flatMap((each) =>
@@ -70,7 +79,14 @@ describe('agent files', () => {
       maxTokens: null,
       instructions: '',
       tools: [],
-      limits: { maxTurns: 25, maxToolCalls: 50, maxRepeats: 3, maxTotalTokens: 200_000, historyTokens: 32_000, timeoutMs: 240_000 },
+      limits: {
+        maxTurns: 25,
+        maxToolCalls: 50,
+        maxRepeats: 3,
+        maxTotalTokens: 200_000,
+        historyTokens: 32_000,
+        timeoutMs: 240_000,
+      },
       approvals: { expiresAfterMs: null, quorum: 1, fourEyes: false },
     });
   });
@@ -103,7 +119,13 @@ describe('agent files', () => {
     const [{ approval, risk, approvers, timeoutMs, kind, version } = assert.fail()] = tools;
     assert.deepEqual(
       { approval, risk, approvers, timeoutMs, kind },
-      { approval: 'required', risk: 'high', approvers: ['operator', 'user:ada'], timeoutMs: 7, kind: 'code' },
+      {
+        approval: 'required',
+        risk: 'high',
+        approvers: ['operator', 'user:ada'],
+        timeoutMs: 7,
+        kind: 'code',
+      },
     );
     assert.equal(version, codeTools.get('get_stock_price')?.version);
     for (const [text, ms] of [
@@ -113,12 +135,16 @@ describe('agent files', () => {
       ['7d', 604_800_000],
       ['500ms', 500],
     ] as const)
-      assert.equal(agent(`${BASE}approvals: { expiresAfter: ${text} }\n`).approvals.expiresAfterMs, ms);
+      assert.equal(
+        agent(`${BASE}approvals: { expiresAfter: ${text} }\n`).approvals.expiresAfterMs,
+        ms,
+      );
   });
 
   it('are answered with every problem of every file, each with its line', () => {
     const loaded = load({
-      'finance.yaml': 'id: f\nmodel: m\n\ntemperature: 3\nlimits:\n  maxTurns: 501\n  maxToolCalls: 1001\ncolour: red\n',
+      'finance.yaml':
+        'id: f\nmodel: m\n\ntemperature: 3\nlimits:\n  maxTurns: 501\n  maxToolCalls: 1001\ncolour: red\n',
       'other.yml':
         'model: m\ntools:\n  - get_stock_price\n  - name: send_email\n    approvers: []\n    readOnly: true\n  - nothing\nmaxTokens: 0\n',
       'twice.yaml': 'model: m\nid: f\n',
@@ -145,7 +171,9 @@ describe('agent files', () => {
     assert.match(problems('id: !js a\nmodel: m\n')[0] ?? '', /^a\.yaml:1: .*tag/i);
     const bomb = [
       'a: &a [x,x,x,x,x,x,x,x,x]',
-      ...'bcdefghi'.split('').map((c, i) => `${c}: &${c} [${Array(9).fill(`*${'abcdefgh'[i]}`).join()}]`),
+      ...'bcdefghi'
+        .split('')
+        .map((c, i) => `${c}: &${c} [${Array(9).fill(`*${'abcdefgh'[i]}`).join()}]`),
     ].join('\n');
     assert.deepEqual(problems(bomb), ['a.yaml:1: uses too many aliases']);
     assert.match(problems('['.repeat(100_000))[0] ?? '', /^a\.yaml:1: /);
@@ -183,38 +211,52 @@ describe('agent files', () => {
   });
 
   it('may not name what is not built yet', () => {
-    assert.deepEqual(problems(`${BASE}knowledge: [h]\nmemory: user\ntools:\n  - mcp: { url: x }\n`), [
-      'a.yaml:3: knowledge: is not supported yet',
-      'a.yaml:4: memory: is not supported yet',
-      'a.yaml:6: tools[0].mcp: is not supported yet',
-    ]);
+    assert.deepEqual(
+      problems(`${BASE}knowledge: [h]\nmemory: user\ntools:\n  - mcp: { url: x }\n`),
+      [
+        'a.yaml:3: knowledge: is not supported yet',
+        'a.yaml:4: memory: is not supported yet',
+        'a.yaml:6: tools[0].mcp: is not supported yet',
+      ],
+    );
   });
 
   it('may not declare a wrong duration, approver, id, tool name or a tool twice', () => {
     for (const bad of ['24', '1w', '"-5m"', '0s', '1.5h', '""', '99999d'])
-      assert.match(problems(`${BASE}approvals: { expiresAfter: ${bad} }\n`).join(), /^a\.yaml:3: approvals\.expiresAfter: must be /);
+      assert.match(
+        problems(`${BASE}approvals: { expiresAfter: ${bad} }\n`).join(),
+        /^a\.yaml:3: approvals\.expiresAfter: must be /,
+      );
     assert.match(
       problems(`${BASE}tools: [{ name: send_email, approvers: [ada] }]\n`).join(),
       /tools\[0\]\.approvers\[0\]: must be user:…, role:… or operator/,
     );
     assert.match(problems('id: 1a\nmodel: m\n').join(), /^a\.yaml:1: id: must be a letter/);
-    assert.deepEqual(problems(`${BASE}tools:\n  - send_email\n  - name: send_email\n    risk: high\n`), [
-      'a.yaml:5: tools[1]: the tool "send_email" is named twice',
-    ]);
+    assert.deepEqual(
+      problems(`${BASE}tools:\n  - send_email\n  - name: send_email\n    risk: high\n`),
+      ['a.yaml:5: tools[1]: the tool "send_email" is named twice'],
+    );
     assert.match(
-      problems(`${BASE}tools: [{ name: send_email, approvers: ["user:a"] }]\napprovals: { quorum: 2 }\n`).join(),
+      problems(
+        `${BASE}tools: [{ name: send_email, approvers: ["user:a"] }]\napprovals: { quorum: 2 }\n`,
+      ).join(),
       /names 1 voters, but approvals\.quorum is 2/,
     );
   });
 
   it('may put ${NAME} into the address and the headers of an HTTP tool only, never one of ours, and never one that is unset', () => {
-    agent(http('{ method: POST, url: "http://h/${EMAIL_TOKEN}", headers: { A: "x ${EMAIL_TOKEN}" } }'));
+    agent(
+      http('{ method: POST, url: "http://h/${EMAIL_TOKEN}", headers: { A: "x ${EMAIL_TOKEN}" } }'),
+    );
     const says = (fields: string): string => problems(http(fields)).join('\n');
     assert.equal(
       says('{ method: POST, url: "http://h/${NOT_SET}" }'),
       'a.yaml:6: tools[0].http.url: names NOT_SET, which is not set in the environment',
     );
-    assert.match(says('{ method: POST, url: "http://h/", headers: { A: "${EMPTY}" } }'), /headers\.A: names EMPTY, which is not set/);
+    assert.match(
+      says('{ method: POST, url: "http://h/", headers: { A: "${EMPTY}" } }'),
+      /headers\.A: names EMPTY, which is not set/,
+    );
     for (const own of [
       'JWT_SECRET',
       'OPENAI_API_KEY',
@@ -234,15 +276,24 @@ describe('agent files', () => {
       says('{ method: POST, url: "http://h/", headers: { A: "${HAS_BREAK}" } }'),
       /headers\.A: has a character that no header may hold$/,
     );
-    assert.match(problems(`${BASE}instructions: use \${EMAIL_TOKEN}\n`).join(), /^a\.yaml:3: instructions: has a \$\{NAME\}/);
     assert.match(
-      problems(http('{ method: POST, url: "http://h/" }', '{ type: object, description: "${EMAIL_TOKEN}" }')).join(),
+      problems(`${BASE}instructions: use \${EMAIL_TOKEN}\n`).join(),
+      /^a\.yaml:3: instructions: has a \$\{NAME\}/,
+    );
+    assert.match(
+      problems(
+        http(
+          '{ method: POST, url: "http://h/" }',
+          '{ type: object, description: "${EMAIL_TOKEN}" }',
+        ),
+      ).join(),
       /input\.description: has a \$\{NAME\}/,
     );
   });
 
   it('may not declare an HTTP tool that could never be called', () => {
-    const says = (fields: string, input?: string): string => problems(http(fields, input)).join('\n');
+    const says = (fields: string, input?: string): string =>
+      problems(http(fields, input)).join('\n');
     agent(http('{ method: GET, url: "http://h/{id}?q={id}" }'));
     assert.match(
       says('{ method: GET, url: "http://h/{other}" }'),
@@ -252,16 +303,30 @@ describe('agent files', () => {
     assert.match(says('{ method: GET, url: "ftp://h/" }'), /must be an http or https address/);
     assert.match(says('{ method: GET, url: "h/x" }'), /must be an http or https address/);
     assert.match(says('{ method: HEAD, url: "http://h/" }'), /http\.method: must be GET or POST/);
-    assert.match(says('{ method: POST, url: "http://h/", headers: { Idempotency-Key: x } }'), /is set by Holdpoint itself/);
     assert.match(
-      says('{ method: POST, url: "http://h/" }', '{ type: object, properties: { a: { type: text } } }'),
+      says('{ method: POST, url: "http://h/", headers: { Idempotency-Key: x } }'),
+      /is set by Holdpoint itself/,
+    );
+    assert.match(
+      says(
+        '{ method: POST, url: "http://h/" }',
+        '{ type: object, properties: { a: { type: text } } }',
+      ),
       /input: is not a valid JSON Schema/,
     );
-    assert.match(says('{ method: POST, url: "http://h/" }', '{ type: string }'), /input: must have "type: object"/);
+    assert.match(
+      says('{ method: POST, url: "http://h/" }', '{ type: string }'),
+      /input: must have "type: object"/,
+    );
     for (const method of ['GET', 'DELETE']) {
       const input =
         '{ type: object, properties: { a: { type: [object, "null"] }, b: { type: array, items: { type: object } }, c: { type: array } } }';
-      assert.equal(says(`{ method: ${method}, url: "http://h/" }`, input).match(/is an object, which cannot stand in a query/g)?.length, 2);
+      assert.equal(
+        says(`{ method: ${method}, url: "http://h/" }`, input).match(
+          /is an object, which cannot stand in a query/g,
+        )?.length,
+        2,
+      );
       agent(http('{ method: PUT, url: "http://h/" }', input));
     }
   });

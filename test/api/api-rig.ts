@@ -1,7 +1,13 @@
-// The API on port 0 over a real store in memory, with callers that hold tokens. One store for all files: tests use orgs of their own.
+// The API on port 0 over a real store in memory, with callers that hold tokens. One store for all
+// files: tests use orgs of their own.
 
 import { randomUUID } from 'node:crypto';
-import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type Server,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SignJWT } from 'jose';
 import { createApp, createRoutes, type AppDeps } from '../../src/api/app.ts';
@@ -17,7 +23,12 @@ import { createDocumentCheck, type DocumentCheck } from './document-check.ts';
 import { createPlayedRuns, type PlayedRuns } from './played-runs.ts';
 
 export const SECRET = 's'.repeat(43);
-export const CONFIG = { orgClaim: 'org_id', rolesClaim: 'roles', serviceClaim: 'service', maxTokenAgeS: 86_400 };
+export const CONFIG = {
+  orgClaim: 'org_id',
+  rolesClaim: 'roles',
+  serviceClaim: 'service',
+  maxTokenAgeS: 86_400,
+};
 export const UNKNOWN_RUN = 'run_018f0000-0000-7000-8000-000000000000';
 const EVERYDAY = 'runs:write runs:read runs:cancel runs:approve';
 
@@ -61,7 +72,14 @@ export const agent = (id: string, more: Partial<AgentSnapshot> = {}): AgentSnaps
     model: 'gpt-4o',
     models: ['gpt-4o', 'gpt-4o-mini'],
   },
-  ...{ fallbackModels: [], vision: false, audio: false, temperature: null, maxTokens: null, instructions: 'INSTRUCTION-CANARY' },
+  ...{
+    fallbackModels: [],
+    vision: false,
+    audio: false,
+    temperature: null,
+    maxTokens: null,
+    instructions: 'INSTRUCTION-CANARY',
+  },
   tools: [
     tool('send_email'),
     tool('pay', { idempotent: false }),
@@ -69,7 +87,14 @@ export const agent = (id: string, more: Partial<AgentSnapshot> = {}): AgentSnaps
     tool('get_price', { readOnly: true, approval: 'never' }),
     tool('note', { idempotent: false, approval: 'never' }),
   ],
-  limits: { maxTurns: 25, maxToolCalls: 50, maxRepeats: 3, maxTotalTokens: 200_000, historyTokens: 32_000, timeoutMs: 240_000 },
+  limits: {
+    maxTurns: 25,
+    maxToolCalls: 50,
+    maxRepeats: 3,
+    maxTotalTokens: 200_000,
+    historyTokens: 32_000,
+    timeoutMs: 240_000,
+  },
   approvals: { expiresAfterMs: null, quorum: 1, fourEyes: false },
   ...more,
 });
@@ -104,9 +129,19 @@ export interface CallOptions {
 
 export interface Caller {
   readonly call: (method: string, path: string, options?: CallOptions) => Promise<Reply>;
-  readonly run: (agentId: string, message: string, more?: object, headers?: Record<string, string>) => Promise<Reply>;
+  readonly run: (
+    agentId: string,
+    message: string,
+    more?: object,
+    headers?: Record<string, string>,
+  ) => Promise<Reply>;
   readonly read: (agentId: string, runId: string, query?: string) => Promise<Reply>;
-  readonly decide: (agentId: string, runId: string, body: unknown, headers?: Record<string, string>) => Promise<Reply>;
+  readonly decide: (
+    agentId: string,
+    runId: string,
+    body: unknown,
+    headers?: Record<string, string>,
+  ) => Promise<Reply>;
 }
 
 export interface CallerClaims {
@@ -132,7 +167,11 @@ export async function startApiRig(change: Partial<AppDeps> = {}): Promise<ApiRig
   const runs = createPlayedRuns(store);
   const draining = new AbortController();
   const logged: object[] = [];
-  const log = { info: () => undefined, warn: () => undefined, error: (o: object) => void logged.push(o) };
+  const log = {
+    info: () => undefined,
+    warn: () => undefined,
+    error: (o: object) => void logged.push(o),
+  };
   const deps: AppDeps = {
     store,
     agents: new Map(AGENTS.map((a) => [a.id, a])),
@@ -142,7 +181,9 @@ export async function startApiRig(change: Partial<AppDeps> = {}): Promise<ApiRig
     syncWaitMaxMs: 20_000,
     draining: draining.signal,
     checkEdit: (_tool, edited) =>
-      typeof edited['to'] === 'string' ? { canonical: JSON.stringify(edited) } : { problem: '"to" must be text' },
+      typeof edited['to'] === 'string'
+        ? { canonical: JSON.stringify(edited) }
+        : { problem: '"to" must be text' },
     log,
     ...change,
   };
@@ -171,9 +212,13 @@ export async function startApiRig(change: Partial<AppDeps> = {}): Promise<ApiRig
 
 let checked: DocumentCheck | undefined;
 /** One for all files: the document depends on no rig's settings. */
-export const documentCheck = (deps: AppDeps): DocumentCheck => (checked ??= createDocumentCheck(createDocument(createRoutes(deps), '1')));
+export const documentCheck = (deps: AppDeps): DocumentCheck =>
+  (checked ??= createDocumentCheck(createDocument(createRoutes(deps), '1')));
 
-export async function token(user: string, { org = 'acme', scope = EVERYDAY, ...more }: CallerClaims = {}): Promise<string> {
+export async function token(
+  user: string,
+  { org = 'acme', scope = EVERYDAY, ...more }: CallerClaims = {},
+): Promise<string> {
   return new SignJWT({ sub: user, org_id: org, scope, ...more })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setIssuedAt()
@@ -184,21 +229,40 @@ export async function token(user: string, { org = 'acme', scope = EVERYDAY, ...m
 function callerOf(call: ApiRig['call'], user: string, claims: CallerClaims): Caller {
   const bearer = token(user, claims);
   const own: Caller['call'] = async (method, path, options = {}) =>
-    call(method, path, { ...options, headers: { authorization: `Bearer ${await bearer}`, ...options.headers } });
+    call(method, path, {
+      ...options,
+      headers: { authorization: `Bearer ${await bearer}`, ...options.headers },
+    });
   return {
     call: own,
-    run: (agentId, message, more = {}, headers = {}) => own('POST', `/api/agents/${agentId}/runs`, { body: { message, ...more }, headers }),
-    read: (agentId, runId, query = '') => own('GET', `/api/agents/${agentId}/runs/${runId}${query}`),
-    decide: (agentId, runId, body, headers = {}) => own('POST', `/api/agents/${agentId}/runs/${runId}/continue`, { body, headers }),
+    run: (agentId, message, more = {}, headers = {}) =>
+      own('POST', `/api/agents/${agentId}/runs`, { body: { message, ...more }, headers }),
+    read: (agentId, runId, query = '') =>
+      own('GET', `/api/agents/${agentId}/runs/${runId}${query}`),
+    decide: (agentId, runId, body, headers = {}) =>
+      own('POST', `/api/agents/${agentId}/runs/${runId}/continue`, { body, headers }),
   };
 }
 
-function send(port: number, method: string, path: string, { headers = {}, body, raw, signal }: CallOptions): Promise<Reply> {
+function send(
+  port: number,
+  method: string,
+  path: string,
+  { headers = {}, body, raw, signal }: CallOptions,
+): Promise<Reply> {
   const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body));
   const all = { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers };
   return new Promise((resolve, reject) => {
     const req = httpRequest(
-      { host: '127.0.0.1', port, method, path, headers: all, agent: false, ...(signal === undefined ? {} : { signal }) },
+      {
+        host: '127.0.0.1',
+        port,
+        method,
+        path,
+        headers: all,
+        agent: false,
+        ...(signal === undefined ? {} : { signal }),
+      },
       (res) => {
         const chunks: Buffer[] = [];
         res.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -208,7 +272,10 @@ function send(port: number, method: string, path: string, { headers = {}, body, 
             status: res.statusCode ?? 0,
             headers: res.headers,
             text,
-            json: text !== '' && /json/.test(res.headers['content-type'] ?? '') ? JSON.parse(text) : undefined,
+            json:
+              text !== '' && /json/.test(res.headers['content-type'] ?? '')
+                ? JSON.parse(text)
+                : undefined,
           });
         });
       },

@@ -4,7 +4,14 @@ import { sql } from 'kysely';
 import { WaitingPageSchema } from '../../src/contract/lists.ts';
 import { voterProblem, type OpenCall } from '../../src/store/calls/vote-policy.ts';
 import { mayVoteOn } from '../../src/store/queries/visibility.ts';
-import { newOrg, startApiRig, type ApiRig, type Caller, type CallerClaims, type Json } from './api-rig.ts';
+import {
+  newOrg,
+  startApiRig,
+  type ApiRig,
+  type Caller,
+  type CallerClaims,
+  type Json,
+} from './api-rig.ts';
 import { isProblem } from './problems.ts';
 
 describe('the inbox', () => {
@@ -26,33 +33,57 @@ describe('the inbox', () => {
   const runIds = (items: readonly Json[]): string[] => items.map((item) => item.runId);
 
   it('a line is the pending call and whose run it is, with its question', async () => {
-    const ada = api.as('ada', { org: newOrg(), scope: 'runs:write runs:read runs:approve runs:impersonate' });
+    const ada = api.as('ada', {
+      org: newOrg(),
+      scope: 'runs:write runs:read runs:approve runs:impersonate',
+    });
     const run = (await ada.run('guard', 'pause', { userId: 'mia' })).json;
     const { pauseId, runId, sessionId } = run;
-    const line = { ...run.pending[0], pauseId, runId, sessionId, agentId: 'guard', userId: 'mia', startedBy: 'ada', input: 'pause' };
+    const line = {
+      ...run.pending[0],
+      pauseId,
+      runId,
+      sessionId,
+      agentId: 'guard',
+      userId: 'mia',
+      startedBy: 'ada',
+      input: 'pause',
+    };
     assert.deepEqual(await inbox(ada), [line]);
   });
 
   it('oldest first, in pages that go on where they ended; decided ones are gone', async () => {
     const ada = api.as('ada', { org: newOrg() });
-    const runs = [await paused(ada), await paused(ada, 'other'), await paused(ada), await paused(ada)];
+    const runs = [
+      await paused(ada),
+      await paused(ada, 'other'),
+      await paused(ada),
+      await paused(ada),
+    ];
     assert.deepEqual(runIds(await inbox(ada)), runIds(runs));
     assert.deepEqual(runIds(await inbox(ada, '&agentId=other')), [runs[1].runId]);
     const first = await ada.call('GET', '/api/approvals?limit=2');
     assert.deepEqual(runIds(first.json.data), runIds(runs.slice(0, 2)));
-    assert.match(String(first.headers['link']), /^<\/api\/approvals\?limit=2&after=[\w-]+>; rel="next"$/);
+    assert.match(
+      String(first.headers['link']),
+      /^<\/api\/approvals\?limit=2&after=[\w-]+>; rel="next"$/,
+    );
     await ada.decide('guard', runs[0].runId, { action: 'APPROVE' });
     await ada.decide('guard', runs[2].runId, { action: 'REJECT' });
     const late = await paused(ada);
     const rest = await ada.call('GET', `/api/approvals?limit=2&after=${first.json.nextCursor}`);
-    assert.deepEqual([runIds(rest.json.data), rest.json.hasMore], [[runs[3].runId, late.runId], false]);
+    assert.deepEqual(
+      [runIds(rest.json.data), rest.json.hasMore],
+      [[runs[3].runId, late.runId], false],
+    );
     await ada.call('DELETE', `/api/agents/guard/runs/${late.runId}`);
     assert.deepEqual(runIds(await inbox(ada)), [runs[1].runId, runs[3].runId]);
   });
 
   it('holds what the caller may vote on: policy, four eyes, service tokens, org', async () => {
     const org = newOrg();
-    const as = (user: string, claims: CallerClaims = {}): Caller => api.as(user, { org, ...claims });
+    const as = (user: string, claims: CallerClaims = {}): Caller =>
+      api.as(user, { org, ...claims });
     const agents = ['guard', 'four_eyes', 'lea_only'];
     const runs = [];
     for (const agentId of agents) runs.push(await paused(as('quinn'), agentId));
@@ -70,7 +101,11 @@ describe('the inbox', () => {
         (await inbox(caller)).map((line) => line.agentId),
         expected,
       );
-    isProblem(await as('lea', { scope: 'runs:read admin' }).call('GET', '/api/approvals'), 403, 'INSUFFICIENT_SCOPE');
+    isProblem(
+      await as('lea', { scope: 'runs:read admin' }).call('GET', '/api/approvals'),
+      403,
+      'INSUFFICIENT_SCOPE',
+    );
     isProblem(await as('lea').call('GET', '/api/approvals?colour=red'), 400, 'INVALID_REQUEST');
   });
 
@@ -114,23 +149,42 @@ describe('the inbox', () => {
       service: fc.boolean(),
       action: fc.constantFrom('APPROVE' as const, 'REJECT' as const),
     });
-    const property = fc.asyncProperty(fc.array(policy, { minLength: 1, maxLength: 30 }), async (policies) => {
-      for (const p of policies) {
-        const call: OpenCall = {
-          ...{ callId: 'c', name: 'tool', kind: 'APPROVAL', risk: 'normal', guarded: p.guarded, argumentsHash: '', approvers: p.approvers },
-        };
-        const judged = voterProblem(p, call, { kind: 'person', ...p }, p.action) === undefined;
-        const viewer = { subject: p.subject, orgId: 'acme', scopes: new Set(['runs:approve']), roles: p.roles, service: p.service };
-        const { rows } = await api.store.asWorker((tx) =>
-          sql<{ may: boolean }>`select ${mayVoteOn(viewer)} as may from
+    const property = fc.asyncProperty(
+      fc.array(policy, { minLength: 1, maxLength: 30 }),
+      async (policies) => {
+        for (const p of policies) {
+          const call: OpenCall = {
+            ...{
+              callId: 'c',
+              name: 'tool',
+              kind: 'APPROVAL',
+              risk: 'normal',
+              guarded: p.guarded,
+              argumentsHash: '',
+              approvers: p.approvers,
+            },
+          };
+          const judged = voterProblem(p, call, { kind: 'person', ...p }, p.action) === undefined;
+          const viewer = {
+            subject: p.subject,
+            orgId: 'acme',
+            scopes: new Set(['runs:approve']),
+            roles: p.roles,
+            service: p.service,
+          };
+          const { rows } = await api.store.asWorker((tx) =>
+            sql<{ may: boolean }>`select ${mayVoteOn(viewer)} as may from
             (select ${p.userId}::text as user_id, ${p.startedBy}::text as started_by) r,
             (select ${p.approvers === null ? null : JSON.stringify(p.approvers)}::jsonb as approvers,
               ${p.guarded ? 'required' : 'never'}::text as approval) c,
-            (select ${JSON.stringify({ approvals: { fourEyes: p.fourEyes } })}::jsonb as body) s`.execute(tx.db),
-        );
-        assert.equal(rows[0]?.may, judged, JSON.stringify(p));
-      }
-    });
+            (select ${JSON.stringify({ approvals: { fourEyes: p.fourEyes } })}::jsonb as body) s`.execute(
+              tx.db,
+            ),
+          );
+          assert.equal(rows[0]?.may, judged, JSON.stringify(p));
+        }
+      },
+    );
     await fc.assert(property, { seed, numRuns: 30 });
     console.log(`      seed ${seed}`);
   });

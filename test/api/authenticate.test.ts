@@ -16,12 +16,17 @@ const claims = (more: object = {}): object => ({
   exp: nowS() + 1800,
   ...more,
 });
-const b64 = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+const b64 = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
 /** A token by hand: jose would not sign most of these. */
 function hs(
   payload: unknown,
-  { header = {}, secret = SECRET, alg = 'HS256' }: { header?: object; secret?: string; alg?: string } = {},
+  {
+    header = {},
+    secret = SECRET,
+    alg = 'HS256',
+  }: { header?: object; secret?: string; alg?: string } = {},
 ): string {
   const text = `${b64({ alg, typ: 'JWT', ...header })}.${b64(payload)}`;
   return `${text}.${createHmac(`sha${alg.slice(2)}`, secret)
@@ -31,8 +36,12 @@ function hs(
 
 describe('tokens with a shared secret', () => {
   const authenticate = createAuthenticate({ ...CONFIG, auth: { kind: 'secret', secret: SECRET } });
-  const take = (token: string): ReturnType<typeof authenticate> => authenticate([`Bearer ${token}`]);
-  const refuse = (header: readonly string[], challenge = 'Bearer error="invalid_token"'): Promise<void> =>
+  const take = (token: string): ReturnType<typeof authenticate> =>
+    authenticate([`Bearer ${token}`]);
+  const refuse = (
+    header: readonly string[],
+    challenge = 'Bearer error="invalid_token"',
+  ): Promise<void> =>
     assert.rejects(authenticate(header), (error: unknown) => {
       assert.ok(error instanceof AppError);
       assert.equal(error.code, 'UNAUTHENTICATED');
@@ -46,7 +55,14 @@ describe('tokens with a shared secret', () => {
       const caller = await authenticate([`${scheme} ${token}`]);
       assert.deepEqual(
         { ...caller, expiresAt: 0 },
-        { subject: 'ada', orgId: 'acme', scopes: new Set(['runs:read', 'runs:write']), roles: ['boss'], service: true, expiresAt: 0 },
+        {
+          subject: 'ada',
+          orgId: 'acme',
+          scopes: new Set(['runs:read', 'runs:write']),
+          roles: ['boss'],
+          service: true,
+          expiresAt: 0,
+        },
       );
       assert.ok(caller.expiresAt.getTime() > Date.now());
     }
@@ -87,7 +103,12 @@ describe('tokens with a shared secret', () => {
       { iat: 'x' },
     ];
     for (const more of bad) await refuse([`Bearer ${hs(claims(more))}`]);
-    for (const more of [{ exp: nowS() - 15 }, { nbf: nowS() + 15 }, { iat: nowS() + 15 }, { exp: nowS() + 82_000 }])
+    for (const more of [
+      { exp: nowS() - 15 },
+      { nbf: nowS() + 15 },
+      { iat: nowS() + 15 },
+      { exp: nowS() + 82_000 },
+    ])
       await take(hs(claims(more)));
   });
 
@@ -110,11 +131,23 @@ describe('tokens with a shared secret', () => {
     await refuse([`Bearer ${hs(`${text.slice(0, -1)},"org_id":"evil"}`)}`]);
     const head = b64('{"alg":"HS256","typ":"JWT","alg":"HS256"}');
     const signed = `${head}.${b64(text)}`;
-    await refuse([`Bearer ${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`]);
+    await refuse([
+      `Bearer ${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`,
+    ]);
   });
 
   it('a subject or org that is missing, empty, no text or unprintable is refused, and so is the subject "operator"', async () => {
-    for (const value of [undefined, '', 7, null, ['ada'], { a: 1 }, 'a b', 'x'.repeat(201), 'a\u0000b']) {
+    for (const value of [
+      undefined,
+      '',
+      7,
+      null,
+      ['ada'],
+      { a: 1 },
+      'a b',
+      'x'.repeat(201),
+      'a\u0000b',
+    ]) {
       await refuse([`Bearer ${hs(claims({ sub: value }))}`]);
       await refuse([`Bearer ${hs(claims({ org_id: value }))}`]);
     }
@@ -122,7 +155,9 @@ describe('tokens with a shared secret', () => {
   });
 
   it('scp is as good as scope, as text or list; roles and service that are not what they should be are none', async () => {
-    const scopes = async (more: object): Promise<readonly string[]> => [...(await take(hs(claims(more)))).scopes];
+    const scopes = async (more: object): Promise<readonly string[]> => [
+      ...(await take(hs(claims(more)))).scopes,
+    ];
     assert.deepEqual(await scopes({ scope: undefined, scp: 'a b' }), ['a', 'b']);
     assert.deepEqual(await scopes({ scope: undefined, scp: ['a', 'b'] }), ['a', 'b']);
     assert.deepEqual(await scopes({ scope: undefined }), []);
@@ -131,7 +166,9 @@ describe('tokens with a shared secret', () => {
   });
 
   it('a secret under 32 bytes is refused at once', () => {
-    assert.throws(() => createAuthenticate({ ...CONFIG, auth: { kind: 'secret', secret: 'x'.repeat(31) } }));
+    assert.throws(() =>
+      createAuthenticate({ ...CONFIG, auth: { kind: 'secret', secret: 'x'.repeat(31) } }),
+    );
   });
 });
 
@@ -165,15 +202,24 @@ describe('tokens with the keys of a key server', () => {
     keys.push({ ...(await exportJWK(pair.publicKey)), kid, use: 'sig', alg });
     return pair;
   }
-  const signed = (pair: Pair, alg: string, kid: string | undefined, more: object = {}): Promise<string> =>
+  const signed = (
+    pair: Pair,
+    alg: string,
+    kid: string | undefined,
+    more: object = {},
+  ): Promise<string> =>
     new SignJWT({ ...claims(), iss: ISSUER, aud: AUDIENCE, ...more })
       .setProtectedHeader({ alg, ...(kid === undefined ? {} : { kid }) })
       .sign(pair.privateKey);
   const fresh = (): ((token: string) => Promise<unknown>) => {
-    const authenticate = createAuthenticate({ ...CONFIG, auth: { kind: 'jwks', uri, issuer: ISSUER, audience: AUDIENCE } });
+    const authenticate = createAuthenticate({
+      ...CONFIG,
+      auth: { kind: 'jwks', uri, issuer: ISSUER, audience: AUDIENCE },
+    });
     return (token) => authenticate([`Bearer ${token}`]);
   };
-  const isCode = (code: string) => (error: unknown) => error instanceof AppError && error.code === code;
+  const isCode = (code: string) => (error: unknown) =>
+    error instanceof AppError && error.code === code;
 
   it('RS256, PS256, ES256 and EdDSA are taken, without a key id too where one key fits', async () => {
     const take = fresh();
@@ -191,7 +237,13 @@ describe('tokens with the keys of a key server', () => {
     const take = fresh();
     const pair = await addKey('RS256', 'k');
     await take(await signed(pair, 'RS256', 'k'));
-    for (const more of [{ iss: 'https://other' }, { iss: undefined }, { aud: 'other' }, { aud: undefined }, { aud: [] }])
+    for (const more of [
+      { iss: 'https://other' },
+      { iss: undefined },
+      { aud: 'other' },
+      { aud: undefined },
+      { aud: [] },
+    ])
       await assert.rejects(take(await signed(pair, 'RS256', 'k', more)), isCode('UNAUTHENTICATED'));
     const pem = await exportSPKI(pair.publicKey);
     await assert.rejects(
@@ -200,7 +252,10 @@ describe('tokens with the keys of a key server', () => {
     );
     const rs512 = await generateKeyPair('RS512', { extractable: true });
     await assert.rejects(take(await signed(rs512, 'RS512', 'k')), isCode('UNAUTHENTICATED'));
-    await assert.rejects(take(await signed(await generateKeyPair('RS256'), 'RS256', 'k')), isCode('UNAUTHENTICATED'));
+    await assert.rejects(
+      take(await signed(await generateKeyPair('RS256'), 'RS256', 'k')),
+      isCode('UNAUTHENTICATED'),
+    );
   });
 
   it('a key server that is away makes a good token 503, never 401, and it is good again afterwards', async () => {
@@ -225,11 +280,15 @@ describe('tokens with the keys of a key server', () => {
         assert.rejects(
           take(await signed(junk, 'ES256', `j${i}`)),
           // Asked a moment ago: whether the key is a new one cannot be known yet.
-          (error: unknown) => error instanceof AppError && ['UNAUTHENTICATED', 'UNAVAILABLE'].includes(error.code),
+          (error: unknown) =>
+            error instanceof AppError && ['UNAUTHENTICATED', 'UNAVAILABLE'].includes(error.code),
         ),
       ),
     );
-    await assert.rejects(take(await signed(junk, 'ES256', 'j', { iss: 'https://other' })), isCode('UNAUTHENTICATED'));
+    await assert.rejects(
+      take(await signed(junk, 'ES256', 'j', { iss: 'https://other' })),
+      isCode('UNAUTHENTICATED'),
+    );
     await take(await signed(pair, 'ES256', 'k'));
     assert.equal(fetches, 1);
   });

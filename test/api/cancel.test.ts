@@ -20,7 +20,10 @@ describe('cancelling a run', () => {
     }
     const run = (await ada.read('guard', runId)).json;
     assert.equal(run.status, 'CANCELLED');
-    assert.deepEqual([run.tools, run.pending, run.pauseId, run.content], [[], undefined, undefined, '']);
+    assert.deepEqual(
+      [run.tools, run.pending, run.pauseId, run.content],
+      [[], undefined, undefined, ''],
+    );
     isProblem(await ada.decide('guard', runId, { action: 'APPROVE' }), 409, 'NOT_PAUSED');
     const done = (await ada.run('guard', 'answer')).json;
     assert.equal((await ada.call('DELETE', `/api/agents/guard/runs/${done.runId}`)).status, 204);
@@ -38,14 +41,27 @@ describe('cancelling a run', () => {
   it('needs runs:cancel and to be its user, its starter or an admin', async () => {
     const org = newOrg();
     const imp = 'runs:write runs:read runs:cancel runs:impersonate';
-    const { runId } = (await api.as('ada', { org, scope: imp }).run('guard', 'pause', { userId: 'mia' })).json;
+    const { runId } = (
+      await api.as('ada', { org, scope: imp }).run('guard', 'pause', { userId: 'mia' })
+    ).json;
     const path = `/api/agents/guard/runs/${runId}`;
-    isProblem(await api.as('ada', { org, scope: 'runs:read admin' }).call('DELETE', path), 403, 'INSUFFICIENT_SCOPE');
+    isProblem(
+      await api.as('ada', { org, scope: 'runs:read admin' }).call('DELETE', path),
+      403,
+      'INSUFFICIENT_SCOPE',
+    );
     isProblem(await api.as('bob', { org }).call('DELETE', path), 403, 'FORBIDDEN');
     isProblem(await api.as('cy', { org, scope: imp }).call('DELETE', path), 404, 'NOT_FOUND');
-    isProblem(await api.as('ada', { org }).call('DELETE', `/api/agents/other/runs/${runId}`), 404, 'NOT_FOUND');
+    isProblem(
+      await api.as('ada', { org }).call('DELETE', `/api/agents/other/runs/${runId}`),
+      404,
+      'NOT_FOUND',
+    );
     assert.equal((await api.as('mia', { org }).call('DELETE', path)).status, 204);
-    assert.equal((await api.as('root', { org, scope: 'admin runs:cancel' }).call('DELETE', path)).status, 204);
+    assert.equal(
+      (await api.as('root', { org, scope: 'admin runs:cancel' }).call('DELETE', path)).status,
+      204,
+    );
   });
 
   it('shows a call that was under way as unknown until its late outcome comes', async () => {
@@ -57,7 +73,10 @@ describe('cancelling a run', () => {
     await ada.call('DELETE', `/api/agents/guard/runs/${runId}`);
     const { tools } = (await ada.read('guard', runId)).json;
     assert.equal(tools.length, 1, 'a call that never went out has no line');
-    assert.deepEqual([tools[0].outcome, tools[0].isError, tools[0].callId], ['UNKNOWN', true, callId]);
+    assert.deepEqual(
+      [tools[0].outcome, tools[0].isError, tools[0].callId],
+      ['UNKNOWN', true, callId],
+    );
     assert.ok(tools[0].result.length > 10);
   });
 });

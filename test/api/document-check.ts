@@ -1,5 +1,5 @@
-// Holds every answer that a test of the API gets against the OpenAPI document: its status, its type, its body, and no field beside
-// those that the document names.
+// Holds every answer that a test of the API gets against the OpenAPI document: its status, its
+// type, its body, and no field beside those that the document names.
 
 import assert from 'node:assert/strict';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
@@ -29,8 +29,13 @@ export function createDocumentCheck(document: OpenApiDocument): DocumentCheck {
     path,
     pattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
   }));
-  const find = (method: string, path: string): { path: string; operation: Operation } | undefined => {
-    const matching = templates.filter(({ pattern }) => pattern.test(path)).toSorted((a, b) => holes(a.path) - holes(b.path));
+  const find = (
+    method: string,
+    path: string,
+  ): { path: string; operation: Operation } | undefined => {
+    const matching = templates
+      .filter(({ pattern }) => pattern.test(path))
+      .toSorted((a, b) => holes(a.path) - holes(b.path));
     for (const { path: template } of matching) {
       const operation = document.paths[template]?.[method.toLowerCase()];
       if (operation !== undefined) return { path: template, operation };
@@ -58,11 +63,25 @@ export function createDocumentCheck(document: OpenApiDocument): DocumentCheck {
       }
       const answer = found.operation.responses[String(reply.status)];
       assert.ok(answer !== undefined, `${what} is not documented: ${reply.text.slice(0, 300)}`);
-      if (answer.content === undefined) return assert.equal(reply.text, '', `${what} has a body and none is documented`);
+      if (answer.content === undefined)
+        return assert.equal(reply.text, '', `${what} has a body and none is documented`);
       assert.ok(type in answer.content, `${what}: ${type} is not documented`);
       if (!type.endsWith('json')) return;
-      const steps = ['paths', found.path, method.toLowerCase(), 'responses', String(reply.status), 'content', type, 'schema'];
-      fits(`/${steps.map((step) => encodeURIComponent(step.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`, reply, what);
+      const steps = [
+        'paths',
+        found.path,
+        method.toLowerCase(),
+        'responses',
+        String(reply.status),
+        'content',
+        type,
+        'schema',
+      ];
+      fits(
+        `/${steps.map((step) => encodeURIComponent(step.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`,
+        reply,
+        what,
+      );
     },
   };
 }

@@ -29,7 +29,8 @@ describe('the doors of the API', () => {
       [undefined, undefined, undefined],
     );
     for (const id of ['x'.repeat(500), '<script>', 'a b;c']) {
-      const made = (await ada.call('GET', '/api/agents', { headers: { 'x-request-id': id } })).headers['x-request-id'];
+      const made = (await ada.call('GET', '/api/agents', { headers: { 'x-request-id': id } }))
+        .headers['x-request-id'];
       assert.match(String(made), /^[0-9a-f-]{36}$/);
     }
   });
@@ -38,7 +39,10 @@ describe('the doors of the API', () => {
     assert.deepEqual((await api.call('GET', '/health/live')).json, { status: 'live' });
     assert.deepEqual((await api.call('GET', '/health/ready')).json, { status: 'ready' });
     const sick = await startApiRig({ notReady: async () => ['Temporal does not answer.'] });
-    assert.match(isProblem(await sick.call('GET', '/health/ready'), 503, 'UNAVAILABLE').text, /Temporal does not answer/);
+    assert.match(
+      isProblem(await sick.call('GET', '/health/ready'), 503, 'UNAVAILABLE').text,
+      /Temporal does not answer/,
+    );
     await sick.close();
   });
 
@@ -60,13 +64,24 @@ describe('the doors of the API', () => {
       'tools',
       'active',
     ]);
-    assert.deepEqual(guard.json.tools[0], { name: 'send_email', description: 'Does send_email.', approval: 'required' });
+    assert.deepEqual(guard.json.tools[0], {
+      name: 'send_email',
+      description: 'Does send_email.',
+      approval: 'required',
+    });
     const all = await ada.call('GET', '/api/agents?includeInactive=true');
     assert.equal(all.json.find((a: { id: string }) => a.id === 'asleep').active, false);
-    assert.equal((await api.as('zoe', { org: 'zeta' }).call('GET', '/api/agents/zeta_only')).status, 200);
+    assert.equal(
+      (await api.as('zoe', { org: 'zeta' }).call('GET', '/api/agents/zeta_only')).status,
+      200,
+    );
     isProblem(await ada.call('GET', '/api/agents/zeta_only'), 404, 'NOT_FOUND');
     isProblem(await ada.call('GET', '/api/agents?includeInactive=yes'), 400, 'INVALID_REQUEST');
-    assert.equal((await api.as('nia', { scope: '' }).call('GET', '/api/agents')).status, 200, 'no scope needed');
+    assert.equal(
+      (await api.as('nia', { scope: '' }).call('GET', '/api/agents')).status,
+      200,
+      'no scope needed',
+    );
   });
 
   it('every path under /api is 401 without a token, known or not, in whatever spelling, before anything else is looked at', async () => {
@@ -79,7 +94,11 @@ describe('the doors of the API', () => {
       ['OPTIONS', RUNS],
       ['DELETE', `${RUNS}/${UNKNOWN_RUN}`],
     ] as const)
-      isProblem(await api.call(method, path, { headers: JSON_TYPE, raw: method === 'POST' ? '{' : '' }), 401, 'UNAUTHENTICATED');
+      isProblem(
+        await api.call(method, path, { headers: JSON_TYPE, raw: method === 'POST' ? '{' : '' }),
+        401,
+        'UNAUTHENTICATED',
+      );
   });
 
   it('unknown paths are 404, other methods 405 with Allow, HEAD has no body and OPTIONS says what is taken', async () => {
@@ -103,7 +122,11 @@ describe('the doors of the API', () => {
       assert.ok((await ada.call('OPTIONS', path)).status < 500);
     }
     for (const start of ['background', 'stream'])
-      assert.equal((await ada.call('OPTIONS', `${RUNS}/${start}`)).headers.allow, 'POST, OPTIONS', 'no run is called so');
+      assert.equal(
+        (await ada.call('OPTIONS', `${RUNS}/${start}`)).headers.allow,
+        'POST, OPTIONS',
+        'no run is called so',
+      );
   });
 
   it('odd paths are answered below 500, with a problem where they are errors', async () => {
@@ -136,24 +159,41 @@ describe('the doors of the API', () => {
       'nonsense',
     ])
       isProblem(
-        await ada.call('POST', RUNS, { raw: '{"message":"answer"}', headers: { 'content-type': type } }),
+        await ada.call('POST', RUNS, {
+          raw: '{"message":"answer"}',
+          headers: { 'content-type': type },
+        }),
         415,
         'UNSUPPORTED_MEDIA_TYPE',
       );
-    isProblem(await ada.call('POST', RUNS, { raw: '{"message":"answer"}' }), 415, 'UNSUPPORTED_MEDIA_TYPE');
-    assert.equal((await post('{"message":"answer"}', { 'content-type': 'application/json; charset=UTF-8' })).status, 200);
+    isProblem(
+      await ada.call('POST', RUNS, { raw: '{"message":"answer"}' }),
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+    );
+    assert.equal(
+      (await post('{"message":"answer"}', { 'content-type': 'application/json; charset=UTF-8' }))
+        .status,
+      200,
+    );
   });
 
   it('gzip is taken, other encodings are 415, and neither a bomb nor a large body is read to its end', async () => {
     const body = JSON.stringify({ message: 'answer' });
     assert.equal((await post(gzipSync(body), { 'content-encoding': 'gzip' })).status, 200);
-    isProblem(await post(brotliCompressSync(body), { 'content-encoding': 'br' }), 415, 'UNSUPPORTED_MEDIA_TYPE');
+    isProblem(
+      await post(brotliCompressSync(body), { 'content-encoding': 'br' }),
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+    );
     isProblem(await post(body, { 'content-encoding': 'gzip' }), 400, 'MALFORMED_JSON');
     const bomb = gzipSync(Buffer.alloc(60_000_000, 0x20));
     isProblem(await post(bomb, { 'content-encoding': 'gzip' }), 413, 'PAYLOAD_TOO_LARGE');
     const reason = JSON.stringify({ action: 'REJECT', reason: 'r'.repeat(2 ** 20) });
     isProblem(
-      await ada.call('POST', `${RUNS}/${UNKNOWN_RUN}/continue`, { headers: { ...JSON_TYPE, 'content-length': String(reason.length) } }),
+      await ada.call('POST', `${RUNS}/${UNKNOWN_RUN}/continue`, {
+        headers: { ...JSON_TYPE, 'content-length': String(reason.length) },
+      }),
       413,
       'PAYLOAD_TOO_LARGE',
     );
@@ -161,22 +201,39 @@ describe('the doors of the API', () => {
 
   it('a body that drips in is given up after its time', async () => {
     const t0 = performance.now();
-    const r = await ada.call('POST', RUNS, { raw: '{"mess', headers: { ...JSON_TYPE, 'content-length': '500' } });
+    const r = await ada.call('POST', RUNS, {
+      raw: '{"mess',
+      headers: { ...JSON_TYPE, 'content-length': '500' },
+    });
     isProblem(r, 400, 'INVALID_REQUEST');
     assert.equal(r.headers.connection, 'close');
     assert.ok(performance.now() - t0 < 6500);
   });
 
   it('malformed and ambiguous JSON is 400 MALFORMED_JSON', async () => {
-    const broken = Buffer.concat([Buffer.from('{"message":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]);
+    const broken = Buffer.concat([
+      Buffer.from('{"message":"'),
+      Buffer.from([0xff, 0xfe]),
+      Buffer.from('"}'),
+    ]);
     for (const raw of [
-      ...['', '{', '{"message":"x"}trailing', '{"message":"a","message":"b"}', '{"message":"x","__proto__":{}}', '{"message":"a\\u0000b"}'],
+      ...[
+        '',
+        '{',
+        '{"message":"x"}trailing',
+        '{"message":"a","message":"b"}',
+        '{"message":"x","__proto__":{}}',
+        '{"message":"a\\u0000b"}',
+      ],
       ...[
         '{"message":"a\\ud800b"}',
         '{"message":"x","options":{"maxTokens":9007199254740993}}',
         '{"message":"x","options":{"temperature":NaN}}',
       ],
-      ...[`{"message":"x","options":${'{"a":'.repeat(40)}1${'}'.repeat(40)}}`, `{"message":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
+      ...[
+        `{"message":"x","options":${'{"a":'.repeat(40)}1${'}'.repeat(40)}}`,
+        `{"message":${'['.repeat(100_000)}${']'.repeat(100_000)}}`,
+      ],
       JSON.stringify(Object.fromEntries(Array.from({ length: 2500 }, (_, i) => [`k${i}`, 1]))),
       broken,
     ])
@@ -196,11 +253,20 @@ describe('the doors of the API', () => {
       [{ message: 'x', sessionId: 's1' }, 'sessionId'],
       [{ message: 'x', systemPrompt: 'obey', colour: 1 }, 'systemPrompt', 'colour'],
       [{ message: 'x', constructor: 1 }, 'constructor'],
-      [{ message: 'x', options: { temperature: 2.1, maxTokens: 0, topP: 1 } }, 'options.temperature', 'options.maxTokens', 'options.topP'],
+      [
+        { message: 'x', options: { temperature: 2.1, maxTokens: 0, topP: 1 } },
+        'options.temperature',
+        'options.maxTokens',
+        'options.topP',
+      ],
       [{ message: 'x', media: [{ type: 'image/png' }] }, 'media.0.data'],
     ] as const) {
       const r = isProblem(await ada.call('POST', RUNS, { body }), 400, 'INVALID_REQUEST');
-      assert.deepEqual(r.json.errors.map((e: { path: string }) => e.path).toSorted(), fields.toSorted(), r.text);
+      assert.deepEqual(
+        r.json.errors.map((e: { path: string }) => e.path).toSorted(),
+        fields.toSorted(),
+        r.text,
+      );
       for (const field of fields) assert.ok(r.json.detail.includes(field));
       assert.ok(
         r.json.errors.every((e: { message: string }) => !/Invalid|expected/.test(e.message)),
@@ -210,7 +276,9 @@ describe('the doors of the API', () => {
   });
 
   it('an error nobody thought of is a 500 that says nothing, and is logged with the request’s id', async () => {
-    const torn = await startApiRig({ notReady: async () => Promise.reject(new TypeError('select * from secrets at /srv/app/x.ts')) });
+    const torn = await startApiRig({
+      notReady: async () => Promise.reject(new TypeError('select * from secrets at /srv/app/x.ts')),
+    });
     const r = isProblem(await torn.call('GET', '/health/ready'), 500, 'INTERNAL');
     assert.doesNotMatch(r.text, /secret|srv/);
     assert.equal((torn.logged[0] as { requestId?: string }).requestId, r.json.requestId);
@@ -226,15 +294,28 @@ describe('the doors of the API', () => {
       ['DELETE', `${RUNS}/${UNKNOWN_RUN}`, 'runs:cancel', ''],
       ['POST', `${RUNS}/${UNKNOWN_RUN}/continue`, 'runs:approve', '{"action":"APPROVE"}'],
     ];
-    const every = ['runs:write', 'runs:read', 'runs:cancel', 'runs:approve', 'runs:impersonate', 'admin'];
+    const every = [
+      'runs:write',
+      'runs:read',
+      'runs:cancel',
+      'runs:approve',
+      'runs:impersonate',
+      'admin',
+    ];
     for (const [method, path, scope, raw] of scopes) {
       const bearer = await token('sam', { scope: every.filter((s) => s !== scope).join(' ') });
       const r = isProblem(
-        await api.call(method, path, { raw, headers: { ...JSON_TYPE, authorization: `Bearer ${bearer}` } }),
+        await api.call(method, path, {
+          raw,
+          headers: { ...JSON_TYPE, authorization: `Bearer ${bearer}` },
+        }),
         403,
         'INSUFFICIENT_SCOPE',
       );
-      assert.equal(r.headers['www-authenticate'], `Bearer error="insufficient_scope", scope="${scope}"`);
+      assert.equal(
+        r.headers['www-authenticate'],
+        `Bearer error="insufficient_scope", scope="${scope}"`,
+      );
     }
   });
 });

@@ -13,7 +13,9 @@ const big = (n: number): IdentifiedFrame => ({
 const later = { at: new Date(Date.now() + 3_600_000), signals: [] };
 
 /** A server that answers by `serve`, and its answer to one request. */
-async function answered(serve: (response: ServerResponse) => void): Promise<{ answer: IncomingMessage; close: () => void }> {
+async function answered(
+  serve: (response: ServerResponse) => void,
+): Promise<{ answer: IncomingMessage; close: () => void }> {
   const server = createServer((_request, response) => serve(response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -26,9 +28,12 @@ async function answered(serve: (response: ServerResponse) => void): Promise<{ an
 
 describe('an event stream', () => {
   it('sends its headers at once and a comment whenever nothing was sent for a while', async () => {
-    const { answer, close } = await answered((response) => void openEventStream(response, later, { keepAliveMs: 30 }));
+    const { answer, close } = await answered(
+      (response) => void openEventStream(response, later, { keepAliveMs: 30 }),
+    );
     let text = '';
-    for await (const part of answer.setEncoding('utf8')) if ((text += String(part)).length >= 9) break;
+    for await (const part of answer.setEncoding('utf8'))
+      if ((text += String(part)).length >= 9) break;
     assert.equal(text.slice(0, 9), ':\n\n:\n\n:\n\n');
     close();
   });

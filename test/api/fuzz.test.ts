@@ -10,9 +10,15 @@ describe('requests made from the OpenAPI document', () => {
     const requests = Number(process.env['FUZZ_REQUESTS'] ?? 500);
     const api = await startApiRig({ syncWaitMaxMs: 1000 });
     try {
-      const claims = { org: newOrg(), scope: 'runs:write runs:read runs:cancel runs:approve runs:impersonate admin' };
+      const claims = {
+        org: newOrg(),
+        scope: 'runs:write runs:read runs:cancel runs:approve runs:impersonate admin',
+      };
       const ada = api.as('ada', claims);
-      const runs = [(await ada.run('guard', 'answer')).json, (await ada.run('guard', 'pause')).json];
+      const runs = [
+        (await ada.run('guard', 'answer')).json,
+        (await ada.run('guard', 'pause')).json,
+      ];
       const { findings, byStatus } = await fuzz({
         ...{ url: api.url, token: await token('ada', claims), seed, requests },
         known: {

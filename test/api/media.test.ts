@@ -1,4 +1,5 @@
-// Media at the door, and where they go: once into the store, by reference to the run, and never out again.
+// Media at the door, and where they go: once into the store, by reference to the run, and never out
+// again.
 
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
@@ -6,8 +7,10 @@ import { mediaBytes, mediaOf } from '../../src/store/runs/media.ts';
 import { agent, newOrg, startApiRig, type ApiRig, type Caller, type Reply } from './api-rig.ts';
 import { isProblem } from './problems.ts';
 
-const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
-const of = (text: string, size = 64): string => Buffer.concat([Buffer.from(text, 'latin1'), Buffer.alloc(size)]).toString('base64');
+const PNG =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+const of = (text: string, size = 64): string =>
+  Buffer.concat([Buffer.from(text, 'latin1'), Buffer.alloc(size)]).toString('base64');
 const png = (bytes: number): string =>
   Buffer.concat([Buffer.from(PNG, 'base64'), Buffer.alloc(bytes)])
     .subarray(0, bytes)
@@ -18,13 +21,19 @@ describe('media', () => {
   let ada: Caller;
   const org = newOrg();
   before(async () => {
-    const agents = [agent('seeing', { vision: true }), agent('hearing', { audio: true }), agent('blind')];
+    const agents = [
+      agent('seeing', { vision: true }),
+      agent('hearing', { audio: true }),
+      agent('blind'),
+    ];
     api = await startApiRig({ agents: new Map(agents.map((a) => [a.id, a])) });
     ada = api.as('ada', { org });
   });
   after(() => api.close());
   const start = (agentId: string, media: unknown, more: object = {}): Promise<Reply> =>
-    ada.call('POST', `/api/agents/${agentId}/runs/background`, { body: { message: 'stay', media, ...more } });
+    ada.call('POST', `/api/agents/${agentId}/runs/background`, {
+      body: { message: 'stay', media, ...more },
+    });
   const refused = async (agentId: string, media: unknown, path: string): Promise<Reply> => {
     const reply = isProblem(await start(agentId, media), 400, 'INVALID_REQUEST');
     assert.deepEqual(
@@ -84,8 +93,20 @@ describe('media', () => {
   });
 
   it('an agent that cannot see or hear: 400 naming which', async () => {
-    assert.match((await refused('blind', [{ type: 'image/png', data: PNG }], 'media.0.type')).json.detail, /vision/);
-    assert.match((await refused('seeing', [{ type: 'audio/wav', data: of('RIFF\x10\0\0\0WAVE') }], 'media.0.type')).json.detail, /audio/);
+    assert.match(
+      (await refused('blind', [{ type: 'image/png', data: PNG }], 'media.0.type')).json.detail,
+      /vision/,
+    );
+    assert.match(
+      (
+        await refused(
+          'seeing',
+          [{ type: 'audio/wav', data: of('RIFF\x10\0\0\0WAVE') }],
+          'media.0.type',
+        )
+      ).json.detail,
+      /audio/,
+    );
   });
 
   it('inside addresses and other schemes are refused at the door', async () => {
@@ -119,7 +140,10 @@ describe('media', () => {
       'media',
     );
     const padded = `{"message":"stay","media":[{"type":"image/png","data":"${PNG}"}]${' '.repeat(1.2 * mib)}}`;
-    const raw = await ada.call('POST', '/api/agents/seeing/runs', { raw: padded, headers: { 'content-type': 'application/json' } });
+    const raw = await ada.call('POST', '/api/agents/seeing/runs', {
+      raw: padded,
+      headers: { 'content-type': 'application/json' },
+    });
     isProblem(raw, 413, 'PAYLOAD_TOO_LARGE');
   });
 
@@ -134,7 +158,8 @@ describe('media', () => {
       ],
     };
     const runs: string[] = [];
-    for (let i = 0; i < 2; i++) runs.push((await eva.call('POST', '/api/agents/seeing/runs', { body })).json.runId);
+    for (let i = 0; i < 2; i++)
+      runs.push((await eva.call('POST', '/api/agents/seeing/runs', { body })).json.runId);
     await api.store.asOrg(fresh, async (tx) => {
       const listed = await mediaOf(tx, runs);
       assert.equal(listed.length, 4);
@@ -142,19 +167,30 @@ describe('media', () => {
       const bytes = await mediaBytes(tx, fresh, [listed[0]?.sha256 ?? '']);
       assert.equal([...bytes.values()][0]?.toString('base64'), PNG);
     });
-    for (const id of runs) assert.ok(!(await eva.read('seeing', id)).text.includes(PNG.slice(0, 30)));
+    for (const id of runs)
+      assert.ok(!(await eva.read('seeing', id)).text.includes(PNG.slice(0, 30)));
     const left = async (): Promise<number> =>
-      api.store.asOrg(fresh, async ({ db: tx }) => (await sql`select 1 from media`.execute(tx)).rows.length);
-    await api.store.asWorker(({ db: tx }) => sql`delete from runs where run_id = ${runs[0]}`.execute(tx));
+      api.store.asOrg(
+        fresh,
+        async ({ db: tx }) => (await sql`select 1 from media`.execute(tx)).rows.length,
+      );
+    await api.store.asWorker(({ db: tx }) =>
+      sql`delete from runs where run_id = ${runs[0]}`.execute(tx),
+    );
     assert.equal(await left(), 1);
-    await api.store.asWorker(({ db: tx }) => sql`delete from runs where run_id = ${runs[1]}`.execute(tx));
+    await api.store.asWorker(({ db: tx }) =>
+      sql`delete from runs where run_id = ${runs[1]}`.execute(tx),
+    );
     assert.equal(await left(), 0);
   });
 
   it('a key with the same media joins its run, with others it is refused', async () => {
     const headers = { 'idempotency-key': 'k1' };
     const send = (data: string): Promise<Reply> =>
-      ada.call('POST', '/api/agents/seeing/runs/background', { headers, body: { message: 'stay', media: [{ type: 'image/png', data }] } });
+      ada.call('POST', '/api/agents/seeing/runs/background', {
+        headers,
+        body: { message: 'stay', media: [{ type: 'image/png', data }] },
+      });
     const first = await send(PNG);
     const again = await send(PNG);
     assert.equal(again.json.runId, first.json.runId);

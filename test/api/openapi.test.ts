@@ -28,7 +28,10 @@ describe('the OpenAPI document', () => {
   const sorted = (texts: Iterable<string>): string[] => [...texts].toSorted();
   const operations = () =>
     Object.entries(document.paths).flatMap(([path, item]) =>
-      Object.entries(item).map(([method, operation]) => ({ key: `${method.toUpperCase()} ${path}`, operation })),
+      Object.entries(item).map(([method, operation]) => ({
+        key: `${method.toUpperCase()} ${path}`,
+        operation,
+      })),
     );
 
   it('every route of the router stands in it, and every line of it is a route', () => {
@@ -36,12 +39,18 @@ describe('the OpenAPI document', () => {
     const keys = sorted(routes.map((route) => `${route.method} ${templateOf(route.path)}`));
     assert.deepEqual(sorted(operations().map(({ key }) => key)), keys);
     assert.deepEqual(sorted(Object.keys(OPERATIONS)), keys);
-    assert.equal(new Set(operations().map(({ operation }) => operation.operationId)).size, keys.length);
+    assert.equal(
+      new Set(operations().map(({ operation }) => operation.operationId)).size,
+      keys.length,
+    );
   });
 
   it('a route that nothing is said of is refused', () => {
     const [route] = createRoutes(NOTHING);
-    assert.throws(() => createDocument([{ ...(route ?? assert.fail()), path: '/api/new' }], '1'), /says nothing of GET \/api\/new/);
+    assert.throws(
+      () => createDocument([{ ...(route ?? assert.fail()), path: '/api/new' }], '1'),
+      /says nothing of GET \/api\/new/,
+    );
   });
 
   it('is OpenAPI 3.1 and lint-clean', async function () {
@@ -52,7 +61,9 @@ describe('the OpenAPI document', () => {
     // It is served by the API itself, whose address it therefore need not name.
     const allowed = ['no-empty-servers'];
     assert.deepEqual(
-      problems.filter((p) => !allowed.includes(p.ruleId)).map((p) => `${p.ruleId}: ${p.message} ${p.location[0]?.pointer ?? ''}`),
+      problems
+        .filter((p) => !allowed.includes(p.ruleId))
+        .map((p) => `${p.ruleId}: ${p.message} ${p.location[0]?.pointer ?? ''}`),
       [],
     );
   });
@@ -69,16 +80,21 @@ describe('the OpenAPI document', () => {
       const schema = document.components.schemas[name] as Json;
       assert.ok(field === undefined ? schema : schema?.properties?.[field], key);
     }
-    const parameters = operations().flatMap(({ operation }) => operation.parameters.filter((p) => p.in === 'query').map((p) => p.name));
+    const parameters = operations().flatMap(({ operation }) =>
+      operation.parameters.filter((p) => p.in === 'query').map((p) => p.name),
+    );
     assert.deepEqual(sorted(new Set(parameters)), sorted(Object.keys(QUERY_NOTES)));
   });
 
   it('its examples fit their schemas', () => {
     assert.ok(Object.keys(EXAMPLES).length > 0);
     for (const [key, examples] of Object.entries(EXAMPLES)) {
-      const [, method = '', path = '', what = ''] = /^(\w+) (\S+) (\w+)$/.exec(key) ?? assert.fail(key);
+      const [, method = '', path = '', what = ''] =
+        /^(\w+) (\S+) (\w+)$/.exec(key) ?? assert.fail(key);
       const operation = document.paths[path]?.[method.toLowerCase()] ?? assert.fail(key);
-      const content = (what === 'body' ? operation.requestBody?.content : operation.responses[what]?.content) ?? assert.fail(key);
+      const content =
+        (what === 'body' ? operation.requestBody?.content : operation.responses[what]?.content) ??
+        assert.fail(key);
       for (const [name, { value }] of Object.entries(examples)) {
         const schema = Object.values(content)[0]?.schema ?? assert.fail(key);
         const validate = check.validator(String(schema['$ref']).slice(1));
@@ -94,7 +110,12 @@ describe('the OpenAPI document', () => {
     });
     const health = { status: 'live' };
     check.holds('GET', '/health/live', reply(200, health));
-    for (const bad of [reply(200, { ...health, more: 1 }), reply(200, {}), reply(202, health), reply(200, health, 'text/html')])
+    for (const bad of [
+      reply(200, { ...health, more: 1 }),
+      reply(200, {}),
+      reply(202, health),
+      reply(200, health, 'text/html'),
+    ])
       assert.throws(() => check.holds('GET', '/health/live', bad), /document/);
     assert.throws(() => check.holds('GET', '/api/none', reply(200, {})), /not documented/);
   });
@@ -103,12 +124,16 @@ describe('the OpenAPI document', () => {
     const page = await api.call('GET', '/docs');
     assert.equal(page.status, 200);
     assert.match(page.headers['content-type'] ?? '', /^text\/html/);
-    assert.doesNotMatch(page.text, /<script|<link|<img|<iframe|src=|url\(|@import|javascript:|https?:\/\/(?!127\.0\.0\.1)\S+["'>]/i);
+    assert.doesNotMatch(
+      page.text,
+      /<script|<link|<img|<iframe|src=|url\(|@import|javascript:|https?:\/\/(?!127\.0\.0\.1)\S+["'>]/i,
+    );
     const style = /<style>([^]*?)<\/style>/.exec(page.text)?.[1] ?? '';
     const policy = String(page.headers['content-security-policy']);
     assert.match(policy, /^default-src 'none'; style-src 'sha256-/);
     assert.ok(policy.includes(createHash('sha256').update(style).digest('base64')));
-    for (const { operation } of operations()) assert.ok(page.text.includes(`id="${operation.operationId}"`), operation.operationId);
+    for (const { operation } of operations())
+      assert.ok(page.text.includes(`id="${operation.operationId}"`), operation.operationId);
     assert.equal((await api.as('ada', { org: newOrg() }).call('GET', '/openapi.json')).status, 200);
   });
 });

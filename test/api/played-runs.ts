@@ -1,6 +1,6 @@
-// Plays the worker's part for API tests: moves runs in the store as the message of each says, by the store's own functions.
-// "answer" completes, "pause" asks about a call first ("pause twice" two after each other), "away" is never taken by Temporal,
-// anything else stays as it is.
+// Plays the worker's part for API tests: moves runs in the store as the message of each says, by
+// the store's own functions. "answer" completes, "pause" asks about a call first ("pause twice" two
+// after each other), "away" is never taken by Temporal, anything else stays as it is.
 
 import { randomUUID } from 'node:crypto';
 import type { AgentSnapshot } from '../../src/contract/agent.ts';
@@ -19,7 +19,11 @@ export interface PlayedRuns {
   readonly send: (runId: string) => Promise<boolean>;
   readonly complete: (runId: string, turn: number) => Promise<void>;
   /** A turn that asks for calls of these tools. */
-  readonly ask: (runId: string, turn: number, tools: readonly string[]) => Promise<readonly string[]>;
+  readonly ask: (
+    runId: string,
+    turn: number,
+    tools: readonly string[],
+  ) => Promise<readonly string[]>;
   readonly pause: (
     runId: string,
     turn: number,
@@ -41,14 +45,21 @@ export function createPlayedRuns(store: Store): PlayedRuns {
     const begun = await store.asWorker(async (tx) => {
       const { rows } = await sql<{
         body: AgentSnapshot;
-      }>`select s.body from runs r join agent_snapshots s using (revision) where r.run_id = ${runId}`.execute(tx.db);
+      }>`select s.body from runs r join agent_snapshots s using (revision) where r.run_id = ${runId}`.execute(
+        tx.db,
+      );
       return rows[0]?.body;
     });
     if (begun === undefined) throw new Error('no agent');
     return begun;
   };
 
-  const reply = async (runId: string, turn: number, kind: 'ANSWER' | 'CALLS', calls: readonly StoredCall[]): Promise<void> => {
+  const reply = async (
+    runId: string,
+    turn: number,
+    kind: 'ANSWER' | 'CALLS',
+    calls: readonly StoredCall[],
+  ): Promise<void> => {
     const attempt = randomUUID();
     await store.asWorker((tx) => beginTurn(tx, runId, turn, attempt));
     const text = kind === 'ANSWER' ? 'The answer.' : `Turn ${turn}: I look.`;
@@ -58,7 +69,14 @@ export function createPlayedRuns(store: Store): PlayedRuns {
         runId,
         turn,
         attempt,
-        { kind, text, reasoning: `Turn ${turn}: I think.`, model: 'gpt-4o', finishReason: 'stop', calls },
+        {
+          kind,
+          text,
+          reasoning: `Turn ${turn}: I think.`,
+          model: 'gpt-4o',
+          finishReason: 'stop',
+          calls,
+        },
         USAGE,
       ),
     );
@@ -91,7 +109,14 @@ export function createPlayedRuns(store: Store): PlayedRuns {
           approvers: tool.approvers,
           refusal: null,
         },
-        argumentsHash: hashOfCall({ orgId, runId, callId, tool: name, toolVersion: tool.version, arguments: text }),
+        argumentsHash: hashOfCall({
+          orgId,
+          runId,
+          callId,
+          tool: name,
+          toolVersion: tool.version,
+          arguments: text,
+        }),
       };
     });
     await reply(runId, turn, 'CALLS', calls);
@@ -99,29 +124,38 @@ export function createPlayedRuns(store: Store): PlayedRuns {
   };
 
   const pause: PlayedRuns['pause'] = async (runId, turn, n, pauseKind, callIds) => {
-    await store.asWorker((tx) => settle(tx, runId, { kind: 'PAUSED', turn, n, pauseKind, callIds }, 'test'));
+    await store.asWorker((tx) =>
+      settle(tx, runId, { kind: 'PAUSED', turn, n, pauseKind, callIds }, 'test'),
+    );
   };
 
   const dispatch: PlayedRuns['dispatch'] = async (runId, callId, end) => {
-    const claim = await store.asWorker((tx) => claimCall(tx, { runId, callId, attemptId: randomUUID(), versionNow: () => undefined }));
+    const claim = await store.asWorker((tx) =>
+      claimCall(tx, { runId, callId, attemptId: randomUUID(), versionNow: () => undefined }),
+    );
     if (claim.kind !== 'DISPATCH') throw new Error(`claim ${claim.kind}`);
-    if (end !== 'NEVER') await store.asWorker((tx) => recordCall(tx, runId, callId, claim.call.n, end));
+    if (end !== 'NEVER')
+      await store.asWorker((tx) => recordCall(tx, runId, callId, claim.call.n, end));
   };
 
   async function play(runId: string): Promise<void> {
     const run = await record(runId);
-    const asksAt = (turn: number): boolean => run.input.startsWith('pause') && (turn === 1 || (turn === 2 && run.input.includes('twice')));
+    const asksAt = (turn: number): boolean =>
+      run.input.startsWith('pause') && (turn === 1 || (turn === 2 && run.input.includes('twice')));
     if (run.status !== 'QUEUED' && run.status !== 'RUNNING') return;
     if (!/^(answer|pause)/.test(run.input)) return;
     const turns = Math.max(0, ...run.calls.map((call) => call.turn));
     for (const call of run.calls)
-      if (call.state === 'APPROVED') await dispatch(runId, call.callId, { kind: 'ANSWERED', result: 'sent', isError: false });
+      if (call.state === 'APPROVED')
+        await dispatch(runId, call.callId, { kind: 'ANSWERED', result: 'sent', isError: false });
     const turn = turns + 1;
     if (!asksAt(turn)) return complete(runId, turn);
     const agent = await agentOf(runId);
     const tools = toolsOf(run.input);
     const asked = await ask(runId, turn, tools);
-    const guarded = asked.filter((_, i) => agent.tools.find((t) => t.name === tools[i])?.approval === 'required');
+    const guarded = asked.filter(
+      (_, i) => agent.tools.find((t) => t.name === tools[i])?.approval === 'required',
+    );
     await pause(runId, turn, 1, 'APPROVAL', guarded);
   }
   return {
@@ -139,4 +173,5 @@ export function createPlayedRuns(store: Store): PlayedRuns {
 }
 
 /** "pause: send_email, pay" */
-const toolsOf = (input: string): readonly string[] => /: ([\w, ]+)$/.exec(input)?.[1]?.split(', ') ?? ['send_email'];
+const toolsOf = (input: string): readonly string[] =>
+  /: ([\w, ]+)$/.exec(input)?.[1]?.split(', ') ?? ['send_email'];

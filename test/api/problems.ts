@@ -1,4 +1,5 @@
-// That a refusal is the one that was to come. What holds for every refusal alike, the rig has looked at: test/rig/tells-nothing.ts.
+// That a refusal is the one that was to come. What holds for every refusal alike, the rig has
+// looked at: test/rig/tells-nothing.ts.
 
 import assert from 'node:assert/strict';
 import type { Reply } from './api-rig.ts';

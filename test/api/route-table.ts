@@ -1,4 +1,5 @@
-// Every route with an address and a body that it takes: the matrices are made of these. A new route without its row fails the tests.
+// Every route with an address and a body that it takes: the matrices are made of these. A new route
+// without its row fails the tests.
 
 import { createRoutes, type AppDeps } from '../../src/api/app.ts';
 import type { Route } from '../../src/api/http/route.ts';
@@ -48,10 +49,13 @@ export function routeTable(): readonly RouteRow[] {
   return createRoutes(nothing).map(({ method, path, scope }) => {
     const name = `${method} ${path}`;
     if (!(name in BODIES))
-      throw new Error(`${name} has no row in test/api/route-table.ts: say what it takes, so that its tenants and tokens are tested`);
+      throw new Error(
+        `${name} has no row in test/api/route-table.ts: say what it takes, so that its tenants and tokens are tested`,
+      );
     return {
       ...{ method, path, scope, body: BODIES[name] },
-      address: (ids) => path.replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids[id as keyof Ids])),
+      address: (ids) =>
+        path.replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids[id as keyof Ids])),
     };
   });
 }

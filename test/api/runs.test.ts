@@ -26,8 +26,23 @@ describe('the runs of an agent', () => {
     assert.deepEqual(
       { ...run, runId: '', sessionId: '', createdAt: '', updatedAt: '' },
       {
-        ...{ runId: '', sessionId: '', agentId: 'guard', userId: 'ada', orgId: org, status: 'COMPLETED', input: 'answer me' },
-        ...{ content: 'The answer.', output: 'The answer.', tools: [], reasoningSteps: ['Turn 1: I think.'], createdAt: '', updatedAt: '' },
+        ...{
+          runId: '',
+          sessionId: '',
+          agentId: 'guard',
+          userId: 'ada',
+          orgId: org,
+          status: 'COMPLETED',
+          input: 'answer me',
+        },
+        ...{
+          content: 'The answer.',
+          output: 'The answer.',
+          tools: [],
+          reasoningSteps: ['Turn 1: I think.'],
+          createdAt: '',
+          updatedAt: '',
+        },
         metadata: {
           model: 'gpt-4o',
           promptTokens: 10,
@@ -55,7 +70,13 @@ describe('the runs of an agent', () => {
     assert.equal(pending?.length, 1);
     const { callId, argumentsHash, requestedAt, ...call } = pending[0] ?? assert.fail();
     assert.deepEqual(call, {
-      ...{ kind: 'APPROVAL', name: 'send_email', arguments: { to: 'ada', turn: 1 }, description: 'Does send_email.', risk: 'normal' },
+      ...{
+        kind: 'APPROVAL',
+        name: 'send_email',
+        arguments: { to: 'ada', turn: 1 },
+        description: 'Does send_email.',
+        risk: 'normal',
+      },
       ...{ expiresAt: null, votesNeeded: 1, votes: [] },
     });
     assert.match(argumentsHash, /^[0-9a-f]{64}$/);
@@ -70,16 +91,31 @@ describe('the runs of an agent', () => {
     assert.equal(run.pending, undefined);
     assert.equal(run.metadata.totalTokens, 24);
     const { decision, durationMs, ...entry } = run.tools[0] ?? assert.fail();
-    assert.deepEqual(entry, { callId, name: 'send_email', arguments: { to: 'ada', turn: 1 }, result: 'sent', isError: false });
+    assert.deepEqual(entry, {
+      callId,
+      name: 'send_email',
+      arguments: { to: 'ada', turn: 1 },
+      result: 'sent',
+      isError: false,
+    });
     assert.ok(durationMs >= 0);
-    assert.deepEqual({ ...decision, at: '' }, { action: 'APPROVE', by: ['ada'], at: '', reason: 'fine' });
+    assert.deepEqual(
+      { ...decision, at: '' },
+      { action: 'APPROVE', by: ['ada'], at: '', reason: 'fine' },
+    );
   });
 
   it('background answers at once with QUEUED and where to look', async () => {
     const ada = anyone();
-    const r = await ada.call('POST', '/api/agents/guard/runs/background', { body: { message: 'answer me' } });
+    const r = await ada.call('POST', '/api/agents/guard/runs/background', {
+      body: { message: 'answer me' },
+    });
     assert.equal(r.status, 200, r.text);
-    assert.deepEqual(r.json, { runId: r.json.runId, sessionId: r.json.sessionId, status: 'QUEUED' });
+    assert.deepEqual(r.json, {
+      runId: r.json.runId,
+      sessionId: r.json.sessionId,
+      status: 'QUEUED',
+    });
     assert.equal(r.headers.location, `/api/agents/guard/runs/${r.json.runId}`);
     const end = await ada.read('guard', r.json.runId, '?wait=10');
     assert.equal(end.json.status, 'COMPLETED');
@@ -104,7 +140,14 @@ describe('the runs of an agent', () => {
       assert.equal(r.json.status, 'QUEUED');
       assert.equal(r.headers['content-location'], undefined);
     }
-    for (const prefer of ['wait=abc', 'wait=-1', ';;;', 'handling=strict', 'wait=99999999', 'constructor, __proto__=1'])
+    for (const prefer of [
+      'wait=abc',
+      'wait=-1',
+      ';;;',
+      'handling=strict',
+      'wait=99999999',
+      'constructor, __proto__=1',
+    ])
       assert.equal((await ada.run('guard', 'answer', {}, { prefer })).status, 200, prefer);
   });
 
@@ -124,12 +167,29 @@ describe('the runs of an agent', () => {
     const t0 = performance.now();
     assert.equal((await ada.read('guard', runId, '?wait=1')).json.status, 'QUEUED');
     assert.ok(performance.now() - t0 > 950);
-    const joined = [ada.read('guard', runId, '?wait=15'), ada.read('guard', runId, '/status?wait=15')];
+    const joined = [
+      ada.read('guard', runId, '?wait=15'),
+      ada.read('guard', runId, '/status?wait=15'),
+    ];
     await api.runs.complete(runId, 1);
     for (const r of await Promise.all(joined)) assert.equal(r.json.status, 'COMPLETED');
-    for (const query of ['?wait=abc', '?wait=-1', '?wait=21', '?wait=', '?wait=1.5', '?wait=1&wait=2', '?wait=1;2'])
-      assert.match(isProblem(await ada.read('guard', UNKNOWN_RUN, query), 400, 'INVALID_REQUEST').text, /wait/);
-    assert.match(isProblem(await ada.read('guard', UNKNOWN_RUN, '?colour=1'), 400, 'INVALID_REQUEST').text, /colour/);
+    for (const query of [
+      '?wait=abc',
+      '?wait=-1',
+      '?wait=21',
+      '?wait=',
+      '?wait=1.5',
+      '?wait=1&wait=2',
+      '?wait=1;2',
+    ])
+      assert.match(
+        isProblem(await ada.read('guard', UNKNOWN_RUN, query), 400, 'INVALID_REQUEST').text,
+        /wait/,
+      );
+    assert.match(
+      isProblem(await ada.read('guard', UNKNOWN_RUN, '?colour=1'), 400, 'INVALID_REQUEST').text,
+      /colour/,
+    );
   });
 
   it('fifty who wait for one run read it once when it ends', async () => {
@@ -141,7 +201,9 @@ describe('the runs of an agent', () => {
       return { ...made, changed: (signal) => (waiting.add(made), made.changed(signal)) };
     };
     const asOrg: Store['asOrg'] = (orgId, work) => (reads++, real.asOrg(orgId, work));
-    const counted = await startApiRig({ store: { ...real, asOrg, announcer: { ...real.announcer, watch } } });
+    const counted = await startApiRig({
+      store: { ...real, asOrg, announcer: { ...real.announcer, watch } },
+    });
     const ada = counted.as('ada', { org: newOrg() });
     const { runId } = (await ada.run('guard', 'stay', {}, { prefer: 'respond-async' })).json;
     const joined = Array.from({ length: 50 }, () => ada.read('guard', runId, '?wait=15'));
@@ -161,11 +223,16 @@ describe('the runs of an agent', () => {
       open++;
       return { ...made, close: () => (open--, made.close()) };
     };
-    const counted = await startApiRig({ store: { ...real, announcer: { ...real.announcer, watch } } });
+    const counted = await startApiRig({
+      store: { ...real, announcer: { ...real.announcer, watch } },
+    });
     const ada = counted.as('ada', { org: newOrg() });
     const leaving = new AbortController();
     const sessionId = randomUUID();
-    const gone = ada.call('POST', '/api/agents/guard/runs', { body: { message: 'stay', sessionId }, signal: leaving.signal });
+    const gone = ada.call('POST', '/api/agents/guard/runs', {
+      body: { message: 'stay', sessionId },
+      signal: leaving.signal,
+    });
     const runId = await idOfSession(api.store, sessionId);
     await until('the watch is there', () => open === 1);
     leaving.abort();
@@ -190,15 +257,24 @@ describe('the runs of an agent', () => {
     assert.equal(r.status, 202, r.text);
     assert.ok(performance.now() - t0 < 5000, 'not after the whole wait');
     assert.equal(r.json.status, 'QUEUED');
-    assert.match(isProblem(await ada.run('guard', 'third', { sessionId }), 409, 'SESSION_PAUSED').text, new RegExp(first.json.runId));
+    assert.match(
+      isProblem(await ada.run('guard', 'third', { sessionId }), 409, 'SESSION_PAUSED').text,
+      new RegExp(first.json.runId),
+    );
   });
 
   it('a session goes on with its agent only, and is somebody else’s own under another user', async () => {
     const org = newOrg();
     const sessionId = randomUUID();
-    const r = await api.as('ada', { org }).run('guard', 'answer', { sessionId: sessionId.toUpperCase() });
+    const r = await api
+      .as('ada', { org })
+      .run('guard', 'answer', { sessionId: sessionId.toUpperCase() });
     assert.equal(r.json.sessionId, sessionId);
-    isProblem(await api.as('ada', { org }).run('other', 'answer', { sessionId }), 409, 'SESSION_OF_OTHER_AGENT');
+    isProblem(
+      await api.as('ada', { org }).run('other', 'answer', { sessionId }),
+      409,
+      'SESSION_OF_OTHER_AGENT',
+    );
     assert.equal((await api.as('bob', { org }).run('other', 'answer', { sessionId })).status, 200);
   });
 
@@ -208,18 +284,39 @@ describe('the runs of an agent', () => {
     assert.equal(bare(await ada.run('zeta_only', 'answer')), bare(await ada.run('none', 'answer')));
     isProblem(await ada.run('asleep', 'answer'), 409, 'AGENT_INACTIVE');
     assert.match(
-      isProblem(await ada.run('guard', 'answer', { options: { model: 'gpt-x' } }), 400, 'INVALID_REQUEST').text,
+      isProblem(
+        await ada.run('guard', 'answer', { options: { model: 'gpt-x' } }),
+        400,
+        'INVALID_REQUEST',
+      ).text,
       /options\.model/,
     );
     assert.match(
-      isProblem(await ada.run('guard', 'answer', { media: [{ type: 'image/png', data: 'AA==' }] }), 400, 'INVALID_REQUEST').text,
+      isProblem(
+        await ada.run('guard', 'answer', { media: [{ type: 'image/png', data: 'AA==' }] }),
+        400,
+        'INVALID_REQUEST',
+      ).text,
       /media.*vision/,
     );
     isProblem(await ada.run('guard', 'answer', { orgId: 'elsewhere' }), 403, 'FORBIDDEN');
-    const r = isProblem(await ada.run('guard', 'answer', { userId: 'bob' }), 403, 'INSUFFICIENT_SCOPE');
-    assert.equal(r.headers['www-authenticate'], 'Bearer error="insufficient_scope", scope="runs:impersonate"');
+    const r = isProblem(
+      await ada.run('guard', 'answer', { userId: 'bob' }),
+      403,
+      'INSUFFICIENT_SCOPE',
+    );
     assert.equal(
-      (await ada.run('guard', 'answer', { media: [], generateFollowups: false, options: { model: 'gpt-4o-mini' } })).status,
+      r.headers['www-authenticate'],
+      'Bearer error="insufficient_scope", scope="runs:impersonate"',
+    );
+    assert.equal(
+      (
+        await ada.run('guard', 'answer', {
+          media: [],
+          generateFollowups: false,
+          options: { model: 'gpt-4o-mini' },
+        })
+      ).status,
       200,
     );
   });
@@ -253,7 +350,8 @@ describe('the runs of an agent', () => {
       fails = how;
       return ada.run('guard', 'stay', {}, { prefer: 'wait=1' });
     };
-    const lost = (uncertain: boolean): StoreUnavailableError => new StoreUnavailableError(uncertain, new Error('ECONNREFUSED 10.0.0.1'));
+    const lost = (uncertain: boolean): StoreUnavailableError =>
+      new StoreUnavailableError(uncertain, new Error('ECONNREFUSED 10.0.0.1'));
     const before = isProblem(await attempt(() => lost(false)), 503, 'UNAVAILABLE');
     assert.equal(before.json.runId, undefined);
     assert.match(isProblem(await attempt(() => lost(true)), 503, 'UNAVAILABLE').json.runId, RUN_ID);
@@ -269,7 +367,11 @@ describe('the runs of an agent', () => {
 async function idOfSession(store: Store, sessionId: string, nth = 1): Promise<string> {
   for (;;) {
     const { rows } = await store.asWorker((tx) =>
-      sql<{ run_id: string }>`select run_id from runs where session_id = ${sessionId} and session_seq = ${nth}`.execute(tx.db),
+      sql<{
+        run_id: string;
+      }>`select run_id from runs where session_id = ${sessionId} and session_seq = ${nth}`.execute(
+        tx.db,
+      ),
     );
     if (rows[0] !== undefined) return rows[0].run_id;
     await new Promise((resolve) => setTimeout(resolve, 20));

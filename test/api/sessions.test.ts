@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { ConversationSchema, RunPageSchema, SessionPageSchema } from '../../src/contract/lists.ts';
-import { newOrg, startApiRig, type ApiRig, type Caller, type CallerClaims, type Json } from './api-rig.ts';
+import {
+  newOrg,
+  startApiRig,
+  type ApiRig,
+  type Caller,
+  type CallerClaims,
+  type Json,
+} from './api-rig.ts';
 import { bare, isProblem } from './problems.ts';
 
 const IMPERSONATE = 'runs:write runs:read runs:approve runs:cancel runs:impersonate';
@@ -18,7 +25,8 @@ describe('sessions', () => {
     assert.equal(r.status, 200, r.text);
     return SessionPageSchema.parse(r.json).data.map((s) => s.sessionId);
   };
-  const read = (caller: Caller, id: string, tail = '') => caller.call('GET', `/api/sessions/${id}${tail}`);
+  const read = (caller: Caller, id: string, tail = '') =>
+    caller.call('GET', `/api/sessions/${id}${tail}`);
   const messages = async (caller: Caller, id: string): Promise<string[]> => {
     const r = await read(caller, id);
     assert.equal(r.status, 200, r.text);
@@ -44,7 +52,10 @@ describe('sessions', () => {
     assert.deepEqual(await list(ada, '&agentId=guard'), [s1]);
     assert.deepEqual(await list(ada, '&userId=mia'), []);
     const session = (await read(ada, s1)).json;
-    assert.deepEqual([session.sessionId, session.agentId, session.userId, session.runCount], [s1, 'guard', 'ada', 3]);
+    assert.deepEqual(
+      [session.sessionId, session.agentId, session.userId, session.runCount],
+      [s1, 'guard', 'ada', 3],
+    );
     assert.deepEqual(
       session.messages.map((m: Json) => [m.role, m.content, m.runId]),
       [one, two].flatMap((run) => [
@@ -58,7 +69,10 @@ describe('sessions', () => {
       [two.runId, cancelled.runId, one.runId],
     );
     const first = await read(ada, s1, '/runs?limit=2');
-    assert.match(String(first.headers['link']), new RegExp(`^</api/sessions/${s1}/runs\\?limit=2&after=`));
+    assert.match(
+      String(first.headers['link']),
+      new RegExp(`^</api/sessions/${s1}/runs\\?limit=2&after=`),
+    );
     const rest = await read(ada, s1, `/runs?limit=2&after=${first.json.nextCursor}`);
     assert.deepEqual([rest.json.data[0].runId, rest.json.hasMore], [one.runId, false]);
   });
@@ -91,14 +105,19 @@ describe('sessions', () => {
     assert.equal((await read(as('ada'), sessionId)).status, 200);
     assert.deepEqual(await list(as('bob')), []);
     isProblem(await read(as('ada', { scope: 'runs:write' }), sessionId), 403, 'INSUFFICIENT_SCOPE');
-    isProblem(await as('ada', { scope: 'runs:read admin' }).call('DELETE', `/api/sessions/${sessionId}`), 403, 'INSUFFICIENT_SCOPE');
+    isProblem(
+      await as('ada', { scope: 'runs:read admin' }).call('DELETE', `/api/sessions/${sessionId}`),
+      403,
+      'INSUFFICIENT_SCOPE',
+    );
   });
 
   it('who decides about a run sees the conversation that led there, and not what came after', async () => {
     const as = org1();
     const ada = as('ada');
     const sessionId = randomUUID();
-    const say = async (message: string): Promise<Json> => (await ada.run('lea_only', message, { sessionId })).json;
+    const say = async (message: string): Promise<Json> =>
+      (await ada.run('lea_only', message, { sessionId })).json;
     await say('answer one');
     const asked = await say('pause');
     const lea = as('lea');
@@ -106,9 +125,18 @@ describe('sessions', () => {
     isProblem(await read(as('lea', { scope: 'runs:read' }), sessionId), 404, 'NOT_FOUND');
     await lea.decide('lea_only', asked.runId, { action: 'APPROVE' });
     await say('answer three');
-    assert.deepEqual(await messages(lea, sessionId), [...answered('answer one'), ...answered('pause')]);
-    assert.deepEqual(await messages(ada, sessionId), ['answer one', 'pause', 'answer three'].flatMap(answered));
-    assert.deepEqual(await messages(as('root', { scope: 'runs:read admin' }), sessionId), await messages(ada, sessionId));
+    assert.deepEqual(await messages(lea, sessionId), [
+      ...answered('answer one'),
+      ...answered('pause'),
+    ]);
+    assert.deepEqual(
+      await messages(ada, sessionId),
+      ['answer one', 'pause', 'answer three'].flatMap(answered),
+    );
+    assert.deepEqual(
+      await messages(as('root', { scope: 'runs:read admin' }), sessionId),
+      await messages(ada, sessionId),
+    );
     assert.deepEqual(await list(lea), [sessionId]);
     assert.deepEqual(
       (await read(lea, sessionId, '/runs')).json.data.map((r: Json) => r.runId),
@@ -122,9 +150,15 @@ describe('sessions', () => {
     const as = org1();
     const sessionId = randomUUID();
     await as('mia').run('guard', 'answer mine', { sessionId });
-    await as('ada', { scope: IMPERSONATE }).run('guard', 'answer for mia', { sessionId, userId: 'mia' });
+    await as('ada', { scope: IMPERSONATE }).run('guard', 'answer for mia', {
+      sessionId,
+      userId: 'mia',
+    });
     assert.deepEqual(await messages(as('ada'), sessionId), answered('answer for mia'));
-    assert.deepEqual(await messages(as('mia'), sessionId), [...answered('answer mine'), ...answered('answer for mia')]);
+    assert.deepEqual(await messages(as('mia'), sessionId), [
+      ...answered('answer mine'),
+      ...answered('answer for mia'),
+    ]);
   });
 
   it('two users may have the same id: one’s own is meant, or the named one’s', async () => {
@@ -148,18 +182,36 @@ describe('sessions', () => {
     const count = async (table: string): Promise<number> =>
       (
         await api.store.asWorker((u) =>
-          sql<{ n: number }>`select count(*) n from ${sql.table(table)} where run_id = ${run.runId}`.execute(u.db),
+          sql<{
+            n: number;
+          }>`select count(*) n from ${sql.table(table)} where run_id = ${run.runId}`.execute(u.db),
         )
       ).rows[0]?.n ?? -1;
     const audited = await count('audit');
-    for (let i = 0; i < 2; i++) assert.equal((await ada.call('DELETE', `/api/sessions/${run.sessionId}`)).status, 204);
-    for (const id of [randomUUID(), 'nonsense']) assert.equal((await ada.call('DELETE', `/api/sessions/${id}`)).status, 204);
-    for (const table of ['runs', 'turns', 'attempts', 'calls', 'pauses', 'votes', 'decisions', 'events', 'deltas'])
+    for (let i = 0; i < 2; i++)
+      assert.equal((await ada.call('DELETE', `/api/sessions/${run.sessionId}`)).status, 204);
+    for (const id of [randomUUID(), 'nonsense'])
+      assert.equal((await ada.call('DELETE', `/api/sessions/${id}`)).status, 204);
+    for (const table of [
+      'runs',
+      'turns',
+      'attempts',
+      'calls',
+      'pauses',
+      'votes',
+      'decisions',
+      'events',
+      'deltas',
+    ])
       assert.equal(await count(table), 0, table);
     assert.equal(await count('audit'), audited + 1, 'and one that says that it was deleted');
     isProblem(await read(ada, run.sessionId), 404, 'NOT_FOUND');
     isProblem(await ada.read('guard', run.runId), 404, 'NOT_FOUND');
-    assert.equal((await ada.run('guard', 'answer', { sessionId: run.sessionId })).json.status, 'COMPLETED', 'the id can be used anew');
+    assert.equal(
+      (await ada.run('guard', 'answer', { sessionId: run.sessionId })).json.status,
+      'COMPLETED',
+      'the id can be used anew',
+    );
   });
 
   it('with runs that are not over it is 409 that names them, and nothing is deleted', async () => {
@@ -167,7 +219,11 @@ describe('sessions', () => {
     const sessionId = randomUUID();
     const done = (await ada.run('guard', 'answer', { sessionId })).json;
     const open = (await ada.run('guard', 'pause', { sessionId })).json;
-    const r = isProblem(await ada.call('DELETE', `/api/sessions/${sessionId}`), 409, 'SESSION_HAS_OPEN_RUNS');
+    const r = isProblem(
+      await ada.call('DELETE', `/api/sessions/${sessionId}`),
+      409,
+      'SESSION_HAS_OPEN_RUNS',
+    );
     assert.ok(r.json.detail.includes(open.runId) && !r.json.detail.includes(done.runId));
     assert.equal((await ada.read('guard', done.runId)).status, 200);
     await ada.call('DELETE', `/api/agents/guard/runs/${open.runId}`);
@@ -177,12 +233,19 @@ describe('sessions', () => {
   it('a key whose run was deleted with its session is 404 with how to go on, on every door, and starts nothing', async () => {
     const ada = org1()('ada');
     const keyed = { 'idempotency-key': 'k-1' };
-    const post = (tail: string) => ada.call('POST', `/api/agents/guard/runs${tail}`, { body: { message: 'answer' }, headers: keyed });
+    const post = (tail: string) =>
+      ada.call('POST', `/api/agents/guard/runs${tail}`, {
+        body: { message: 'answer' },
+        headers: keyed,
+      });
     for (const tail of ['', '/background']) {
       const { runId } = (await post(tail)).json;
       const { sessionId } = (await ada.read('guard', runId, '?wait=5')).json;
       await ada.call('DELETE', `/api/sessions/${sessionId}`);
-      assert.match(isProblem(await post(tail), 404, 'NOT_FOUND').json.detail, /deleted with its session.*new key/);
+      assert.match(
+        isProblem(await post(tail), 404, 'NOT_FOUND').json.detail,
+        /deleted with its session.*new key/,
+      );
     }
     assert.deepEqual(await list(ada), []);
   });

@@ -47,7 +47,11 @@ describe('clients that hold a socket', () => {
   const post = (length: number): string =>
     `POST /api/agents/x/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${bearer}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
 
-  function exchange(parts: readonly (string | Buffer)[], everyMs = 0, patienceMs = 9000): Promise<Exchange> {
+  function exchange(
+    parts: readonly (string | Buffer)[],
+    everyMs = 0,
+    patienceMs = 9000,
+  ): Promise<Exchange> {
     return new Promise((resolve) => {
       const t0 = performance.now();
       let text = '';
@@ -72,9 +76,13 @@ describe('clients that hold a socket', () => {
   }
 
   it('slow headers, half a line, no request at all, a dripping body and one that nobody reads: cut in time, while others are served', async () => {
-    const drip = (first: string): Promise<Exchange> => exchange([first, ...Array<string>(60).fill('a')], 300);
+    const drip = (first: string): Promise<Exchange> =>
+      exchange([first, ...Array<string>(60).fill('a')], 300);
     const slow = [
-      exchange(['GET /api/agents HTTP/1.1\r\nHost: x\r\n', ...Array<string>(60).fill('X-A: b\r\n')], 300),
+      exchange(
+        ['GET /api/agents HTTP/1.1\r\nHost: x\r\n', ...Array<string>(60).fill('X-A: b\r\n')],
+        300,
+      ),
       exchange(['GET /api/ag']),
       exchange([]),
       drip(`${post(5000)}{"mess`),
@@ -82,12 +90,15 @@ describe('clients that hold a socket', () => {
     ];
     for (let i = 0; i < 20; i++) {
       const t0 = performance.now();
-      const response = await fetch(`http://127.0.0.1:${port}/api/agents`, { headers: { authorization: `Bearer ${bearer}` } });
+      const response = await fetch(`http://127.0.0.1:${port}/api/agents`, {
+        headers: { authorization: `Bearer ${bearer}` },
+      });
       assert.equal(response.status, 200);
       assert.ok(performance.now() - t0 < 1000);
     }
     const got = await Promise.all(slow);
-    for (const [index, { closed, ms }] of got.entries()) assert.ok(closed && ms < 7500, `${index}: ${closed} ${ms}`);
+    for (const [index, { closed, ms }] of got.entries())
+      assert.ok(closed && ms < 7500, `${index}: ${closed} ${ms}`);
     assert.match(got[3]?.text ?? '', /400 Bad Request[^]*problem\+json[^]*too slowly/);
     assert.match(got[0]?.text ?? '', /408[^]*problem\+json/);
   });
@@ -95,7 +106,10 @@ describe('clients that hold a socket', () => {
   it('a body that keeps the pace is taken, however long it takes', async () => {
     const piece = Buffer.alloc(20 * 1024, 0x20);
     const { text } = await exchange(
-      [post(30 * piece.length).replace('Host', 'Connection: close\r\nHost'), ...Array<Buffer>(30).fill(piece)],
+      [
+        post(30 * piece.length).replace('Host', 'Connection: close\r\nHost'),
+        ...Array<Buffer>(30).fill(piece),
+      ],
       200,
     );
     assert.match(text, /400 Bad Request[^]*MALFORMED_JSON/, 'read to its end: blanks are no JSON');
@@ -106,14 +120,22 @@ describe('clients that hold a socket', () => {
       ['nonsense\r\n\r\n', 400],
       [`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431],
       ['GET / HTTP/1.1\r\nHost: x\r\nExpect: magic\r\n\r\n', 417],
-      ['POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n', 400],
+      [
+        'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+        400,
+      ],
       ['GET / HTTP/1.1\r\n\r\n', 400],
     ] as const) {
       const { text, closed } = await exchange([sent], 0, 4000);
-      assert.ok(text.startsWith(`HTTP/1.1 ${status} `) && closed, `${sent.slice(0, 40)}: ${text.slice(0, 200)}`);
+      assert.ok(
+        text.startsWith(`HTTP/1.1 ${status} `) && closed,
+        `${sent.slice(0, 40)}: ${text.slice(0, 200)}`,
+      );
       const [head = '', body = ''] = text.split('\r\n\r\n');
       const lines = head.split('\r\n').slice(1);
-      const headers = Object.fromEntries(lines.map((line) => [line.split(': ')[0]?.toLowerCase(), line.split(': ')[1]]));
+      const headers = Object.fromEntries(
+        lines.map((line) => [line.split(': ')[0]?.toLowerCase(), line.split(': ')[1]]),
+      );
       tellsNothing({ method: 'GET', status, headers, text: body });
     }
   });

@@ -6,8 +6,10 @@ import { newOrg, startApiRig, token, UNKNOWN_RUN, type ApiRig, type Caller } fro
 import { isProblem } from './problems.ts';
 import { openStream, shown, speaker, type OpenStream, type ReceivedFrame } from './stream-rig.ts';
 
-const names = (stream: Pick<OpenStream, 'frames'>): readonly string[] => stream.frames.map((frame) => frame.event);
-const ids = (frames: readonly ReceivedFrame[]): readonly string[] => frames.map((frame) => frame.id);
+const names = (stream: Pick<OpenStream, 'frames'>): readonly string[] =>
+  stream.frames.map((frame) => frame.event);
+const ids = (frames: readonly ReceivedFrame[]): readonly string[] =>
+  frames.map((frame) => frame.id);
 
 describe('resuming a stream', () => {
   let api: ApiRig;
@@ -34,8 +36,10 @@ describe('resuming a stream', () => {
     await stream.ended;
     return stream;
   };
-  const begin = async (message = 'stay'): Promise<string> => (await ada.run('guard', message, {}, { prefer: 'respond-async' })).json.runId;
-  const complete = (runId: string, turn: number) => api.store.asWorker((tx) => settle(tx, runId, { kind: 'COMPLETED', turn }, 'test'));
+  const begin = async (message = 'stay'): Promise<string> =>
+    (await ada.run('guard', message, {}, { prefer: 'respond-async' })).json.runId;
+  const complete = (runId: string, turn: number) =>
+    api.store.asWorker((tx) => settle(tx, runId, { kind: 'COMPLETED', turn }, 'test'));
 
   /** A run with everything in it, and what one live reader got of it. */
   async function eventfulRun(): Promise<{ runId: string; live: OpenStream }> {
@@ -52,14 +56,21 @@ describe('resuming a stream', () => {
     await second.reply('I look 👀');
     const [callId = ''] = await api.runs.ask(runId, 2, ['send_email']);
     await api.runs.pause(runId, 2, 1, 'APPROVAL', [callId]);
-    await ada.decide('guard', runId, { action: 'REJECT', reason: 'no' }, { prefer: 'respond-async' });
+    await ada.decide(
+      'guard',
+      runId,
+      { action: 'REJECT', reason: 'no' },
+      { prefer: 'respond-async' },
+    );
     const last = await speaker(api.store, runId, 3);
     for (const text of 'It was not sent, since ada said no. 🙂🙂'.split('')) {
       last.say({ kind: 'CONTENT', text });
       if (text === ',') await live.until(() => live.frames.at(-1)?.data.data === ',');
     }
     await last.reply('It was not sent, since ada said no. 🙂🙂');
-    await api.store.asWorker((tx) => sql`update runs set follow_ups = '["And now?"]' where run_id = ${runId}`.execute(tx.db));
+    await api.store.asWorker((tx) =>
+      sql`update runs set follow_ups = '["And now?"]' where run_id = ${runId}`.execute(tx.db),
+    );
     await complete(runId, 3);
     await live.ended;
     return { runId, live };
@@ -68,17 +79,19 @@ describe('resuming a stream', () => {
   it('a joined or resumed stream is the same story: at every position of a finished run nothing is lost and nothing comes twice', async () => {
     const { runId, live } = await eventfulRun();
     const full = await whole(runId);
-    const events = (frames: readonly ReceivedFrame[]) => frames.filter((f) => !f.event.endsWith('_DELTA'));
+    const events = (frames: readonly ReceivedFrame[]) =>
+      frames.filter((f) => !f.event.endsWith('_DELTA'));
     assert.deepEqual(events(full.frames), events(live.frames));
-    const said = (frames: readonly ReceivedFrame[]): string => JSON.stringify(
-      frames.reduce<[string, number, string][]>((all, { data }) => {
-        const text = data.event.endsWith('_DELTA') ? String(data.data) : '';
-        const last = all.at(-1);
-        if (text !== '' && last?.[0] === data.event && last[1] === data.turn) last[2] += text;
-        else all.push([data.event, data.turn, text]);
-        return all;
-      }, []),
-    ); // prettier-ignore
+    const said = (frames: readonly ReceivedFrame[]): string =>
+      JSON.stringify(
+        frames.reduce<[string, number, string][]>((all, { data }) => {
+          const text = data.event.endsWith('_DELTA') ? String(data.data) : '';
+          const last = all.at(-1);
+          if (text !== '' && last?.[0] === data.event && last[1] === data.turn) last[2] += text;
+          else all.push([data.event, data.turn, text]);
+          return all;
+        }, []),
+      );
     assert.equal(said(full.frames), said(live.frames));
     const content = (await ada.read('guard', runId)).json.content;
     assert.ok(content.endsWith('- And now?'));
@@ -117,7 +130,10 @@ describe('resuming a stream', () => {
     assert.equal(shown(live.frames, 1), 'This holds');
     const resumed = await whole(runId, sentId);
     assert.equal(names(resumed)[0], 'RETRY');
-    assert.equal(resumed.frames.filter((frame) => ids(live.frames.slice(0, 4)).includes(frame.id)).length, 0);
+    assert.equal(
+      resumed.frames.filter((frame) => ids(live.frames.slice(0, 4)).includes(frame.id)).length,
+      0,
+    );
     assert.equal(shown([...live.frames.slice(0, 4), ...resumed.frames], 1), 'This holds');
   });
 
@@ -149,13 +165,27 @@ describe('resuming a stream', () => {
     ])
       assert.deepEqual([r.status, r.text], [204, '']);
     for (const id of ['-1', 'abc', '../..', '1', '1.', '01.0', '1.0 2.0'])
-      isProblem(await ada.call('GET', `${path}/stream`, { headers: { 'last-event-id': id } }), 400, 'INVALID_REQUEST');
+      isProblem(
+        await ada.call('GET', `${path}/stream`, { headers: { 'last-event-id': id } }),
+        400,
+        'INVALID_REQUEST',
+      );
     isProblem(await ada.call('GET', `${path}/stream?after=x`), 400, 'INVALID_REQUEST');
     isProblem(await ada.call('GET', `${path}/stream?since=1.0`), 400, 'INVALID_REQUEST');
-    isProblem(await ada.call('GET', `/api/agents/guard/runs/${UNKNOWN_RUN}/stream`), 404, 'NOT_FOUND');
+    isProblem(
+      await ada.call('GET', `/api/agents/guard/runs/${UNKNOWN_RUN}/stream`),
+      404,
+      'NOT_FOUND',
+    );
     isProblem(await ada.call('GET', `/api/agents/other/runs/${runId}/stream`), 404, 'NOT_FOUND');
-    isProblem(await api.as('eve', { org: newOrg() }).call('GET', `${path}/events`), 404, 'NOT_FOUND');
-    await api.store.asWorker((tx) => sql`delete from events where run_id = ${runId}`.execute(tx.db));
+    isProblem(
+      await api.as('eve', { org: newOrg() }).call('GET', `${path}/events`),
+      404,
+      'NOT_FOUND',
+    );
+    await api.store.asWorker((tx) =>
+      sql`delete from events where run_id = ${runId}`.execute(tx.db),
+    );
     isProblem(await ada.call('GET', `${path}/stream`), 410, 'EVENTS_GONE');
     isProblem(await ada.call('GET', `${path}/events`), 410, 'EVENTS_GONE');
     assert.equal((await ada.call('GET', `${path}/stream?after=${last}`)).status, 204);
@@ -165,7 +195,11 @@ describe('resuming a stream', () => {
     const { runId } = await eventfulRun();
     const all = (await whole(runId)).frames.map(({ id, data }) => ({ id, ...data }));
     const path = `/api/agents/guard/runs/${runId}/events`;
-    assert.deepEqual((await ada.call('GET', `${path}?limit=100`)).json, { data: all, hasMore: false, nextCursor: null });
+    assert.deepEqual((await ada.call('GET', `${path}?limit=100`)).json, {
+      data: all,
+      hasMore: false,
+      nextCursor: null,
+    });
     const paged = [];
     for (let next = `${path}?limit=3`; next !== '';) {
       const { json } = await ada.call('GET', next);

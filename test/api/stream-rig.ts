@@ -1,4 +1,5 @@
-// A reader of event streams over HTTP, and a model that speaks into the store as the activity does it.
+// A reader of event streams over HTTP, and a model that speaks into the store as the activity does
+// it.
 
 import { randomUUID } from 'node:crypto';
 import { get, request, type IncomingHttpHeaders } from 'node:http';
@@ -7,7 +8,12 @@ import type { Frame } from '../../src/contract/frame.ts';
 import type { Store } from '../../src/store/database/access.ts';
 import { tellsNothing } from '../rig/tells-nothing.ts';
 import { appendDeltas, sayAgainIfOvertaken } from '../../src/store/events/deltas.ts';
-import { beginTurn, endAttempt, recordReply, type StoredReply } from '../../src/store/turns/turns.ts';
+import {
+  beginTurn,
+  endAttempt,
+  recordReply,
+  type StoredReply,
+} from '../../src/store/turns/turns.ts';
 
 export interface ReceivedFrame {
   readonly id: string;
@@ -33,10 +39,21 @@ export interface StreamOptions {
   readonly body?: unknown;
 }
 
-export function openStream(url: string, { token, headers = {}, body }: StreamOptions): Promise<OpenStream> {
+export function openStream(
+  url: string,
+  { token, headers = {}, body }: StreamOptions,
+): Promise<OpenStream> {
   return new Promise((resolve, reject) => {
-    const all = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers };
-    const req = (body === undefined ? get : request)(url, { headers: all, agent: false, method: body === undefined ? 'GET' : 'POST' });
+    const all = {
+      authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    };
+    const req = (body === undefined ? get : request)(url, {
+      headers: all,
+      agent: false,
+      method: body === undefined ? 'GET' : 'POST',
+    });
     if (body !== undefined) req.end(JSON.stringify(body));
     req.on('error', reject);
     req.on('response', (res) => {
@@ -51,8 +68,14 @@ export function openStream(url: string, { token, headers = {}, body }: StreamOpt
         for (let end = text.indexOf('\n\n', parsed); end >= 0; end = text.indexOf('\n\n', parsed)) {
           const block = text.slice(parsed, end);
           parsed = end + 2;
-          const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
-          if (block.startsWith('id: ')) frames.push({ id: field('id'), event: field('event'), data: JSON.parse(field('data')) as Frame });
+          const field = (name: string): string =>
+            new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
+          if (block.startsWith('id: '))
+            frames.push({
+              id: field('id'),
+              event: field('event'),
+              data: JSON.parse(field('data')) as Frame,
+            });
         }
         poke();
       });
@@ -63,7 +86,13 @@ export function openStream(url: string, { token, headers = {}, body }: StreamOpt
           poke();
           // A refusal comes instead of a stream.
           try {
-            if (res.complete) tellsNothing({ method: req.method, status, headers: res.headers, text: status < 300 ? '' : text });
+            if (res.complete)
+              tellsNothing({
+                method: req.method,
+                status,
+                headers: res.headers,
+                text: status < 300 ? '' : text,
+              });
             done();
           } catch (error) {
             fail(error as Error);
@@ -73,7 +102,10 @@ export function openStream(url: string, { token, headers = {}, body }: StreamOpt
       res.on('error', () => undefined);
       const until = (holds: () => boolean): Promise<void> =>
         new Promise((done, fail) => {
-          const timer = setTimeout(() => fail(new Error(`not in time; so far ${frames.map((f) => f.event).join(' ')}`)), 20_000);
+          const timer = setTimeout(
+            () => fail(new Error(`not in time; so far ${frames.map((f) => f.event).join(' ')}`)),
+            20_000,
+          );
           const look = (): void => {
             if (!holds() && !over) return;
             clearTimeout(timer);
@@ -84,7 +116,8 @@ export function openStream(url: string, { token, headers = {}, body }: StreamOpt
           waiting.add(look);
           look();
         });
-      const named = (event: string): ReceivedFrame | undefined => frames.find((frame) => frame.event === event);
+      const named = (event: string): ReceivedFrame | undefined =>
+        frames.find((frame) => frame.event === event);
       resolve({
         status,
         headers: res.headers,
@@ -118,14 +151,32 @@ export async function speaker(store: Store, runId: string, turn: number): Promis
   const begun = await store.asWorker((tx) => beginTurn(tx, runId, turn, attemptId));
   if (begun.kind !== 'WORK') throw new Error(`the turn is ${begun.kind}`);
   const { run, attempts, attemptSeq: seq } = begun.work;
-  const publisher = createDeltaPublisher(store, { runId, orgId: run.orgId, turn, seq, first: attempts === 0 });
+  const publisher = createDeltaPublisher(store, {
+    runId,
+    orgId: run.orgId,
+    turn,
+    seq,
+    first: attempts === 0,
+  });
   return {
     say: publisher.say,
     reply: async (text, more = {}) => {
       const said = await publisher.rest();
-      const reply: StoredReply = { kind: 'ANSWER', text, reasoning: '', model: 'm', finishReason: 'stop', calls: [], ...more };
+      const reply: StoredReply = {
+        kind: 'ANSWER',
+        text,
+        reasoning: '',
+        model: 'm',
+        finishReason: 'stop',
+        calls: [],
+        ...more,
+      };
       await store.asWorker(async (tx) => {
-        await recordReply(tx, runId, turn, attemptId, reply, { promptTokens: 1, completionTokens: 1, estimated: false });
+        await recordReply(tx, runId, turn, attemptId, reply, {
+          promptTokens: 1,
+          completionTokens: 1,
+          estimated: false,
+        });
         await appendDeltas(tx, runId, run.orgId, said);
         await sayAgainIfOvertaken(tx, runId, turn, seq);
       });
@@ -154,5 +205,7 @@ export function shown(frames: readonly ReceivedFrame[], turn: number): string {
     }
     kept.push(frame);
   }
-  return kept.map(({ data }) => (data.event === 'CONTENT_DELTA' && data.turn === turn ? data.data : '')).join('');
+  return kept
+    .map(({ data }) => (data.event === 'CONTENT_DELTA' && data.turn === turn ? data.data : ''))
+    .join('');
 }

@@ -7,8 +7,10 @@ import { newOrg, SECRET, startApiRig, token, type ApiRig, type Caller } from './
 import { isProblem } from './problems.ts';
 import { openStream, shown, speaker, type OpenStream, type ReceivedFrame } from './stream-rig.ts';
 
-const names = (stream: Pick<OpenStream, 'frames'>): readonly string[] => stream.frames.map((frame) => frame.event);
-const ids = (frames: readonly ReceivedFrame[]): readonly string[] => frames.map((frame) => frame.id);
+const names = (stream: Pick<OpenStream, 'frames'>): readonly string[] =>
+  stream.frames.map((frame) => frame.event);
+const ids = (frames: readonly ReceivedFrame[]): readonly string[] =>
+  frames.map((frame) => frame.id);
 
 describe('streams', () => {
   let api: ApiRig;
@@ -26,7 +28,11 @@ describe('streams', () => {
   after(() => api.close());
 
   const start = (message: string, headers: Record<string, string> = {}): Promise<OpenStream> =>
-    openStream(`${api.url}/api/agents/guard/runs/stream`, { token: bearer, body: { message }, headers });
+    openStream(`${api.url}/api/agents/guard/runs/stream`, {
+      token: bearer,
+      body: { message },
+      headers,
+    });
   const join = (runId: string, after?: string): Promise<OpenStream> =>
     openStream(`${api.url}/api/agents/guard/runs/${runId}/stream`, {
       token: bearer,
@@ -41,8 +47,10 @@ describe('streams', () => {
     const { data } = await stream.first('START');
     return data.event === 'START' ? data.data.runId : '';
   };
-  const begin = async (message = 'stay'): Promise<string> => (await ada.run('guard', message, {}, { prefer: 'respond-async' })).json.runId;
-  const complete = (runId: string, turn: number) => api.store.asWorker((tx) => settle(tx, runId, { kind: 'COMPLETED', turn }, 'test'));
+  const begin = async (message = 'stay'): Promise<string> =>
+    (await ada.run('guard', message, {}, { prefer: 'respond-async' })).json.runId;
+  const complete = (runId: string, turn: number) =>
+    api.store.asWorker((tx) => settle(tx, runId, { kind: 'COMPLETED', turn }, 'test'));
 
   it('a start that streams says START after its commit, what happens, and the whole record last', async () => {
     const stream = await start('answer');
@@ -50,7 +58,11 @@ describe('streams', () => {
     assert.equal(stream.status, 200);
     assert.match(String(stream.headers['content-type']), /^text\/event-stream/);
     assert.deepEqual(
-      [stream.headers['x-accel-buffering'], stream.headers['cache-control'], stream.headers['content-encoding']],
+      [
+        stream.headers['x-accel-buffering'],
+        stream.headers['cache-control'],
+        stream.headers['content-encoding'],
+      ],
       ['no', 'no-store', undefined],
     );
     assert.deepEqual([names(stream)[0], names(stream).at(-1)], ['START', 'STOP']);
@@ -64,7 +76,8 @@ describe('streams', () => {
   });
 
   it('a start is refused as a plain problem before any frame, and its key joins the run it started', async () => {
-    const at = (path: string, body: unknown, headers = {}) => ada.call('POST', path, { body, headers });
+    const at = (path: string, body: unknown, headers = {}) =>
+      ada.call('POST', path, { body, headers });
     isProblem(await at('/api/agents/none/runs/stream', { message: 'x' }), 404, 'NOT_FOUND');
     isProblem(await at('/api/agents/guard/runs/stream', { message: ' ' }), 400, 'INVALID_REQUEST');
     isProblem(await at('/api/agents/asleep/runs/stream', { message: 'x' }), 409, 'AGENT_INACTIVE');
@@ -75,7 +88,11 @@ describe('streams', () => {
     await again.ended;
     assert.equal(again.headers['idempotency-replayed'], 'true');
     assert.deepEqual(again.frames, first.frames);
-    isProblem(await at('/api/agents/guard/runs/stream', { message: 'another' }, key), 422, 'IDEMPOTENCY_KEY_REUSED');
+    isProblem(
+      await at('/api/agents/guard/runs/stream', { message: 'another' }, key),
+      422,
+      'IDEMPOTENCY_KEY_REUSED',
+    );
   });
 
   it('a delta reaches a reader of this process before it is stored, one frame each', async () => {
@@ -85,9 +102,13 @@ describe('streams', () => {
     for (const word of ['One ', 'two ', 'three.']) {
       const before = stream.frames.length;
       model.say({ kind: 'CONTENT', text: word });
-      await stream.until(() => stream.frames.length > before && stream.frames.at(-1)?.data.data === word);
+      await stream.until(
+        () => stream.frames.length > before && stream.frames.at(-1)?.data.data === word,
+      );
     }
-    const stored = await api.store.asWorker((tx) => sql`select 1 from deltas where run_id = ${runId}`.execute(tx.db));
+    const stored = await api.store.asWorker((tx) =>
+      sql`select 1 from deltas where run_id = ${runId}`.execute(tx.db),
+    );
     assert.ok(stored.rows.length < 3);
     await model.reply('One two three.');
     await complete(runId, 1);
@@ -115,13 +136,19 @@ describe('streams', () => {
     const runId = await runIdOf(stream);
     await ada.call('DELETE', `/api/agents/guard/runs/${runId}`);
     await stream.ended;
-    assert.deepEqual([names(stream), stream.frames.at(-1)?.data.data], [['START', 'CANCELLED'], {}]);
+    assert.deepEqual(
+      [names(stream), stream.frames.at(-1)?.data.data],
+      [['START', 'CANCELLED'], {}],
+    );
     const failing = await start('stay');
     const failure = { code: 'MODEL_REJECTED', message: 'No.' } as const;
     const failed = await runIdOf(failing);
     await api.store.asWorker((tx) => settle(tx, failed, { kind: 'FAILED', failure }, 'test'));
     await failing.ended;
-    assert.deepEqual([names(failing), failing.frames.at(-1)?.data.data], [['START', 'ERROR'], failure]);
+    assert.deepEqual(
+      [names(failing), failing.frames.at(-1)?.data.data],
+      [['START', 'ERROR'], failure],
+    );
   });
 
   it('a stream ends with its token, and goes on with a new one', async () => {
@@ -132,7 +159,9 @@ describe('streams', () => {
       .setIssuedAt()
       .setExpirationTime(soon)
       .sign(new TextEncoder().encode(SECRET));
-    const stream = await openStream(`${api.url}/api/agents/guard/runs/${runId}/stream`, { token: short });
+    const stream = await openStream(`${api.url}/api/agents/guard/runs/${runId}/stream`, {
+      token: short,
+    });
     await stream.ended;
     assert.ok(Date.now() >= soon * 1000 - 50);
     assert.deepEqual(names(stream), ['START']);
@@ -145,7 +174,9 @@ describe('streams', () => {
   it('a draining server ends its streams, and they can be resumed', async () => {
     const other = await startApiRig();
     const runId = await begin();
-    const stream = await openStream(`${other.url}/api/agents/guard/runs/${runId}/stream`, { token: bearer });
+    const stream = await openStream(`${other.url}/api/agents/guard/runs/${runId}/stream`, {
+      token: bearer,
+    });
     await stream.first('START');
     other.drain();
     await stream.ended;
@@ -161,12 +192,17 @@ describe('streams', () => {
     const { store } = api;
     const counted = {
       ...store,
-      asOrg: ((...args: Parameters<typeof store.asOrg>) => (reads++, store.asOrg(...args))) as typeof store.asOrg,
+      asOrg: ((...args: Parameters<typeof store.asOrg>) => (
+        reads++,
+        store.asOrg(...args)
+      )) as typeof store.asOrg,
     };
     const other = await startApiRig({ store: counted });
     const runId = await begin();
     const streams = await Promise.all(
-      Array.from({ length: 50 }, () => openStream(`${other.url}/api/agents/guard/runs/${runId}/stream`, { token: bearer })),
+      Array.from({ length: 50 }, () =>
+        openStream(`${other.url}/api/agents/guard/runs/${runId}/stream`, { token: bearer }),
+      ),
     );
     await Promise.all(streams.map((stream) => stream.first('START')));
     reads = 0;

@@ -1,5 +1,6 @@
-// Tenants: every id of another org, and of another user's, at every route there is, answers as an unknown one, byte for byte but the
-// request's id. And the second wall: a policy on the live table that refuses all makes every read a 404.
+// Tenants: every id of another org, and of another user's, at every route there is, answers as an
+// unknown one, byte for byte but the request's id. And the second wall: a policy on the live table
+// that refuses all makes every read a 404.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -16,7 +17,11 @@ const EVERY = 'runs:write runs:read runs:cancel runs:approve runs:impersonate ad
 /** Without approving: an approver may see others' runs that wait for him. */
 const OWN = 'runs:write runs:read runs:cancel';
 
-const unknownIds = (agentId: string): Ids => ({ agentId, runId: `run_${v7()}`, sessionId: randomUUID() });
+const unknownIds = (agentId: string): Ids => ({
+  agentId,
+  runId: `run_${v7()}`,
+  sessionId: randomUUID(),
+});
 
 /** An answer without what may differ between two unknown things. */
 function bare({ status, headers, text }: Reply, ids: Ids): string {
@@ -25,7 +30,8 @@ function bare({ status, headers, text }: Reply, ids: Ids): string {
   return `${status} ${Object.keys(headers).toSorted().join()} ${rest}`;
 }
 
-const startsRuns = ({ method, body, path }: RouteRow): boolean => method === 'POST' && body !== undefined && !path.includes(':runId');
+const startsRuns = ({ method, body, path }: RouteRow): boolean =>
+  method === 'POST' && body !== undefined && !path.includes(':runId');
 
 describe('tenants at every route', () => {
   let api: ApiRig;
@@ -58,16 +64,28 @@ describe('tenants at every route', () => {
         const unknown = unknownIds('guard');
         const [foreign, none] = [await ask(stranger, row, mine), await ask(stranger, row, unknown)];
         assert.equal(bare(foreign, mine), bare(none, unknown));
-        assert.ok([403, 404].includes(none.status) || (none.status === 204 && row.method === 'DELETE'), none.text);
+        assert.ok(
+          [403, 404].includes(none.status) || (none.status === 204 && row.method === 'DELETE'),
+          none.text,
+        );
       });
 
   it('a run or session is not found under another agent than its own, and an agent kept from the org is unknown', async () => {
     for (const row of named.filter(({ path }) => path.includes(':agentId'))) {
       const [unknown, wrong] = [unknownIds('other'), { ...mine, agentId: 'other' }];
-      assert.equal(bare(await ask(ada, row, wrong), wrong), bare(await ask(ada, row, unknown), unknown), row.path);
+      assert.equal(
+        bare(await ask(ada, row, wrong), wrong),
+        bare(await ask(ada, row, unknown), unknown),
+        row.path,
+      );
     }
-    for (const row of routeTable().filter(({ path }) => path.includes(':agentId') && !path.includes(':runId'))) {
-      const [kept, none] = [await ask(ada, row, { ...mine, agentId: 'zeta_only' }), await ask(ada, row, { ...mine, agentId: 'no_such' })];
+    for (const row of routeTable().filter(
+      ({ path }) => path.includes(':agentId') && !path.includes(':runId'),
+    )) {
+      const [kept, none] = [
+        await ask(ada, row, { ...mine, agentId: 'zeta_only' }),
+        await ask(ada, row, { ...mine, agentId: 'no_such' }),
+      ];
       assert.equal(kept.status, 404, row.path);
       assert.equal(bare(kept, mine), bare(none, mine));
     }
@@ -75,20 +93,29 @@ describe('tenants at every route', () => {
 
   it('lists, the inbox and the sums show nothing foreign, whatever is asked for by name', async () => {
     const lists = routeTable().filter(
-      ({ method, path, scope }) => method === 'GET' && !path.includes(':') && scope !== 'open' && path !== '/api/agents',
+      ({ method, path, scope }) =>
+        method === 'GET' && !path.includes(':') && scope !== 'open' && path !== '/api/agents',
     );
     assert.ok(lists.length >= 4);
     for (const { path } of lists)
       for (const who of Object.keys(strangers)) {
-        const seen = [path, `${path}?userId=ada`, `${path}?agentId=guard`, `${path}?sessionId=${mine.sessionId}`];
+        const seen = [
+          path,
+          `${path}?userId=ada`,
+          `${path}?agentId=guard`,
+          `${path}?sessionId=${mine.sessionId}`,
+        ];
         for (const address of seen) {
           const { status, text, json } = await (strangers[who] as Caller).call('GET', address);
           assert.ok(status < 500, address);
           assert.ok(
-            status >= 400 || (!text.includes(mine.runId) && !text.replaceAll(address, '').includes(mine.sessionId)),
+            status >= 400 ||
+              (!text.includes(mine.runId) &&
+                !text.replaceAll(address, '').includes(mine.sessionId)),
             `${who} ${address}`,
           );
-          if (status === 200 && path === '/api/usage') assert.equal(json.totals.runs, 0, `${who} ${address}`);
+          if (status === 200 && path === '/api/usage')
+            assert.equal(json.totals.runs, 0, `${who} ${address}`);
         }
       }
   });
@@ -119,7 +146,10 @@ describe('tenants at every route', () => {
   it('no header, query or cookie names another org', async () => {
     const zoe = strangers['another org'] as Caller;
     const headers = { 'x-org-id': 'acme', 'x-user-id': 'ada', cookie: 'org_id=acme' };
-    assert.equal((await zoe.call('GET', `/api/agents/guard/runs/${mine.runId}`, { headers })).status, 404);
+    assert.equal(
+      (await zoe.call('GET', `/api/agents/guard/runs/${mine.runId}`, { headers })).status,
+      404,
+    );
     const other = await zoe.run('guard', 'stay', { orgId: 'acme' });
     assert.equal(other.status, 403);
   });
@@ -139,7 +169,11 @@ describe('the second wall stands in the way of the service', () => {
       await sql`create policy nobody on runs as restrictive using (false)`.execute(db.kysely);
       for (const row of routeTable().filter(({ path }) => path.includes(':runId'))) {
         const body = row.body?.(ids);
-        const reply = await ada.call(row.method, row.address(ids), body === undefined ? {} : { body });
+        const reply = await ada.call(
+          row.method,
+          row.address(ids),
+          body === undefined ? {} : { body },
+        );
         assert.equal(reply.status, 404, `${row.method} ${row.path}: ${reply.text}`);
       }
       const list = await ada.call('GET', '/api/runs');

@@ -1,4 +1,5 @@
-// Every token that must not be taken, at every route there is: authentication stands before routing, parsing and validation.
+// Every token that must not be taken, at every route there is: authentication stands before
+// routing, parsing and validation.
 
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
@@ -7,8 +8,15 @@ import { isProblem } from './problems.ts';
 import { routeTable } from './route-table.ts';
 
 const now = Math.floor(Date.now() / 1000);
-const CLAIMS = { sub: 'ada', org_id: 'acme', scope: 'runs:write runs:read runs:cancel runs:approve admin', iat: now - 1, exp: now + 1800 };
-const b64 = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+const CLAIMS = {
+  sub: 'ada',
+  org_id: 'acme',
+  scope: 'runs:write runs:read runs:cancel runs:approve admin',
+  iat: now - 1,
+  exp: now + 1800,
+};
+const b64 = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
 function hs(payload: unknown, header: object = {}, secret = SECRET): string {
   const text = `${b64({ alg: 'HS256', typ: 'JWT', ...header })}.${b64(payload)}`;
@@ -56,7 +64,11 @@ describe('tokens at every route', () => {
     api = await startApiRig();
   });
   after(() => api.close());
-  const IDS = { agentId: 'guard', runId: UNKNOWN_RUN, sessionId: '018f0000-0000-4000-8000-000000000000' };
+  const IDS = {
+    agentId: 'guard',
+    runId: UNKNOWN_RUN,
+    sessionId: '018f0000-0000-4000-8000-000000000000',
+  };
   const routes = routeTable().filter(({ scope }) => scope !== 'open');
 
   for (const [what, authorization] of Object.entries(BAD))
@@ -64,7 +76,10 @@ describe('tokens at every route', () => {
       for (const { method, address } of routes)
         isProblem(
           await api.call(method, address(IDS), {
-            headers: { 'content-type': 'application/json', ...(authorization === '' ? {} : { authorization }) },
+            headers: {
+              'content-type': 'application/json',
+              ...(authorization === '' ? {} : { authorization }),
+            },
             ...(method === 'POST' ? { raw: '{broken' } : {}),
           }),
           401,
@@ -73,18 +88,35 @@ describe('tokens at every route', () => {
     });
 
   it('a token in the query, a cookie or another header is none', async () => {
-    const headers = { cookie: `token=${good}; access_token=${good}`, 'x-authorization': `Bearer ${good}` };
+    const headers = {
+      cookie: `token=${good}; access_token=${good}`,
+      'x-authorization': `Bearer ${good}`,
+    };
     for (const { method, address } of routes)
-      isProblem(await api.call(method, `${address(IDS)}?access_token=${good}&token=${good}`, { headers }), 401, 'UNAUTHENTICATED');
+      isProblem(
+        await api.call(method, `${address(IDS)}?access_token=${good}&token=${good}`, { headers }),
+        401,
+        'UNAUTHENTICATED',
+      );
   });
 
   it('a good token without the scope of the route is 403, whatever other scopes it has', async () => {
-    const every = ['runs:write', 'runs:read', 'runs:cancel', 'runs:approve', 'runs:impersonate', 'admin'];
+    const every = [
+      'runs:write',
+      'runs:read',
+      'runs:cancel',
+      'runs:approve',
+      'runs:impersonate',
+      'admin',
+    ];
     for (const { method, address, scope } of routes.filter((route) => route.scope !== 'token')) {
       const bearer = await token('sam', { scope: every.filter((s) => s !== scope).join(' ') });
       const headers = { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' };
       isProblem(
-        await api.call(method, address(IDS), { headers, ...(method === 'POST' ? { raw: '{broken' } : {}) }),
+        await api.call(method, address(IDS), {
+          headers,
+          ...(method === 'POST' ? { raw: '{broken' } : {}),
+        }),
         403,
         'INSUFFICIENT_SCOPE',
       );
@@ -102,8 +134,11 @@ describe('tokens at every route', () => {
   it('no bad token is quoted in an answer or a log line', async () => {
     const before = api.logged.length;
     for (const authorization of Object.values(BAD)) {
-      const { text } = await api.call('GET', '/api/agents', { headers: authorization === '' ? {} : { authorization } });
-      for (const part of authorization.split(/[ .]/).filter((p) => p.length > 12)) assert.ok(!text.includes(part));
+      const { text } = await api.call('GET', '/api/agents', {
+        headers: authorization === '' ? {} : { authorization },
+      });
+      for (const part of authorization.split(/[ .]/).filter((p) => p.length > 12))
+        assert.ok(!text.includes(part));
     }
     assert.equal(api.logged.length, before);
   });

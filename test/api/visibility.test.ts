@@ -34,7 +34,9 @@ describe('who sees a run', () => {
 
   it('its user, who started it and an admin see it, nobody else, and under its own agent only', async () => {
     const org = newOrg();
-    const { runId } = (await api.as('ada', { org, scope: EVERY }).run('guard', 'answer', { userId: 'mia' })).json;
+    const { runId } = (
+      await api.as('ada', { org, scope: EVERY }).run('guard', 'answer', { userId: 'mia' })
+    ).json;
     for (const [user, scope, status] of [
       ['ada', 'runs:read', 200],
       ['mia', 'runs:read', 200],
@@ -42,7 +44,11 @@ describe('who sees a run', () => {
       ['bob', 'runs:read runs:approve', 404],
       ['root', 'admin', 403],
     ] as const)
-      assert.equal((await api.as(user, { org, scope }).read('guard', runId)).status, status, `${user} ${scope}`);
+      assert.equal(
+        (await api.as(user, { org, scope }).read('guard', runId)).status,
+        status,
+        `${user} ${scope}`,
+      );
     isProblem(await api.as('ada', { org }).read('other', runId), 404, 'NOT_FOUND');
   });
 
@@ -59,9 +65,17 @@ describe('who sees a run', () => {
         'lea machine': api.as('lea', { org, service: true }),
         bob: api.as('bob', { org, roles: ['bos', 'user:lea'] }),
       };
-      for (const [who, caller] of Object.entries(callers)) assert.equal((await caller.read('lea_only', runId)).status, expected[who], who);
+      for (const [who, caller] of Object.entries(callers))
+        assert.equal((await caller.read('lea_only', runId)).status, expected[who], who);
     };
-    const expected = { lea: 200, reader: 404, boss: 200, 'boss machine': 404, 'lea machine': 200, bob: 404 };
+    const expected = {
+      lea: 200,
+      reader: 404,
+      boss: 200,
+      'boss machine': 404,
+      'lea machine': 200,
+      bob: 404,
+    };
     await see(expected);
     await api.as('lea', { org }).decide('lea_only', runId, { action: 'REJECT' });
     await see(expected);
@@ -73,7 +87,11 @@ describe('who sees a run', () => {
     assert.equal((await api.as('bob', { org }).read('guard', runId)).status, 200);
     assert.equal((await api.as('robot', { org, service: true }).read('guard', runId)).status, 404);
     await api.as('ada', { org }).call('DELETE', `/api/agents/guard/runs/${runId}`);
-    assert.equal((await api.as('bob', { org }).read('guard', runId)).status, 200, 'still, after a cancel');
+    assert.equal(
+      (await api.as('bob', { org }).read('guard', runId)).status,
+      200,
+      'still, after a cancel',
+    );
   });
 
   it('an unguarded call of unknown outcome opens the run to who may decide it while it is open, then to who did', async () => {
@@ -81,12 +99,15 @@ describe('who sees a run', () => {
     const ada = api.as('ada', { org });
     const { runId } = (await ada.run('guard', 'stay', {}, { prefer: 'respond-async' })).json;
     const calls = await api.runs.ask(runId, 1, ['note']);
-    const status = async (user: string): Promise<number> => (await api.as(user, { org }).read('guard', runId)).status;
+    const status = async (user: string): Promise<number> =>
+      (await api.as(user, { org }).read('guard', runId)).status;
     assert.equal(await status('bob'), 404);
     await api.runs.dispatch(runId, calls[0] ?? '', { kind: 'UNANSWERED', evidence: 'cut' });
     await api.runs.pause(runId, 1, 1, 'OUTCOME_UNKNOWN', calls);
     assert.deepEqual([await status('bob'), await status('cy')], [200, 200]);
-    await api.as('bob', { org }).decide('guard', runId, { action: 'REJECT' }, { prefer: 'respond-async' });
+    await api
+      .as('bob', { org })
+      .decide('guard', runId, { action: 'REJECT' }, { prefer: 'respond-async' });
     assert.deepEqual([await status('bob'), await status('cy')], [200, 404]);
   });
 });

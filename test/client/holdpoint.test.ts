@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
-import { ApiProblem, createHoldpoint, type Holdpoint, type StreamFrame } from '../../client/holdpoint.ts';
+import {
+  ApiProblem,
+  createHoldpoint,
+  type Holdpoint,
+  type StreamFrame,
+} from '../../client/holdpoint.ts';
 import { clientTypes, writtenTypes } from '../../client/generate-types.ts';
 import { watchedFetch } from '../rig/tells-nothing.ts';
 import { newOrg, startApiRig, token, type ApiRig } from '../api/api-rig.ts';
@@ -10,8 +15,16 @@ describe('the typed client against the running API', () => {
     api = await startApiRig();
   });
   after(() => api.close());
-  const client = (org = newOrg(), more: Partial<Parameters<typeof createHoldpoint>[0]> = {}): Holdpoint =>
-    createHoldpoint({ baseUrl: `${api.url}/`, token: () => token('ada', { org }), fetch: watchedFetch, ...more });
+  const client = (
+    org = newOrg(),
+    more: Partial<Parameters<typeof createHoldpoint>[0]> = {},
+  ): Holdpoint =>
+    createHoldpoint({
+      baseUrl: `${api.url}/`,
+      token: () => token('ada', { org }),
+      fetch: watchedFetch,
+      ...more,
+    });
   const all = async (frames: AsyncIterable<StreamFrame>): Promise<StreamFrame[]> => {
     const list = [];
     for await (const frame of frames) list.push(frame);
@@ -30,8 +43,15 @@ describe('the typed client against the running API', () => {
     assert.equal(paused.status, 'PAUSED');
     const [call] = paused.pending ?? assert.fail();
     const { callId, argumentsHash } = call ?? assert.fail();
-    const done = await holdpoint.decide('guard', paused.runId, { action: 'APPROVE', callId, argumentsHash });
-    assert.deepEqual([done.status, done.runId, done.tools[0]?.result], ['COMPLETED', paused.runId, 'sent']);
+    const done = await holdpoint.decide('guard', paused.runId, {
+      action: 'APPROVE',
+      callId,
+      argumentsHash,
+    });
+    assert.deepEqual(
+      [done.status, done.runId, done.tools[0]?.result],
+      ['COMPLETED', paused.runId, 'sent'],
+    );
     assert.equal((await holdpoint.wait('guard', done.runId)).status, 'COMPLETED');
   });
 
@@ -47,12 +67,18 @@ describe('the typed client against the running API', () => {
 
   it('a refusal is an error with the problem’s code', async () => {
     const holdpoint = client();
-    await assert.rejects(holdpoint.run('nobody', { message: 'Hello' }), (e) => e instanceof ApiProblem && e.code === 'NOT_FOUND');
+    await assert.rejects(
+      holdpoint.run('nobody', { message: 'Hello' }),
+      (e) => e instanceof ApiProblem && e.code === 'NOT_FOUND',
+    );
     await assert.rejects(
       holdpoint.run('guard', { message: ' ' }),
       (e) => e instanceof ApiProblem && e.problem?.errors?.[0]?.path === 'message',
     );
-    await assert.rejects(all(holdpoint.stream('nobody', { message: 'Hello' })), (e) => e instanceof ApiProblem && e.status === 404);
+    await assert.rejects(
+      all(holdpoint.stream('nobody', { message: 'Hello' })),
+      (e) => e instanceof ApiProblem && e.status === 404,
+    );
   });
 
   it('a request whose answer was lost is repeated and starts once', async () => {
@@ -83,17 +109,28 @@ describe('the typed client against the running API', () => {
         const response = await fetch(input, init);
         connections += 1;
         if (response.body === null) return response;
-        // Each connection lives a little longer than the one before: a frame that is longer than all of them would never come.
+        // Each connection lives a little longer than the one before: a frame that is longer than
+        // all of them would never come.
         return new Response(response.body.pipeThrough(cutAfter(bytes * connections)), {
           status: response.status,
           headers: response.headers,
         });
       };
-      assert.deepEqual(await all(client(org, { fetch: cut }).join('guard', paused.runId)), told, `cut after ${bytes} bytes`);
+      assert.deepEqual(
+        await all(client(org, { fetch: cut }).join('guard', paused.runId)),
+        told,
+        `cut after ${bytes} bytes`,
+      );
       assert.ok(connections > 1);
     }
-    assert.deepEqual(await all(whole.join('guard', paused.runId, { after: told.at(-1)?.id ?? '' })), []);
-    assert.deepEqual(await all(whole.join('guard', paused.runId, { after: told[1]?.id ?? '' })), told.slice(2));
+    assert.deepEqual(
+      await all(whole.join('guard', paused.runId, { after: told.at(-1)?.id ?? '' })),
+      [],
+    );
+    assert.deepEqual(
+      await all(whole.join('guard', paused.runId, { after: told[1]?.id ?? '' })),
+      told.slice(2),
+    );
   });
 
   it('a run that is started by streaming is started once, whatever is cut, and can be decided meanwhile', async () => {
@@ -113,7 +150,10 @@ describe('the typed client against the running API', () => {
       if (frame.event === 'START') ({ runId } = frame.data);
       if (frame.event === 'PAUSED') await client(org).decide('guard', runId, { action: 'REJECT' });
     }
-    assert.deepEqual([events[0], events.includes('PAUSED'), events.at(-1)], ['START', true, 'STOP']);
+    assert.deepEqual(
+      [events[0], events.includes('PAUSED'), events.at(-1)],
+      ['START', true, 'STOP'],
+    );
     const { data } = await holdpoint.api.GET('/api/runs', {});
     assert.equal(data?.data.length, 1);
   });
@@ -122,10 +162,15 @@ describe('the typed client against the running API', () => {
     const holdpoint = client();
     const abort = new AbortController();
     await assert.rejects(async () => {
-      for await (const frame of holdpoint.stream('guard', { message: 'stay' }, { signal: abort.signal }))
+      for await (const frame of holdpoint.stream(
+        'guard',
+        { message: 'stay' },
+        { signal: abort.signal },
+      ))
         if (frame.event === 'START') abort.abort();
     }, /abort/i);
-    for await (const frame of holdpoint.stream('guard', { message: 'stay' })) if (frame.event === 'START') break;
+    for await (const frame of holdpoint.stream('guard', { message: 'stay' }))
+      if (frame.event === 'START') break;
   });
 });
 

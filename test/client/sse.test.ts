@@ -17,7 +17,8 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe('the client’s reader of event streams', () => {
   it('comments, unknown fields and events without data are passed over; an event that was cut off is none', async () => {
-    const text = ': hello\n\nretry: 5\nid: 1\n\nid: 2.0\nevent: START\ndata: {"a":1}\n\ndata:x\ndata: y\n\nid: 3\ndata: cut';
+    const text =
+      ': hello\n\nretry: 5\nid: 1\n\nid: 2.0\nevent: START\ndata: {"a":1}\n\ndata:x\ndata: y\n\nid: 3\ndata: cut';
     assert.deepEqual(await read([bytes(text)]), [
       { id: '2.0', event: 'START', data: '{"a":1}' },
       { id: '', event: '', data: 'x\ny' },
@@ -25,7 +26,8 @@ describe('the client’s reader of event streams', () => {
   });
 
   it('gives the same events however the bytes are cut and the lines end', async () => {
-    const text = 'id: 1\nevent: A\ndata: {"t":"grün 😀: x"}\n\n: ping\n\nid: 2\nevent: B\ndata: 2\n\n';
+    const text =
+      'id: 1\nevent: A\ndata: {"t":"grün 😀: x"}\n\n: ping\n\nid: 2\nevent: B\ndata: 2\n\n';
     const seed = Number(process.env['HOLDPOINT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
     const property = fc.asyncProperty(
       fc.constantFrom('\n', '\r\n', '\r'),

@@ -14,16 +14,23 @@ describe('the lock on the data directory', () => {
   it('is refused to a second process in a line that names the folder, and falls when its holder is killed', async () => {
     const folder = tempDir();
     const cwd = fileURLToPath(new URL('../..', import.meta.url));
-    const holder = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', HOLDER, folder], {
-      cwd,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const holder = spawn(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', HOLDER, folder],
+      {
+        cwd,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     try {
       const [said] = await once(holder.stdout, 'data');
       assert.equal(String(said).trim(), 'true');
       const refused = lockDataDir(folder);
       assert.ok(!refused.ok);
-      assert.ok(refused.problem.includes(folder) && refused.problem.includes('DATA_DIR'), refused.problem);
+      assert.ok(
+        refused.problem.includes(folder) && refused.problem.includes('DATA_DIR'),
+        refused.problem,
+      );
     } finally {
       holder.kill('SIGKILL');
     }

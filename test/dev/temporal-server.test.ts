@@ -19,7 +19,12 @@ describe('the development Temporal server', () => {
   let cliPath = '';
   let server: TemporalServer | undefined;
   const start = async (): Promise<TemporalServer> =>
-    (server = await startTemporalServer({ cliPath, dataDir, namespace: 'default', say: (line) => void lines.push(line) }));
+    (server = await startTemporalServer({
+      cliPath,
+      dataDir,
+      namespace: 'default',
+      say: (line) => void lines.push(line),
+    }));
 
   before(async () => {
     cliPath = await temporalCliPath();
@@ -32,8 +37,14 @@ describe('the development Temporal server', () => {
     assert.equal(adopted, false);
     assert.ok(await isServing(cli));
     const attributes = await cli(['operator', 'search-attribute', 'list']);
-    for (const name of Object.values(SEARCH_ATTRIBUTE)) assert.match(attributes, new RegExp(`\\b${name}\\b`));
-    await until('the retention', async () => /720h/.test(await cli(['operator', 'namespace', 'describe', '-n', 'default'])), 20_000, 500);
+    for (const name of Object.values(SEARCH_ATTRIBUTE))
+      assert.match(attributes, new RegExp(`\\b${name}\\b`));
+    await until(
+      'the retention',
+      async () => /720h/.test(await cli(['operator', 'namespace', 'describe', '-n', 'default'])),
+      20_000,
+      500,
+    );
   });
 
   it('is started again on the same ports when it is killed, and says so', async () => {
@@ -41,7 +52,12 @@ describe('the development Temporal server', () => {
     const killed = server.pid();
     process.kill(killed, 'SIGKILL');
     await until('another child', () => server?.pid() !== killed);
-    await until('it serves again', () => isServing(createTemporalCli(cliPath, server?.address ?? '')), 20_000, 200);
+    await until(
+      'it serves again',
+      () => isServing(createTemporalCli(cliPath, server?.address ?? '')),
+      20_000,
+      200,
+    );
     assert.match(lines.at(-1) ?? '', new RegExp(`port ${server.address.split(':')[1]}`));
   });
 

@@ -28,10 +28,21 @@ describe('development tokens', () => {
   it('never live longer than the API accepts, under the claims that it reads', async () => {
     const secret = 'x'.repeat(32);
     const config = { orgClaim: 'tenant', rolesClaim: 'groups', maxTokenAgeS: 600 };
-    const token = await makeToken({ secret, config, user: 'ada', org: 'acme', roles: ['r'], scope: 'runs:read', lifeS: 86_400 });
+    const token = await makeToken({
+      secret,
+      config,
+      user: 'ada',
+      org: 'acme',
+      roles: ['r'],
+      scope: 'runs:read',
+      lifeS: 86_400,
+    });
     const { payload } = await jwtVerify(token, new TextEncoder().encode(secret));
     assert.equal((payload.exp ?? 0) - (payload.iat ?? 0), 600);
-    assert.deepEqual([payload.sub, payload['tenant'], payload['groups'], payload['scope']], ['ada', 'acme', ['r'], 'runs:read']);
+    assert.deepEqual(
+      [payload.sub, payload['tenant'], payload['groups'], payload['scope']],
+      ['ada', 'acme', ['r'], 'runs:read'],
+    );
   });
 
   it('are printed alone by npm run token, with the user, org, roles and scope asked for', async () => {
@@ -47,15 +58,24 @@ describe('development tokens', () => {
       '--scope',
       'runs:write runs:read',
     );
-    const { payload } = await jwtVerify(stdout.trim(), new TextEncoder().encode(developmentSecret(folder)));
-    assert.deepEqual([payload.sub, payload['org_id'], payload['roles']], ['ada', 'acme', ['finance-lead', 'ops']]);
+    const { payload } = await jwtVerify(
+      stdout.trim(),
+      new TextEncoder().encode(developmentSecret(folder)),
+    );
+    assert.deepEqual(
+      [payload.sub, payload['org_id'], payload['roles']],
+      ['ada', 'acme', ['finance-lead', 'ops']],
+    );
     assert.equal(payload['scope'], 'runs:write runs:read');
   });
 
   it('are refused for flags and scopes that there are not', async () => {
     const folder = tempDir();
     await assert.rejects(run(folder, '--usr', 'ada', '--org', 'acme'), /--usr/);
-    await assert.rejects(run(folder, '--user', 'ada', '--org', 'acme', '--scope', 'runs:everything'), /runs:everything/);
+    await assert.rejects(
+      run(folder, '--user', 'ada', '--org', 'acme', '--scope', 'runs:everything'),
+      /runs:everything/,
+    );
     await assert.rejects(run(folder, '--user', 'ada'), /--org/);
   });
 });

@@ -8,7 +8,9 @@ describe('the welcome', () => {
   it('has lines that run as they are pasted: ask, pause, approve, read', async () => {
     const asked: string[] = [];
     const server = await serve(async (request, response) => {
-      asked.push(`${request.method} ${request.url} ${request.headers.authorization} ${await bodyOf(request)}`);
+      asked.push(
+        `${request.method} ${request.url} ${request.headers.authorization} ${await bodyOf(request)}`,
+      );
       response.end('{"runId":"run_01","sessionId":"s","input":"x"}');
     });
     try {
@@ -52,7 +54,12 @@ describe('the welcome', () => {
   });
 
   it('says less where it knows less: no Web UI, no token of ours, other agents', () => {
-    const text = welcomeText({ apiUrl: 'http://127.0.0.1:8080', uiUrl: null, token: null, agents: ['other'] });
+    const text = welcomeText({
+      apiUrl: 'http://127.0.0.1:8080',
+      uiUrl: null,
+      token: null,
+      agents: ['other'],
+    });
     assert.match(text, /agents\/other\/runs/);
     assert.doesNotMatch(text, /Web UI|finance_agent|null|undefined/);
   });

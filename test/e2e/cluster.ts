@@ -1,5 +1,5 @@
-// The product as it runs in production: API and worker processes apart, any number of each, on a PostgreSQL and a Temporal server that a
-// test may kill.
+// The product as it runs in production: API and worker processes apart, any number of each, on a
+// PostgreSQL and a Temporal server that a test may kill.
 
 import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
 import { startProduct, type ProductProcess } from '../rig/product.ts';
@@ -24,15 +24,31 @@ export interface Cluster {
 
 export async function startCluster(
   context: Mocha.Context,
-  { apis = 1, workers = 1, kills = false, reply }: { apis?: number; workers?: number; kills?: boolean; reply?: OnRequest } = {},
+  {
+    apis = 1,
+    workers = 1,
+    kills = false,
+    reply,
+  }: { apis?: number; workers?: number; kills?: boolean; reply?: OnRequest } = {},
 ): Promise<Cluster> {
   const postgres = await postgresOrSkip(context);
   if (kills && !postgres.ours) skipBecause(context, 'TEST_DATABASE_URL is not ours to kill');
-  const [temporal, stage, databaseUrl] = await Promise.all([startTemporal(), openStage(reply), postgres.createDatabase()]);
-  const env = { ...stage.env, DATABASE_URL: databaseUrl, TEMPORAL_ADDRESS: temporal.address, LOG_LEVEL: 'error' };
+  const [temporal, stage, databaseUrl] = await Promise.all([
+    startTemporal(),
+    openStage(reply),
+    postgres.createDatabase(),
+  ]);
+  const env = {
+    ...stage.env,
+    DATABASE_URL: databaseUrl,
+    TEMPORAL_ADDRESS: temporal.address,
+    LOG_LEVEL: 'error',
+  };
   const some = (role: 'api' | 'worker', count: number): Promise<readonly ProductProcess[]> =>
     Promise.all(
-      Array.from({ length: count }, () => startProduct({ role, env: { ...env, DATA_DIR: tempDir() }, noWait: role === 'worker' })),
+      Array.from({ length: count }, () =>
+        startProduct({ role, env: { ...env, DATA_DIR: tempDir() }, noWait: role === 'worker' }),
+      ),
     );
   const started = { apis: await some('api', apis), workers: await some('worker', workers) };
   return {
@@ -48,4 +64,5 @@ export async function startCluster(
   };
 }
 
-export const deliveriesOf = (stage: Stage, runId: string) => stage.sink.deliveries.filter((d) => d.headers['x-holdpoint-run'] === runId);
+export const deliveriesOf = (stage: Stage, runId: string) =>
+  stage.sink.deliveries.filter((d) => d.headers['x-holdpoint-run'] === runId);

@@ -16,7 +16,9 @@ interface Payload {
 
 /** Of the development server that `npm start` keeps under `dataDir`. */
 export async function cliOfChild(dataDir: string): Promise<TemporalCli> {
-  const { port } = JSON.parse(readFileSync(join(dataDir, 'temporal', 'child.json'), 'utf8')) as { port: number };
+  const { port } = JSON.parse(readFileSync(join(dataDir, 'temporal', 'child.json'), 'utf8')) as {
+    port: number;
+  };
   return createTemporalCli(await temporalCliPath(), `127.0.0.1:${port}`);
 }
 
@@ -38,7 +40,10 @@ export const summariesOf = (events: readonly HistoryEvent[]): readonly string[] 
     return data === undefined ? [] : [JSON.parse(Buffer.from(data, 'base64').toString()) as string];
   });
 
-/** Everything that is written in a history, payloads decoded: what a search for a text has to look through. */
+/**
+ * Everything that is written in a history, payloads decoded: what a search for a text has to look
+ * through.
+ */
 export function wordsOf(history: unknown): string {
   const words: string[] = [];
   const look = (value: unknown): void => {

@@ -7,7 +7,16 @@ import { tempDir } from '../rig/temp-dir.ts';
 import { temporalCliPath } from '../rig/temporal.ts';
 import { until } from '../rig/wait.ts';
 import { cliOfChild, historyOf, summariesOf, typesOf } from './history.ts';
-import { callerOf, followPlan, openStage, pendingOf, plan, tokenOf, type Caller, type Stage } from './stage.ts';
+import {
+  callerOf,
+  followPlan,
+  openStage,
+  pendingOf,
+  plan,
+  tokenOf,
+  type Caller,
+  type Stage,
+} from './stage.ts';
 
 describe('the main job, by a real `npm start`', function () {
   this.timeout(90_000);
@@ -22,7 +31,10 @@ describe('the main job, by a real `npm start`', function () {
 
   before(async () => {
     stage = await openStage((body, n) => (instead === undefined ? followPlan(body) : instead(n)));
-    product = await startProduct({ role: 'start', env: { ...stage.env, DATA_DIR: dataDir, TEMPORAL_CLI: await temporalCliPath() } });
+    product = await startProduct({
+      role: 'start',
+      env: { ...stage.env, DATA_DIR: dataDir, TEMPORAL_CLI: await temporalCliPath() },
+    });
     ada = callerOf(product.url, await tokenOf('ada'));
     lea = callerOf(product.url, await tokenOf('lea'));
     cli = await cliOfChild(dataDir);
@@ -40,18 +52,29 @@ describe('the main job, by a real `npm start`', function () {
     };
   };
   const closedAs = async (runId: string): Promise<string> => {
-    const described = JSON.parse(await cli(['workflow', 'describe', '--workflow-id', runId, '-o', 'json'])) as {
+    const described = JSON.parse(
+      await cli(['workflow', 'describe', '--workflow-id', runId, '-o', 'json']),
+    ) as {
       workflowExecutionInfo: { status: string };
     };
     return described.workflowExecutionInfo.status.replace('WORKFLOW_EXECUTION_STATUS_', '');
   };
 
   it('a message is answered with the help of a tool, and the answer says what happened', async () => {
-    const { status, headers, run } = await ada.ask(plan([['look', { note: 'NVDA' }]], 'It stands at **120**.'));
+    const { status, headers, run } = await ada.ask(
+      plan([['look', { note: 'NVDA' }]], 'It stands at **120**.'),
+    );
     assert.equal(status, 200);
     assert.equal(headers.get('content-location'), `/api/agents/helper/runs/${run.runId}`);
     assert.deepEqual(
-      [run.status, run.content, run.output, run.metadata.model, run.metadata.totalTokens, run.metadata.finishReason],
+      [
+        run.status,
+        run.content,
+        run.output,
+        run.metadata.model,
+        run.metadata.totalTokens,
+        run.metadata.finishReason,
+      ],
       ['COMPLETED', 'It stands at **120**.', 'It stands at **120**.', 'scripted', 30, 'stop'],
     );
     assert.deepEqual(
@@ -70,11 +93,24 @@ describe('the main job, by a real `npm start`', function () {
     await until('the workflow has closed', async () => (await closedAs(run.runId)) === 'COMPLETED');
     const events = await historyOf(cli, run.runId);
     assert.equal(events.length, 25, typesOf(events).join('\n'));
-    assert.deepEqual(summariesOf(events), ['helper · scripted', 'turn 1 · scripted', 'look NVDA', 'turn 2 · scripted']);
+    assert.deepEqual(summariesOf(events), [
+      'helper · scripted',
+      'turn 1 · scripted',
+      'look NVDA',
+      'turn 2 · scripted',
+    ]);
   });
 
   it('a guarded call pauses the run, its approval runs it once, and the run goes on to its answer', async () => {
-    const asked = await ada.ask(plan([['look', {}], ['pay', { amount: 5 }]], 'Paid.')); // prettier-ignore
+    const asked = await ada.ask(
+      plan(
+        [
+          ['look', {}],
+          ['pay', { amount: 5 }],
+        ],
+        'Paid.',
+      ),
+    );
     assert.deepEqual([asked.status, asked.run.status, asked.run.content], [200, 'PAUSED', '']);
     assert.deepEqual(
       pendingOf(asked.run).map((call) => [call.name, call.arguments, call.kind]),
@@ -82,7 +118,10 @@ describe('the main job, by a real `npm start`', function () {
     );
     assert.equal(stage.sink.deliveries.filter((d) => d.path === '/pay').length, 0);
     const { status, run } = await lea.decide(asked.run, { action: 'APPROVE' });
-    assert.deepEqual([status, run.runId, run.status, run.content], [200, asked.run.runId, 'COMPLETED', 'Paid.']);
+    assert.deepEqual(
+      [status, run.runId, run.status, run.content],
+      [200, asked.run.runId, 'COMPLETED', 'Paid.'],
+    );
     assert.deepEqual(
       run.tools.map((t) => [t.name, t.isError, t.decision?.by]),
       [
@@ -100,7 +139,10 @@ describe('the main job, by a real `npm start`', function () {
     assert.deepEqual([run.status, run.content], ['COMPLETED', 'Then not.']);
     assert.equal(stage.sink.deliveries.length, before);
     const told = stage.model.requests.at(-1)?.body.messages.at(-1);
-    assert.deepEqual([told?.role, told?.content], ['tool', 'This call was not run: lea rejected it: too much']);
+    assert.deepEqual(
+      [told?.role, told?.content],
+      ['tool', 'This call was not run: lea rejected it: too much'],
+    );
     assert.equal(run.tools[0]?.result, told?.content);
   });
 
@@ -185,7 +227,10 @@ describe('the main job, by a real `npm start`', function () {
     await joined;
     const { run } = await ada.read({ runId }, 60);
     assert.deepEqual([run.status, run.content], ['COMPLETED', 'Whole.']);
-    assert.equal(stage.sink.deliveries.filter((d) => d.headers['x-holdpoint-run'] === runId).length, 1);
+    assert.equal(
+      stage.sink.deliveries.filter((d) => d.headers['x-holdpoint-run'] === runId).length,
+      1,
+    );
   });
 
   it('SIGTERM answers whoever waits, hands back what is under way and ends with 0; started again, everything goes on', async () => {

@@ -1,5 +1,6 @@
-// Names that change their answer, for real: in a network of the test's own, with its own name server, a public address and inside ones.
-// A web server at each of them gives whoever comes what he asks for, and tells the test.
+// Names that change their answer, for real: in a network of the test's own, with its own name
+// server, a public address and inside ones. A web server at each of them gives whoever comes what
+// he asks for, and tells the test.
 
 import assert from 'node:assert/strict';
 import { openNetwork, type PrivateNetwork } from '../rig/private-network.ts';
@@ -9,7 +10,15 @@ import { plan } from './stage.ts';
 
 const PUBLIC = '93.184.216.34';
 const PUBLIC_V6 = '2606:2800:220:1::34';
-const INSIDE = ['127.0.0.1', '10.0.0.7', '169.254.169.254', '192.168.7.7', '::1', 'fd00::7', '::ffff:10.0.0.7'];
+const INSIDE = [
+  '127.0.0.1',
+  '10.0.0.7',
+  '169.254.169.254',
+  '192.168.7.7',
+  '::1',
+  'fd00::7',
+  '::ffff:10.0.0.7',
+];
 const NOT_PUBLIC = 'the address is not a public one';
 
 describe('names that change their answer', function () {
@@ -27,7 +36,8 @@ describe('names that change their answer', function () {
     await net.call('names', name, answers);
     return name;
   };
-  const reached = async (): Promise<readonly string[]> => (await net.call('hits')).map(({ address, path }) => `${address}${path}`);
+  const reached = async (): Promise<readonly string[]> =>
+    (await net.call('hits')).map(({ address, path }) => `${address}${path}`);
 
   it('lead a reader inside who judges a name by one lookup and connects to it by another', async () => {
     for (const inside of INSIDE.slice(0, 4)) {
@@ -40,18 +50,29 @@ describe('names that change their answer', function () {
   it('are looked up once and connected to as they were judged: the public answer is read, the inside is never reached', async () => {
     for (const inside of INSIDE) {
       const name = await named([PUBLIC], [inside]);
-      assert.deepEqual(await net.call('read', `http://${name}/`), { kind: 'ANSWER', text: `read at ${PUBLIC}` });
+      assert.deepEqual(await net.call('read', `http://${name}/`), {
+        kind: 'ANSWER',
+        text: `read at ${PUBLIC}`,
+      });
       assert.equal(await net.call('lookups', name), 1);
-      assert.deepEqual(await net.call('read', `http://${name}/`), { kind: 'REFUSED', why: NOT_PUBLIC });
+      assert.deepEqual(await net.call('read', `http://${name}/`), {
+        kind: 'REFUSED',
+        why: NOT_PUBLIC,
+      });
       assert.deepEqual(await reached(), [`${PUBLIC}/`], inside);
     }
   });
 
   it('are judged anew at every read, however often they change', async () => {
-    const answers = Array.from({ length: 60 }, (_, i) => [i % 2 === 0 ? PUBLIC : (INSIDE[i % INSIDE.length] ?? '')]);
+    const answers = Array.from({ length: 60 }, (_, i) => [
+      i % 2 === 0 ? PUBLIC : (INSIDE[i % INSIDE.length] ?? ''),
+    ]);
     const name = await named(...answers);
     for (let i = 0; i < answers.length; i++)
-      assert.equal((await net.call('read', `http://${name}/`)).kind, i % 2 === 0 ? 'ANSWER' : 'REFUSED');
+      assert.equal(
+        (await net.call('read', `http://${name}/`)).kind,
+        i % 2 === 0 ? 'ANSWER' : 'REFUSED',
+      );
     assert.deepEqual(new Set(await reached()), new Set([`${PUBLIC}/`]));
   });
 
@@ -73,7 +94,11 @@ describe('names that change their answer', function () {
         ['inside.test', inside],
         ['inside.test', PUBLIC, inside],
       ])
-        assert.deepEqual(await net.call('read', `http://${await named(answer)}/`), { kind: 'REFUSED', why: NOT_PUBLIC }, answer.join());
+        assert.deepEqual(
+          await net.call('read', `http://${await named(answer)}/`),
+          { kind: 'REFUSED', why: NOT_PUBLIC },
+          answer.join(),
+        );
     assert.deepEqual(await reached(), []);
   });
 
@@ -95,7 +120,10 @@ describe('names that change their answer', function () {
     const all = await reached();
     assert.deepEqual([...new Set(all)], [`${PUBLIC}/to`]);
     const good = await named([PUBLIC]);
-    assert.equal((await net.call('read', `http://${door}/to?${encodeURIComponent(`http://${good}/`)}`)).text, `read at ${PUBLIC}`);
+    assert.equal(
+      (await net.call('read', `http://${door}/to?${encodeURIComponent(`http://${good}/`)}`)).text,
+      `read at ${PUBLIC}`,
+    );
     assert.deepEqual(await reached(), [`${PUBLIC}/to`, `${PUBLIC}/`]);
   });
 
@@ -106,7 +134,11 @@ describe('names that change their answer', function () {
       for (const inside of ['127.0.0.1', '10.0.0.7', 'fd00::7']) {
         const picture = `http://${await named([PUBLIC], [inside])}/picture.png`;
         const seen = await net.call('run', plan('Seen.'), [picture]);
-        assert.deepEqual([seen.status, seen.content], ['COMPLETED', 'Seen.'], JSON.stringify(seen.error));
+        assert.deepEqual(
+          [seen.status, seen.content],
+          ['COMPLETED', 'Seen.'],
+          JSON.stringify(seen.error),
+        );
         const same = await named([PUBLIC], [inside]);
         for (const address of [
           picture,
@@ -128,7 +160,10 @@ describe('names that change their answer', function () {
         const read = await net.call('run', look, []);
         assert.match(read.tools[0]?.result ?? '', new RegExp(`read at ${PUBLIC}`));
         const again = await net.call('run', look, []);
-        assert.deepEqual([again.tools[0]?.isError, again.tools[0]?.result], [true, `The page was not read: ${NOT_PUBLIC}.`]);
+        assert.deepEqual(
+          [again.tools[0]?.isError, again.tools[0]?.result],
+          [true, `The page was not read: ${NOT_PUBLIC}.`],
+        );
         assert.equal(again.status, 'COMPLETED');
         assert.deepEqual(await reached(), [`${PUBLIC}/page`]);
       }

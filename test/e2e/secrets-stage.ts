@@ -1,5 +1,5 @@
-// A world that does its best to make the product give its secrets away: tools that echo what they were sent, a provider whose errors quote
-// the key, and a record of every answer that the API gave.
+// A world that does its best to make the product give its secrets away: tools that echo what they
+// were sent, a provider whose errors quote the key, and a record of every answer that the API gave.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,8 +25,12 @@ export async function openLeakyStage(): Promise<LeakyStage> {
     sent.push(all);
     if (text.includes('"drop"')) return void response.socket?.destroy();
     response.statusCode = request.url?.startsWith('/fail') === true ? 500 : 200;
-    const quoted = [request.headers.authorization, request.headers['x-key'], request.url].map((value) => encodeURIComponent(String(value)));
-    response.setHeader('x-echo', quoted.join()).end(`${all}\n${quoted.join('\n')}\n${request.headers.authorization}\n${request.url}`);
+    const quoted = [request.headers.authorization, request.headers['x-key'], request.url].map(
+      (value) => encodeURIComponent(String(value)),
+    );
+    response
+      .setHeader('x-echo', quoted.join())
+      .end(`${all}\n${quoted.join('\n')}\n${request.headers.authorization}\n${request.url}`);
   });
   const answer = (body: ModelRequestBody, n: number): Reply => {
     const question = String(body.messages.findLast((message) => message.role === 'user')?.content);
@@ -34,11 +38,24 @@ export async function openLeakyStage(): Promise<LeakyStage> {
     if (status === undefined) return followPlan(body);
     const sentBy = String(stage.model.requests[n - 1]?.headers.authorization);
     const key = sentBy.replace('Bearer ', '');
-    const error = { message: `Incorrect API key provided: ${sentBy}`, type: key, code: key, param: key };
+    const error = {
+      message: `Incorrect API key provided: ${sentBy}`,
+      type: key,
+      code: key,
+      param: key,
+    };
     // 200: the error comes within the stream.
     if (status === '200')
-      return { status: 200, body: `data: ${JSON.stringify({ error })}\n\n`, headers: { 'content-type': 'text/event-stream' } };
-    return { status: Number(status), body: JSON.stringify({ error }), headers: { 'x-your-key': key } };
+      return {
+        status: 200,
+        body: `data: ${JSON.stringify({ error })}\n\n`,
+        headers: { 'content-type': 'text/event-stream' },
+      };
+    return {
+      status: Number(status),
+      body: JSON.stringify({ error }),
+      headers: { 'x-your-key': key },
+    };
   };
   const stage: Stage = await openStage(answer);
   const url = `http://127.0.0.1:${echo.port}`;
@@ -67,10 +84,16 @@ ${tool('note', 'note?key=${NOTE_TOKEN}', 'approval: never')}
     env: {
       ...stage.env,
       ...Object.fromEntries(
-        (['JWT_SECRET', 'OPENAI_API_KEY', 'LOOK_TOKEN', 'PAY_TOKEN', 'FAIL_TOKEN', 'NOTE_TOKEN'] as const).map((name) => [
-          name,
-          CANARY[name],
-        ]),
+        (
+          [
+            'JWT_SECRET',
+            'OPENAI_API_KEY',
+            'LOOK_TOKEN',
+            'PAY_TOKEN',
+            'FAIL_TOKEN',
+            'NOTE_TOKEN',
+          ] as const
+        ).map((name) => [name, CANARY[name]]),
       ),
     },
     close: async () => {
@@ -83,7 +106,11 @@ ${tool('note', 'note?key=${NOTE_TOKEN}', 'approval: never')}
 export interface Recorder {
   /** Every answer so far: status, headers and body. */
   readonly heard: readonly string[];
-  readonly call: (method: string, path: string, more?: { body?: unknown; headers?: Record<string, string> }) => Promise<Heard>;
+  readonly call: (
+    method: string,
+    path: string,
+    more?: { body?: unknown; headers?: Record<string, string> },
+  ) => Promise<Heard>;
   readonly stream: (path: string, body?: unknown) => Promise<void>;
 }
 interface Heard {
@@ -99,17 +126,25 @@ export function recorder(url: string, token: string): Recorder {
     call: async (method, path, { body, headers = {} } = {}) => {
       const response = await fetch(`${url}${path}`, {
         method,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          ...headers,
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.text();
-      heard.push(`${method} ${path.slice(0, 60)} ${response.status}\n${JSON.stringify([...response.headers])}\n${text}`);
+      heard.push(
+        `${method} ${path.slice(0, 60)} ${response.status}\n${JSON.stringify([...response.headers])}\n${text}`,
+      );
       return { status: response.status, json: text.startsWith('{') ? JSON.parse(text) : undefined };
     },
     stream: async (path, body) => {
       const stream = await openStream(`${url}${path}`, { token, body });
       await stream.ended;
-      heard.push(`stream ${path} ${stream.status}\n${JSON.stringify(stream.headers)}\n${stream.text()}`);
+      heard.push(
+        `stream ${path} ${stream.status}\n${JSON.stringify(stream.headers)}\n${stream.text()}`,
+      );
     },
   };
 }

@@ -19,9 +19,14 @@ describe('streams, by a real `npm start`', function () {
       const reply = followPlan(body);
       // What counts words is said word by word.
       if (reply.text?.startsWith('w0 ') !== true) return reply;
-      return { chunks: (reply.text.match(/\S+ /g) ?? []).map((text) => ({ text, delayMs: GAP_MS })) };
+      return {
+        chunks: (reply.text.match(/\S+ /g) ?? []).map((text) => ({ text, delayMs: GAP_MS })),
+      };
     });
-    product = await startProduct({ role: 'start', env: { ...stage.env, DATA_DIR: tempDir(), TEMPORAL_CLI: await temporalCliPath() } });
+    product = await startProduct({
+      role: 'start',
+      env: { ...stage.env, DATA_DIR: tempDir(), TEMPORAL_CLI: await temporalCliPath() },
+    });
     token = await tokenOf('ada');
   });
   after(async () => {
@@ -67,7 +72,9 @@ describe('streams, by a real `npm start`', function () {
     assert.equal(stop.data.content, words(60));
     assert.equal(shown(all, 2), words(60));
     assert.equal(all.filter((frame) => frame.event === 'TOOL_END').length, 1);
-    const again = await openStream(`${product.url}/api/agents/helper/runs/${runId}/stream`, { token });
+    const again = await openStream(`${product.url}/api/agents/helper/runs/${runId}/stream`, {
+      token,
+    });
     await again.ended;
     assert.equal(shown(again.frames, 2), words(60));
   });

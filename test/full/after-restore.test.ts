@@ -1,5 +1,6 @@
-// An older backup of the database put back under a Temporal that has gone on: real servers, real processes, `npm run after-restore`.
-// The backup is a copy made while the product is down for a moment; restoring is pointing the product at the copy.
+// An older backup of the database put back under a Temporal that has gone on: real servers, real
+// processes, `npm run after-restore`. The backup is a copy made while the product is down for a
+// moment; restoring is pointing the product at the copy.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -47,27 +48,50 @@ describe('after restoring an older backup', function () {
     this.timeout(180_000);
     postgres = await postgresOrSkip(this);
     [temporal, sink] = await Promise.all([startTemporal(), startToolSink()]);
-    // The message names the calls, one a turn: `mail a, pay b`. `later` is answered only after the backup.
+    // The message names the calls, one a turn: `mail a, pay b`. `later` is answered only after the
+    // backup.
     model = await startScriptedModel(({ messages }) => {
       const text = String(messages.findLast((message) => message.role === 'user')?.content);
       if (text.startsWith('later') && modelIsSilent) return { hang: 'before' };
       const calls = text.replace(/^later /, '').split(', ');
       const turn = messages.filter((message) => message.role === 'tool').length;
       const [name, args, mode = ''] = calls[turn]?.split(' ') ?? [];
-      return name === undefined ? { text: 'done' } : { toolCalls: [{ name, args: { text: args, mode } }] };
+      return name === undefined
+        ? { text: 'done' }
+        : { toolCalls: [{ name, args: { text: args, mode } }] };
     });
     const folder = tempDir();
     mkdirSync(join(folder, 'agents'));
-    const tools = tool(sink.url, 'mail', 'required') + tool(sink.url, 'pay', 'required') + tool(sink.url, 'post', 'never');
-    writeFileSync(join(folder, 'agents', 'a.yaml'), `id: a\nname: A\ndescription: A.\nmodel: m\ninstructions: Do it.\ntools:${tools}\n`);
-    token = await new SignJWT({ sub: 'ada', org_id: 'acme', scope: 'runs:write runs:read runs:cancel runs:approve' })
+    const tools =
+      tool(sink.url, 'mail', 'required') +
+      tool(sink.url, 'pay', 'required') +
+      tool(sink.url, 'post', 'never');
+    writeFileSync(
+      join(folder, 'agents', 'a.yaml'),
+      `id: a\nname: A\ndescription: A.\nmodel: m\ninstructions: Do it.\ntools:${tools}\n`,
+    );
+    token = await new SignJWT({
+      sub: 'ada',
+      org_id: 'acme',
+      scope: 'runs:write runs:read runs:cancel runs:approve',
+    })
       .setProtectedHeader({ alg: 'HS256' })
       .setIssuedAt()
       .setExpirationTime('2h')
       .sign(new TextEncoder().encode(SECRET));
     env = {
-      ...{ DATABASE_URL: await postgres.createDatabase(), TEMPORAL_ADDRESS: temporal.address, OPENAI_BASE_URL: model.url },
-      ...{ OPENAI_API_KEY: 'k', JWT_SECRET: SECRET, AGENTS_DIR: join(folder, 'agents'), DATA_DIR: folder, LOG_LEVEL: 'error' },
+      ...{
+        DATABASE_URL: await postgres.createDatabase(),
+        TEMPORAL_ADDRESS: temporal.address,
+        OPENAI_BASE_URL: model.url,
+      },
+      ...{
+        OPENAI_API_KEY: 'k',
+        JWT_SECRET: SECRET,
+        AGENTS_DIR: join(folder, 'agents'),
+        DATA_DIR: folder,
+        LOG_LEVEL: 'error',
+      },
     };
   });
   after(async () => {
@@ -76,7 +100,10 @@ describe('after restoring an older backup', function () {
   });
 
   const up = async (): Promise<void> => {
-    processes = [await startProduct({ role: 'api', env }), await startProduct({ role: 'worker', env, noWait: true })];
+    processes = [
+      await startProduct({ role: 'api', env }),
+      await startProduct({ role: 'worker', env, noWait: true }),
+    ];
   };
   const down = async (): Promise<void> => {
     for (const process of processes) await process.kill9();
@@ -89,25 +116,41 @@ describe('after restoring an older backup', function () {
     });
     return (response.status === 204 ? {} : await response.json()) as Run;
   }
-  const start = async (message: string): Promise<string> => (await ask('POST', '/background', { message })).runId;
+  const start = async (message: string): Promise<string> =>
+    (await ask('POST', '/background', { message })).runId;
   const standing = async (runId: string, status: string): Promise<Run> => {
-    await until(`${runId} ${status}`, async () => (await ask('GET', `/${runId}`)).status === status, 60_000);
+    await until(
+      `${runId} ${status}`,
+      async () => (await ask('GET', `/${runId}`)).status === status,
+      60_000,
+    );
     return ask('GET', `/${runId}`);
   };
-  const effects = (text: string): number => sink.deliveries.filter(({ args }) => args['text'] === text).length;
+  const effects = (text: string): number =>
+    sink.deliveries.filter(({ args }) => args['text'] === text).length;
   const workflow = async (runId: string): Promise<string> =>
     /"status":\s*"WORKFLOW_EXECUTION_STATUS_([A-Z_]+)"/.exec(
       await temporal.cli(['workflow', 'describe', '-w', runId, '-o', 'json']),
     )?.[1] ?? '';
   const afterRestore = (): string =>
     execFileSync(process.execPath, ['--import', 'tsx', 'src/main/after-restore.ts'], {
-      ...{ cwd: ROOT, env: { PATH: process.env['PATH'] ?? '', ...env }, encoding: 'utf8', timeout: 60_000 },
+      ...{
+        cwd: ROOT,
+        env: { PATH: process.env['PATH'] ?? '', ...env },
+        encoding: 'utf8',
+        timeout: 60_000,
+      },
     });
 
   it('nothing starts anew, no effect is repeated, what stands goes on, and the report says what no longer matches', async () => {
     await up();
     const [ended, kept, further, cancelled] = [
-      ...[await start('mail ended'), await start('pay kept'), await start('mail first, pay second'), await start('pay cancelled')],
+      ...[
+        await start('mail ended'),
+        await start('pay kept'),
+        await start('mail first, pay second'),
+        await start('pay cancelled'),
+      ],
     ] as [string, string, string, string];
     const forgotten = await start('post forgotten');
     const under = await start('later post under hang');
@@ -118,14 +161,20 @@ describe('after restoring an older backup', function () {
     const live = new URL(env['DATABASE_URL'] ?? '');
     const backup = new URL(live);
     backup.pathname = `${live.pathname}_backup`;
-    await postgres.sql(`create database ${backup.pathname.slice(1)} template ${live.pathname.slice(1)}`);
+    await postgres.sql(
+      `create database ${backup.pathname.slice(1)} template ${live.pathname.slice(1)}`,
+    );
 
     // What the backup does not know.
     modelIsSilent = false;
     await up();
-    for (const runId of [ended, further]) await ask('POST', `/${runId}/continue`, { action: 'APPROVE' });
+    for (const runId of [ended, further])
+      await ask('POST', `/${runId}/continue`, { action: 'APPROVE' });
     await standing(ended, 'COMPLETED');
-    await until('the second pause', async () => (await ask('GET', `/${further}`)).status === 'PAUSED' && effects('first') === 1);
+    await until(
+      'the second pause',
+      async () => (await ask('GET', `/${further}`)).status === 'PAUSED' && effects('first') === 1,
+    );
     await ask('DELETE', `/${cancelled}`);
     await until('the cancel', async () => (await workflow(cancelled)) === 'CANCELED');
     const younger = await start('pay younger');
@@ -137,15 +186,34 @@ describe('after restoring an older backup', function () {
     await down();
 
     env = { ...env, DATABASE_URL: backup.href };
-    // As if the backup were from before its workflow began, and Temporal had forgotten that workflow since.
-    await postgres.sql(`update runs set status = 'QUEUED', closed_at = null where run_id = '${forgotten}'`, backup.href);
-    await postgres.sql(`update outbox set acknowledged_at = null where run_id = '${forgotten}'`, backup.href);
+    // As if the backup were from before its workflow began, and Temporal had forgotten that
+    // workflow since.
+    await postgres.sql(
+      `update runs set status = 'QUEUED', closed_at = null where run_id = '${forgotten}'`,
+      backup.href,
+    );
+    await postgres.sql(
+      `update outbox set acknowledged_at = null where run_id = '${forgotten}'`,
+      backup.href,
+    );
     await temporal.cli(['workflow', 'delete', '-w', forgotten, '--yes']);
-    await until('the forgetting', () => workflow(forgotten).then((status) => status === '', () => true), 90_000); // prettier-ignore
-
+    await until(
+      'the forgetting',
+      () =>
+        workflow(forgotten).then(
+          (status) => status === '',
+          () => true,
+        ),
+      90_000,
+    );
     const report = afterRestore();
-    for (const runId of [ended, further, cancelled, forgotten, under]) assert.match(report, new RegExp(`${runId} \\(a\\): `), report);
-    assert.match(report, /1 open runs stand where their workflows stand and go on\. 5 were ended/, report);
+    for (const runId of [ended, further, cancelled, forgotten, under])
+      assert.match(report, new RegExp(`${runId} \\(a\\): `), report);
+    assert.match(
+      report,
+      /1 open runs stand where their workflows stand and go on\. 5 were ended/,
+      report,
+    );
     assert.match(report, new RegExp(`Open workflows without a run[^]*${younger}`), report);
 
     await up();
@@ -163,7 +231,16 @@ describe('after restoring an older backup', function () {
     await standing(kept, 'COMPLETED');
     // Longer than an outbox's look, a heartbeat's timeout and a retry take.
     await new Promise((done) => setTimeout(done, 8000));
-    const counts = ['ended', 'first', 'second', 'cancelled', 'forgotten', 'under', 'younger', 'kept'].map((text) => [text, effects(text)]);
+    const counts = [
+      'ended',
+      'first',
+      'second',
+      'cancelled',
+      'forgotten',
+      'under',
+      'younger',
+      'kept',
+    ].map((text) => [text, effects(text)]);
     assert.deepEqual(Object.fromEntries(counts), {
       ended: 1,
       first: 1,

@@ -1,5 +1,6 @@
-// The two-minute form of the program (chaos/main.ts), as a process of its own: its verdict is the test's. Always the same schedule, so
-// that what turns it red is what was changed; CHAOS_SEED draws another.
+// The two-minute form of the program (chaos/main.ts), as a process of its own: its verdict is the
+// test's. Always the same schedule, so that what turns it red is what was changed; CHAOS_SEED draws
+// another.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -14,7 +15,8 @@ describe('the program that breaks everything, in its short form', () => {
     const args = ['--import', 'tsx', 'chaos/main.ts', '--seconds', '100', '--seed', SEED];
     const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (part: string) => (text += part));
     const code = await new Promise<number | null>((done) => child.once('exit', done));
     const last = text.trimEnd().split('\n').at(-1) ?? '';
     assert.match(last, /^\d+ passed, 0 failed$/, `seed ${SEED}:\n${text.slice(-6000)}`);

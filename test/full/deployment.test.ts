@@ -1,5 +1,6 @@
-// What the Dockerfile and the compose file do, step by step without a container engine: packages without their install scripts, the compiled
-// tree without the tools that made it, the database's three roles, migrations as the owner, the two roles of the product in production.
+// What the Dockerfile and the compose file do, step by step without a container engine: packages
+// without their install scripts, the compiled tree without the tools that made it, the database's
+// three roles, migrations as the owner, the two roles of the product in production.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -36,13 +37,16 @@ describe('the deployment, without a container engine', function () {
 
   it('builds from what .dockerignore lets in, with npm ci --ignore-scripts, and sheds what only the build needs', async () => {
     const let_in = readFileSync(join(ROOT, '.dockerignore'), 'utf8').matchAll(/^!(.+)$/gm);
-    for (const [, name = ''] of let_in) cpSync(join(ROOT, name), join(build, name), { recursive: true });
+    for (const [, name = ''] of let_in)
+      cpSync(join(ROOT, name), join(build, name), { recursive: true });
     const npm = (...args: string[]) => run('npm', args, { cwd: build, maxBuffer: 16 << 20 });
     await npm('ci', '--ignore-scripts', '--no-audit', '--no-fund');
     await npm('run', 'build');
     await npm('prune', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund');
     assert.ok(!existsSync(join(build, 'node_modules/typescript')));
-    const copied = readFileSync(join(ROOT, 'Dockerfile'), 'utf8').matchAll(/^COPY (?:--from=build \/app\/)?(\S+) (\.\/\S*)$/gm);
+    const copied = readFileSync(join(ROOT, 'Dockerfile'), 'utf8').matchAll(
+      /^COPY (?:--from=build \/app\/)?(\S+) (\.\/\S*)$/gm,
+    );
     const last = [...copied].slice(-5);
     assert.equal(last.length, 5);
     for (const [, from = '', to = ''] of last) {
@@ -58,7 +62,12 @@ describe('the deployment, without a container engine', function () {
     // The script's database has the compose file's name.
     await postgres.sql(`alter database ${database} rename to holdpoint`);
     owner.pathname = '/holdpoint';
-    const script = { POSTGRES_USER: 'postgres', POSTGRES_DB: 'holdpoint', OWNER_PASSWORD: 'o', SERVICE_PASSWORD: 's' };
+    const script = {
+      POSTGRES_USER: 'postgres',
+      POSTGRES_DB: 'holdpoint',
+      OWNER_PASSWORD: 'o',
+      SERVICE_PASSWORD: 's',
+    };
     const shell = { PATH: process.env['PATH'] ?? '', PGHOST: owner.hostname, PGPORT: owner.port };
     await run('sh', [join(ROOT, 'deploy/postgres-roles.sh')], { env: { ...shell, ...script } });
     const as = (user: string, password: string): string => {
@@ -77,7 +86,12 @@ describe('the deployment, without a container engine', function () {
     await run(process.execPath, ['lib/main/migrate.js'], { cwd: image, env: { ...shell, ...env } });
     const start = async (role: 'api' | 'worker'): Promise<ProductProcess> => {
       const settings = { ...env, DATA_DIR: tempDir() };
-      const started = await startProduct({ role, env: settings, compiledIn: image, noWait: role === 'worker' });
+      const started = await startProduct({
+        role,
+        env: settings,
+        compiledIn: image,
+        noWait: role === 'worker',
+      });
       processes.push(started);
       return started;
     };

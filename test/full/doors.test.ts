@@ -1,4 +1,5 @@
-// The doors to a run under many hands: keys, streams and waits by the hundred, over two APIs and two workers that are killed meanwhile.
+// The doors to a run under many hands: keys, streams and waits by the hundred, over two APIs and
+// two workers that are killed meanwhile.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -15,11 +16,18 @@ const CLIENTS = 20;
 const RECONNECTS = 200;
 const READERS = 4;
 const MANY = 1000;
-/** Connections opened side by side: more than the listen queue takes are refused by the system, not by us. */
+/**
+ * Connections opened side by side: more than the listen queue takes are refused by the system, not
+ * by us.
+ */
 const AT_ONCE = 100;
 const words = (n: number): string => Array.from({ length: n }, (_, i) => `w${i} `).join('');
 
-async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T) => Promise<void>): Promise<void> {
+async function inLanes<T>(
+  items: readonly T[],
+  lanes: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const left = items.values();
   await Promise.all(
     Array.from({ length: lanes }, async () => {
@@ -58,24 +66,36 @@ describe('the doors to a run under many hands', function () {
   const urlOf = (api: number): string => cluster.apis[api % cluster.apis.length]?.url ?? '';
   const runPath = (runId: string): string => `/api/agents/helper/runs/${runId}`;
 
-  // The first of the tests: a process that has worked before has room in its heap, and nothing would be seen.
+  // The first of the tests: a process that has worked before has room in its heap, and nothing
+  // would be seen.
   it(`${MANY} open streams of paused runs: what each holds is reported, and others are served`, async () => {
-    const runs = await Promise.all(Array.from({ length: 10 }, () => ada.ask(plan([['pay', { amount: 1 }]], 'Paid.'))));
+    const runs = await Promise.all(
+      Array.from({ length: 10 }, () => ada.ask(plan([['pay', { amount: 1 }]], 'Paid.'))),
+    );
     for (const { run } of runs) assert.equal(pendingOf(run).length, 1);
     const pid = cluster.apis[0]?.pid() ?? 0;
     const before = privateBytesOf(pid);
     const streams: OpenStream[] = [];
-    await inLanes(Array.from({ length: MANY }, (_, i) => i), AT_ONCE, async (i) => {
-      const stream = await openStream(`${urlOf(0)}${runPath(runs[i % runs.length]?.run.runId ?? '')}/stream`, { token });
-      await stream.first('PAUSED');
-      streams.push(stream);
-    }); // prettier-ignore
+    await inLanes(
+      Array.from({ length: MANY }, (_, i) => i),
+      AT_ONCE,
+      async (i) => {
+        const stream = await openStream(
+          `${urlOf(0)}${runPath(runs[i % runs.length]?.run.runId ?? '')}/stream`,
+          { token },
+        );
+        await stream.first('PAUSED');
+        streams.push(stream);
+      },
+    );
     await sleep(3000);
     const held = (privateBytesOf(pid) - before) / MANY / 1024;
     const began = performance.now();
     assert.equal((await ada.read(runs[0]?.run ?? { runId: '' })).status, 200);
     const took = performance.now() - began;
-    console.log(`      ${held.toFixed(0)} KB a stream; a read beside ${streams.length} of them took ${took.toFixed(0)} ms`);
+    console.log(
+      `      ${held.toFixed(0)} KB a stream; a read beside ${streams.length} of them took ${took.toFixed(0)} ms`,
+    );
     assert.ok(held < 256, `${held.toFixed(0)} KB a stream`);
     assert.ok(took < 1000, `${took.toFixed(0)} ms`);
     for (const stream of streams) stream.close();
@@ -95,11 +115,22 @@ describe('the doors to a run under many hands', function () {
         const response = await fetch(`${urlOf(api)}/api/agents/helper/runs`, {
           method: 'POST',
           signal: cut.signal,
-          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'idempotency-key': key },
+          headers: {
+            authorization: `Bearer ${token}`,
+            'content-type': 'application/json',
+            'idempotency-key': key,
+          },
           body: JSON.stringify({ message: plan(`The answer to ${key}.`) }),
         });
-        const { runId, status, content } = (await response.json()) as { runId: string; status: string; content: string };
-        assert.deepEqual([response.status, status, content], [200, 'COMPLETED', `The answer to ${key}.`]);
+        const { runId, status, content } = (await response.json()) as {
+          runId: string;
+          status: string;
+          content: string;
+        };
+        assert.deepEqual(
+          [response.status, status, content],
+          [200, 'COMPLETED', `The answer to ${key}.`],
+        );
         return { runId, replayed: response.headers.get('idempotency-replayed') === 'true' };
       } catch (error) {
         if (!cut.signal.aborted) throw error;
@@ -113,7 +144,9 @@ describe('the doors to a run under many hands', function () {
     const runs = new Set<string>();
     const keys = Array.from({ length: KEYS }, () => randomUUID());
     await inLanes(keys, 4, async (key) => {
-      const told = await Promise.all(Array.from({ length: CLIENTS }, (_, i) => startUnderKey(key, i)));
+      const told = await Promise.all(
+        Array.from({ length: CLIENTS }, (_, i) => startUnderKey(key, i)),
+      );
       const ids = new Set(told.map(({ runId }) => runId));
       assert.equal(ids.size, 1, `${key}: ${[...ids].join(' ')}`);
       assert.ok(told.filter(({ replayed }) => !replayed).length <= 1);
@@ -132,15 +165,26 @@ describe('the doors to a run under many hands', function () {
     const first = await startUnderKey(key, 0);
     await cluster.temporal.cli(['workflow', 'delete', '--workflow-id', first.runId, '--yes']);
     for (let gone = false; !gone;) {
-      gone = await cluster.temporal.cli(['workflow', 'describe', '--workflow-id', first.runId]).then(() => false, () => true); // prettier-ignore
+      gone = await cluster.temporal
+        .cli(['workflow', 'describe', '--workflow-id', first.runId])
+        .then(
+          () => false,
+          () => true,
+        );
       if (!gone) await sleep(200);
     }
     assert.deepEqual(await startUnderKey(key, 1), { runId: first.runId, replayed: true });
     assert.equal((await ada.read({ runId: first.runId })).run.status, 'COMPLETED');
   });
 
-  /** Reads a run to its end over connections that it drops at random, each time from another API. */
-  async function readInPieces(runId: string, connections: { count: number }, enough: () => boolean): Promise<readonly ReceivedFrame[]> {
+  /**
+   * Reads a run to its end over connections that it drops at random, each time from another API.
+   */
+  async function readInPieces(
+    runId: string,
+    connections: { count: number },
+    enough: () => boolean,
+  ): Promise<readonly ReceivedFrame[]> {
     const all: ReceivedFrame[] = [];
     for (let api = 0; ; api++) {
       const last = all.at(-1)?.id;
@@ -173,8 +217,14 @@ describe('the doors to a run under many hands', function () {
   it(`${RECONNECTS} reconnects at random points, to another API each time, across a kill -9 of each process: every event once, in order`, async () => {
     const connections = { count: 0 };
     const text = words(700);
-    const runIds = await Promise.all(Array.from({ length: READERS }, () => ada.begin(plan([['look', { note: 'read' }]], text))));
-    const reading = Promise.all(runIds.map((runId) => readInPieces(runId, connections, () => connections.count >= RECONNECTS)));
+    const runIds = await Promise.all(
+      Array.from({ length: READERS }, () => ada.begin(plan([['look', { note: 'read' }]], text))),
+    );
+    const reading = Promise.all(
+      runIds.map((runId) =>
+        readInPieces(runId, connections, () => connections.count >= RECONNECTS),
+      ),
+    );
     for (const process of [...cluster.apis, ...cluster.workers]) {
       await sleep(2500);
       await process.kill9();
@@ -187,10 +237,12 @@ describe('the doors to a run under many hands', function () {
     for (const [i, frames] of stories.entries()) {
       const ids = frames.map((frame) => frame.id);
       assert.equal(new Set(ids).size, ids.length, 'no event twice');
-      const inOrder = ids.map((id) => id.split('.').map(Number)).every(([seq = 0, offset = 0], at, list) => {
-        const [before = 0, beforeOffset = 0] = list[at - 1] ?? [];
-        return seq > before || (seq === before && offset > beforeOffset);
-      }); // prettier-ignore
+      const inOrder = ids
+        .map((id) => id.split('.').map(Number))
+        .every(([seq = 0, offset = 0], at, list) => {
+          const [before = 0, beforeOffset = 0] = list[at - 1] ?? [];
+          return seq > before || (seq === before && offset > beforeOffset);
+        });
       assert.ok(inOrder);
       const { run } = await ada.read({ runId: runIds[i] ?? '' });
       assert.equal(run.content, text);
@@ -210,13 +262,18 @@ describe('the doors to a run under many hands', function () {
     await inLanes(Array.from({ length: MANY }), AT_ONCE, async () => {
       const url = `${urlOf(waiting.length)}${runPath(runId)}?wait=60`;
       const opened = fetch(url, { headers: { authorization: `Bearer ${token}` } });
-      waiting.push(opened.then(async (response) => ((await response.json()) as { status: string }).status));
+      waiting.push(
+        opened.then(async (response) => ((await response.json()) as { status: string }).status),
+      );
       await sleep(1);
     });
     await sleep(3000); // all of them wait
     const began = performance.now();
     assert.equal((await ada.read(run)).status, 200);
-    assert.ok(performance.now() - began < 1000, `${Math.round(performance.now() - began)} ms for a read beside them`);
+    assert.ok(
+      performance.now() - began < 1000,
+      `${Math.round(performance.now() - began)} ms for a read beside them`,
+    );
     const statuses = await Promise.all(waiting);
     assert.deepEqual([...new Set(statuses)], ['COMPLETED']);
   });

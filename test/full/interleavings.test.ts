@@ -10,7 +10,8 @@ describe('random interleavings of votes, expiry, cancel and dispatch, the long f
       bench = await openBench();
     });
     after(() => bench.close());
-    it('the invariants of a decision hold after 1,000 sequences, one step after the other', () => holdsForInterleavings(bench, 1000));
+    it('the invariants of a decision hold after 1,000 sequences, one step after the other', () =>
+      holdsForInterleavings(bench, 1000));
   });
 
   describe('on PostgreSQL', () => {

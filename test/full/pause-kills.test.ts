@@ -6,7 +6,15 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { deliveriesOf, startCluster, type Cluster } from '../e2e/cluster.ts';
 import { historyOf, wordsOf } from '../e2e/history.ts';
-import { agentFile, callerOf, pendingOf, plan, tokenOf, type Answer, type Caller } from '../e2e/stage.ts';
+import {
+  agentFile,
+  callerOf,
+  pendingOf,
+  plan,
+  tokenOf,
+  type Answer,
+  type Caller,
+} from '../e2e/stage.ts';
 import type { startProduct } from '../rig/product.ts';
 import { tempDir } from '../rig/temp-dir.ts';
 import { until } from '../rig/wait.ts';
@@ -14,7 +22,10 @@ import { until } from '../rig/wait.ts';
 const PARTS = ['worker', 'API', 'database server', 'Temporal server'] as const;
 type Part = (typeof PARTS)[number];
 const VICTIMS: readonly (readonly Part[])[] = [...PARTS.map((part) => [part]), PARTS];
-/** After the vote was sent: before its commit, around it, and while its signal travels, as the dice fall. */
+/**
+ * After the vote was sent: before its commit, around it, and while its signal travels, as the dice
+ * fall.
+ */
 const MOMENTS_MS = [0, 10, 30, 100];
 
 describe('kill -9 around a decision', function () {
@@ -29,7 +40,8 @@ describe('kill -9 around a decision', function () {
     lea = await cluster.as('lea');
   });
   after(() => cluster?.stop());
-  // One failure must not be every later one's: whatever a test left dead is started, and what the parts said is shown.
+  // One failure must not be every later one's: whatever a test left dead is started, and what the
+  // parts said is shown.
   afterEach(async function () {
     if (this.currentTest?.state !== 'failed') return;
     for (const part of [...cluster.apis, ...cluster.workers]) console.log(part.log().slice(-3000));
@@ -50,12 +62,19 @@ describe('kill -9 around a decision', function () {
       if (parts.includes(part)) await handleOf(part).start();
     await cluster.apis[0]?.ready();
   }
-  async function paused(tool: 'pay' | 'send' = 'pay', args: object = { amount: 5 }): Promise<Answer['run']> {
+  async function paused(
+    tool: 'pay' | 'send' = 'pay',
+    args: object = { amount: 5 },
+  ): Promise<Answer['run']> {
     const { run } = await ada.ask(plan([[tool, { ...args }]], 'Done.'));
     assert.equal(run.status, 'PAUSED', JSON.stringify(run));
     return run;
   }
-  const exactly = (run: Answer['run']): object => ({ action: 'APPROVE', callId: pendingOf(run)[0]?.callId, pauseId: run.pauseId });
+  const exactly = (run: Answer['run']): object => ({
+    action: 'APPROVE',
+    callId: pendingOf(run)[0]?.callId,
+    pauseId: run.pauseId,
+  });
   /** One decision, and one effect: deliveries with one Idempotency-Key are one. */
   async function appliedOnce(run: Answer['run']): Promise<void> {
     let last: Answer['run'] | undefined;
@@ -65,7 +84,8 @@ describe('kill -9 around a decision', function () {
     };
     await until('the run went on', settled, 90_000, 200);
     if (last?.status === 'PAUSED') {
-      // Killed in the middle of a call that must not be repeated: a person says that it is to be left.
+      // Killed in the middle of a call that must not be repeated: a person says that it is to be
+      // left.
       const left = { action: 'REJECT', callId: pendingOf(last)[0]?.callId, pauseId: last.pauseId };
       last = (await lea.decide(last, left)).run;
     } else assert.ok(deliveriesOf(cluster.stage, run.runId).length >= 1);
@@ -74,16 +94,20 @@ describe('kill -9 around a decision', function () {
     assert.ok(new Set(deliveries.map((d) => d.idempotencyKey)).size <= 1);
     if (deliveries[0]?.path === '/pay') assert.equal(deliveries.length, 1);
     const decided = `select deciders from decisions d join pauses p using (pause_id) where d.run_id = '${run.runId}' and p.kind = 'APPROVAL'`;
-    assert.deepEqual(await cluster.postgres.sql(decided, cluster.databaseUrl), [{ deciders: ['lea'] }]);
+    assert.deepEqual(await cluster.postgres.sql(decided, cluster.databaseUrl), [
+      { deciders: ['lea'] },
+    ]);
   }
   /** The length of a history, when its workflow has completed. */
   async function closed(runId: string): Promise<number> {
     const events = () => historyOf(cluster.temporal.cli, runId);
-    const ended = async (): Promise<boolean> => (await events()).at(-1)?.eventType === 'EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED';
+    const ended = async (): Promise<boolean> =>
+      (await events()).at(-1)?.eventType === 'EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED';
     await until('the workflow has closed', ended);
     return (await events()).length;
   }
-  const nameOf = (parts: readonly Part[]): string => (parts.length === 1 ? (parts[0] ?? '') : 'all of them together');
+  const nameOf = (parts: readonly Part[]): string =>
+    parts.length === 1 ? (parts[0] ?? '') : 'all of them together';
 
   for (const parts of VICTIMS)
     it(`while PAUSED, of the ${nameOf(parts)}: after a restart the decision is applied once`, async () => {
@@ -106,7 +130,10 @@ describe('kill -9 around a decision', function () {
         await vote;
         await revive(parts);
         const again = await lea.decide(run, exactly(run));
-        assert.ok(again.status === 200 || again.status === 202, `${moment} ms: ${again.status} ${again.run.detail}`);
+        assert.ok(
+          again.status === 200 || again.status === 202,
+          `${moment} ms: ${again.status} ${again.run.detail}`,
+        );
         await appliedOnce(run);
       }
     });
@@ -119,13 +146,19 @@ describe('kill -9 around a decision', function () {
     await holder.query('select 1 from runs where run_id = $1 for no key update', [run.runId]);
     const vote = lea.decide(run, exactly(run)).catch(() => undefined);
     const waiting = `select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
-    await until('the vote waits for the lock', async () => (await cluster.postgres.sql(waiting, cluster.databaseUrl))[0]?.['n'] !== 0);
+    await until(
+      'the vote waits for the lock',
+      async () => (await cluster.postgres.sql(waiting, cluster.databaseUrl))[0]?.['n'] !== 0,
+    );
     await kill(['API']);
     assert.equal(await vote, undefined);
     await holder.query('rollback');
     await holder.end();
     await revive(['API']);
-    const votes = await cluster.postgres.sql(`select 1 from votes where run_id = '${run.runId}'`, cluster.databaseUrl);
+    const votes = await cluster.postgres.sql(
+      `select 1 from votes where run_id = '${run.runId}'`,
+      cluster.databaseUrl,
+    );
     assert.equal(votes.length, 0);
     await lea.decide(run, exactly(run));
     await appliedOnce(run);
@@ -146,7 +179,9 @@ describe('kill -9 around a decision', function () {
     await kill(['worker']);
     await lea.decide(run, exactly(run), 'wait=0');
     const signalled = async (): Promise<boolean> =>
-      (await historyOf(cluster.temporal.cli, run.runId)).some((event) => event.eventType.endsWith('SIGNALED'));
+      (await historyOf(cluster.temporal.cli, run.runId)).some((event) =>
+        event.eventType.endsWith('SIGNALED'),
+      );
     await until('the signal is in the history', signalled);
     await kill(['Temporal server', 'API']);
     await revive(['Temporal server', 'worker', 'API']);
@@ -160,7 +195,12 @@ describe('kill -9 around a decision', function () {
     await cluster.stage.sink.delivery(sent + 1);
     await kill(['worker']);
     await revive(['worker']);
-    await until('the run went to its end', async () => (await ada.read(run)).run.status === 'COMPLETED', 60_000, 200);
+    await until(
+      'the run went to its end',
+      async () => (await ada.read(run)).run.status === 'COMPLETED',
+      60_000,
+      200,
+    );
     const keys = deliveriesOf(cluster.stage, run.runId).map((d) => d.idempotencyKey);
     assert.ok(keys.length === 2 && keys[0] === keys[1], keys.join());
   });
@@ -172,10 +212,19 @@ describe('kill -9 around a decision', function () {
     await cluster.stage.sink.delivery(sent + 1);
     await kill(['worker']);
     await revive(['worker']);
-    await until('a person is asked', async () => (await ada.read(run)).run.pending?.[0]?.kind === 'OUTCOME_UNKNOWN', 60_000, 200);
+    await until(
+      'a person is asked',
+      async () => (await ada.read(run)).run.pending?.[0]?.kind === 'OUTCOME_UNKNOWN',
+      60_000,
+      200,
+    );
     const asked = (await ada.read(run)).run;
     const [call] = pendingOf(asked);
-    const end = await lea.decide(asked, { action: 'REJECT', callId: call?.callId, pauseId: asked.pauseId });
+    const end = await lea.decide(asked, {
+      action: 'REJECT',
+      callId: call?.callId,
+      pauseId: asked.pauseId,
+    });
     assert.deepEqual([end.run.status, end.run.tools[0]?.outcome], ['COMPLETED', 'UNKNOWN']);
     assert.equal(deliveriesOf(cluster.stage, run.runId).length, 1);
   });
@@ -190,7 +239,8 @@ describe('kill -9 around a decision', function () {
       symlinkSync(join(rootDir, 'node_modules'), join(copy, 'node_modules'));
       const file = join(copy, 'src/workflows/agent-run.ts');
       const old = readFileSync(file, 'utf8');
-      const before = 'callModel: (turn) => work(`turn ${turn} · ${input.model}`).callModel({ runId, turn }),';
+      const before =
+        'callModel: (turn) => work(`turn ${turn} · ${input.model}`).callModel({ runId, turn }),';
       const after = `callModel: async (turn) => {
         if (patched('look-before-asking')) await locally.claimDecision({ runId, pause: { turn, n: 99 }, signals: [] });
         return work(\`turn \${turn} · \${input.model}\`).callModel({ runId, turn });
@@ -198,8 +248,14 @@ describe('kill -9 around a decision', function () {
       assert.ok(old.includes(before), 'the place that this test changes is there');
       writeFileSync(file, old.replace(before, after).replace('log,\n', 'log,\n  patched,\n'));
       await kill(['worker']);
-      const { startProduct: startNext } = (await import(join(copy, 'test/rig/product.ts'))) as { startProduct: typeof startProduct };
-      const next = await startNext({ role: 'worker', env: { ...cluster.env, DATA_DIR: tempDir() }, noWait: true });
+      const { startProduct: startNext } = (await import(join(copy, 'test/rig/product.ts'))) as {
+        startProduct: typeof startProduct;
+      };
+      const next = await startNext({
+        role: 'worker',
+        env: { ...cluster.env, DATA_DIR: tempDir() },
+        noWait: true,
+      });
       try {
         await lea.decide(run, exactly(run));
         await appliedOnce(run);
@@ -216,7 +272,11 @@ describe('kill -9 around a decision', function () {
     });
 
     for (const [what, change] of [
-      ['edited', (file: string, url: string) => writeFileSync(file, agentFile('helper', `${url}/elsewhere`, 'limits: { maxTurns: 1 }'))],
+      [
+        'edited',
+        (file: string, url: string) =>
+          writeFileSync(file, agentFile('helper', `${url}/elsewhere`, 'limits: { maxTurns: 1 }')),
+      ],
       ['deleted', (file: string) => rmSync(file)],
     ] as const)
       it(`the agent's file ${what}: the run ends by its snapshot`, async () => {
@@ -241,7 +301,12 @@ describe('kill -9 around a decision', function () {
       const url = cluster.apis[0]?.url ?? '';
       const brief = callerOf(url, await tokenOf('ada', 2));
       const { run } = await brief.ask(plan([['pay', {}]], 'Done.'));
-      await until('the token is over, and the skew that is allowed for', async () => (await brief.read(run)).status === 401, 120_000, 500);
+      await until(
+        'the token is over, and the skew that is allowed for',
+        async () => (await brief.read(run)).status === 401,
+        120_000,
+        500,
+      );
       await lea.decide(run, exactly(run));
       await appliedOnce(run);
     });

@@ -12,7 +12,11 @@ interface Raced {
   readonly runId: string;
   readonly agentId: string;
   readonly cancelled: boolean;
-  readonly votes: readonly { readonly who: string; readonly action: string; readonly answer: Answer }[];
+  readonly votes: readonly {
+    readonly who: string;
+    readonly action: string;
+    readonly answer: Answer;
+  }[];
 }
 
 describe('races over HTTP, two APIs and two workers on PostgreSQL and Temporal', function () {
@@ -31,11 +35,16 @@ describe('races over HTTP, two APIs and two workers on PostgreSQL and Temporal',
   });
   after(() => cluster?.stop());
 
-  /** A third by votes alone, a third with cancels among them, a third at the moment of the expiry. */
+  /**
+   * A third by votes alone, a third with cancels among them, a third at the moment of the expiry.
+   */
   async function race(index: number): Promise<void> {
     const kind = (['votes', 'cancel', 'expiry'] as const)[index % 3];
     const agentId = kind === 'expiry' ? 'expiring' : 'helper';
-    const { run } = await (ada[index % 2] as Caller).ask(plan([['pay', { amount: index }]], 'The end.'), { agent: agentId });
+    const { run } = await (ada[index % 2] as Caller).ask(
+      plan([['pay', { amount: index }]], 'The end.'),
+      { agent: agentId },
+    );
     const [call] = pendingOf(run);
     const expiresAt = call?.expiresAt == null ? 0 : Date.parse(call.expiresAt);
     if (expiresAt > 0) await sleep(Math.max(0, expiresAt - Date.now() - 15));
@@ -47,7 +56,11 @@ describe('races over HTTP, two APIs and two workers on PostgreSQL and Temporal',
       if (kind === 'expiry') await sleep(i * 2);
       const action = (i + index) % 2 === 0 ? 'APPROVE' : 'REJECT';
       const named = call === undefined ? {} : { callId: call.callId };
-      const answer = await person.decide({ runId: run.runId, agentId }, { action, ...named }, 'wait=0');
+      const answer = await person.decide(
+        { runId: run.runId, agentId },
+        { action, ...named },
+        'wait=0',
+      );
       return [{ who: `p${i}`, action, answer }];
     });
     const votes = (await Promise.all(jobs)).flat();
@@ -64,15 +77,29 @@ describe('races over HTTP, two APIs and two workers on PostgreSQL and Temporal',
     const tally: Record<string, number> = {};
     for (const { runId, agentId, votes, cancelled } of raced) {
       const { run } = await (ada[0] as Caller).read({ runId, agentId }, 60);
-      assert.ok(['COMPLETED', 'CANCELLED'].includes(run.status), `${run.status} ${run.error?.message}`);
+      assert.ok(
+        ['COMPLETED', 'CANCELLED'].includes(run.status),
+        `${run.status} ${run.error?.message}`,
+      );
       const won = votes.filter((vote) => vote.answer.status < 300);
-      const rows = await cluster.postgres.sql(`select action, deciders from decisions where run_id = '${runId}'`, cluster.databaseUrl);
+      const rows = await cluster.postgres.sql(
+        `select action, deciders from decisions where run_id = '${runId}'`,
+        cluster.databaseUrl,
+      );
       assert.ok(rows.length <= 1 && won.length <= 1, `${won.length} winners`);
       const by = (rows[0]?.['deciders'] as string[] | undefined)?.[0];
       assert.equal(by === 'expiry' ? undefined : by, won[0]?.who);
-      if (by === undefined) assert.ok(cancelled && run.status === 'CANCELLED', 'nobody decided, so it was cancelled first');
-      tally[by === undefined ? 'cancel' : by === 'expiry' ? 'expiry' : String(rows[0]?.['action'])] =
-        (tally[by === undefined ? 'cancel' : by === 'expiry' ? 'expiry' : String(rows[0]?.['action'])] ?? 0) + 1;
+      if (by === undefined)
+        assert.ok(
+          cancelled && run.status === 'CANCELLED',
+          'nobody decided, so it was cancelled first',
+        );
+      tally[
+        by === undefined ? 'cancel' : by === 'expiry' ? 'expiry' : String(rows[0]?.['action'])
+      ] =
+        (tally[
+          by === undefined ? 'cancel' : by === 'expiry' ? 'expiry' : String(rows[0]?.['action'])
+        ] ?? 0) + 1;
     }
     console.log(`      won: ${JSON.stringify(tally)}`);
     assert.equal(Object.keys(tally).length, 4, 'each kind of decision won at least once');
@@ -81,7 +108,10 @@ describe('races over HTTP, two APIs and two workers on PostgreSQL and Temporal',
   it('no effect is doubled, and none is forbidden', async () => {
     for (const { runId, agentId } of raced) {
       const { run } = await (ada[0] as Caller).read({ runId, agentId });
-      const rows = await cluster.postgres.sql(`select action from decisions where run_id = '${runId}'`, cluster.databaseUrl);
+      const rows = await cluster.postgres.sql(
+        `select action from decisions where run_id = '${runId}'`,
+        cluster.databaseUrl,
+      );
       const approved = rows[0]?.['action'] === 'APPROVE';
       const count = deliveriesOf(cluster.stage, runId).length;
       assert.ok(count <= (approved ? 1 : 0), `${count} deliveries of ${runId}`);
@@ -93,8 +123,13 @@ describe('races over HTTP, two APIs and two workers on PostgreSQL and Temporal',
     for (const { runId, votes } of raced) {
       const winner = votes.find((vote) => vote.answer.status < 300);
       for (const { who, answer } of votes.filter((vote) => vote !== winner)) {
-        assert.equal(answer.status, 409, `${who} of ${runId}: ${answer.run.code} ${answer.run.detail}`);
-        if (winner !== undefined) assert.match(String(answer.run.detail), new RegExp(`by ${winner.who} at `));
+        assert.equal(
+          answer.status,
+          409,
+          `${who} of ${runId}: ${answer.run.code} ${answer.run.detail}`,
+        );
+        if (winner !== undefined)
+          assert.match(String(answer.run.detail), new RegExp(`by ${winner.who} at `));
         else assert.match(String(answer.run.detail), /by expiry at |The run is CANCELLED/);
       }
     }

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { readConfig, SETTINGS, type Role } from '../../src/config.ts';
 
-const lines = [...readFileSync(new URL('../../.env.example', import.meta.url), 'utf8').matchAll(/^# ([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(
-  ([, name = '', value = '']) => ({ name, value }),
-);
+const lines = [
+  ...readFileSync(new URL('../../.env.example', import.meta.url), 'utf8').matchAll(
+    /^# ([A-Z][A-Z0-9_]*)=(.*)$/gm,
+  ),
+].map(([, name = '', value = '']) => ({ name, value }));
 const documented = lines.map(({ name }) => name);
 
 describe('.env.example', () => {
@@ -14,8 +16,12 @@ describe('.env.example', () => {
 
   it('lists exactly what config.ts reads', () => {
     const asked = new Set<string>();
-    const env = new Proxy<Record<string, string>>({}, { get: (_, name) => void asked.add(String(name)) });
-    for (const role of ['start', 'api', 'worker', 'migrate', 'token'] satisfies readonly Role[]) readConfig(env, role);
+    const env = new Proxy<Record<string, string>>(
+      {},
+      { get: (_, name) => void asked.add(String(name)) },
+    );
+    for (const role of ['start', 'api', 'worker', 'migrate', 'token'] satisfies readonly Role[])
+      readConfig(env, role);
     assert.deepEqual([...asked].sort(), [...documented].sort());
   });
 

@@ -16,7 +16,8 @@ describe('strict JSON', () => {
       fc.property(fc.jsonValue({ noUnicodeString: false, maxDepth: 6 }), (value) => {
         const text = JSON.stringify(value, null, 1);
         const result = parseStrict(text);
-        // Generated numbers, keys and characters may be ones we refuse: then the problem must be one of those.
+        // Generated numbers, keys and characters may be ones we refuse: then the problem must be
+        // one of those.
         if (result.ok) assert.deepEqual(result.value, JSON.parse(text));
         else assert.match(result.problem, /whole number|surrogate|U\+0000|__proto__/);
       }),
@@ -74,9 +75,16 @@ describe('strict JSON', () => {
   });
 
   it('refuses halves of surrogate pairs, raw and escaped, and takes whole ones', () => {
-    for (const text of ['{"a":"\ud800"}', '{"a":"\\ud800"}', '{"a":"\\udc00\\ud800"}', '{"\\ud800":1}', '{"a":"\ud83d\\ude00"}'])
+    for (const text of [
+      '{"a":"\ud800"}',
+      '{"a":"\\ud800"}',
+      '{"a":"\\udc00\\ud800"}',
+      '{"\\ud800":1}',
+      '{"a":"\ud83d\\ude00"}',
+    ])
       assert.match(refusal(text), /surrogate/);
-    for (const text of ['{"a":"😀"}', '{"a":"\\ud83d\\ude00"}', '{"a":"\\\\ud800"}']) assert.equal(parseStrict(text).ok, true, text);
+    for (const text of ['{"a":"😀"}', '{"a":"\\ud83d\\ude00"}', '{"a":"\\\\ud800"}'])
+      assert.equal(parseStrict(text).ok, true, text);
   });
 
   it('refuses U+0000 and takes a backslash before u0000', () => {
@@ -86,14 +94,22 @@ describe('strict JSON', () => {
   });
 
   it('refuses whole numbers that would be rounded and numbers that would be infinite', () => {
-    for (const number of ['9007199254740992', '-9007199254740993', '1e20', '123456789012345678901234567890'])
+    for (const number of [
+      '9007199254740992',
+      '-9007199254740993',
+      '1e20',
+      '123456789012345678901234567890',
+    ])
       assert.match(refusal(`{"n":[${number}]}`), /^"n\[0\]" is a whole number beyond/);
     assert.match(refusal('1e400'), /too large/);
     assert.match(refusal('[-1e999]'), /too large/);
-    assert.deepEqual(parseStrict('[9007199254740991,-9007199254740991,0.5,1e3,"9007199254740993"]'), {
-      ok: true,
-      value: [9007199254740991, -9007199254740991, 0.5, 1000, '9007199254740993'],
-    });
+    assert.deepEqual(
+      parseStrict('[9007199254740991,-9007199254740991,0.5,1e3,"9007199254740993"]'),
+      {
+        ok: true,
+        value: [9007199254740991, -9007199254740991, 0.5, 1000, '9007199254740993'],
+      },
+    );
   });
 
   it('keeps to its limits of depth, keys and size, without recursion', () => {
@@ -105,12 +121,26 @@ describe('strict JSON', () => {
   });
 
   it('says the same of everything that is no JSON', () => {
-    for (const text of ['', '{', '{"a":}', "{'a':1}", 'NaN', '01', '1.', '"\\x"', '{"a":1}}', '[1,]', '"abc', '\u00a0{}'])
+    for (const text of [
+      '',
+      '{',
+      '{"a":}',
+      "{'a':1}",
+      'NaN',
+      '01',
+      '1.',
+      '"\\x"',
+      '{"a":1}}',
+      '[1,]',
+      '"abc',
+      '\u00a0{}',
+    ])
       assert.match(refusal(text), /not valid JSON/, text);
   });
 
   it('says a problem in text that can be stored', () => {
-    for (const text of ['{"a\\u0000":1}', '{"\\ud800":1}']) assert.equal(storable(refusal(text)).changed, false);
+    for (const text of ['{"a\\u0000":1}', '{"\\ud800":1}'])
+      assert.equal(storable(refusal(text)).changed, false);
   });
 });
 
@@ -142,17 +172,24 @@ describe('canonical JSON', () => {
   });
 
   it('throws for what JSON has no form of', () => {
-    for (const value of [undefined, NaN, Infinity, () => 1]) assert.throws(() => canonicalJson(value));
+    for (const value of [undefined, NaN, Infinity, () => 1])
+      assert.throws(() => canonicalJson(value));
   });
 
   it('is hashed as UTF-8', () => {
-    assert.equal(sha256Hex('é'), '4a99557e4033c3539de2eb65472017cad5f9557f7a0625a09f1c3f6e2ba69c4c');
+    assert.equal(
+      sha256Hex('é'),
+      '4a99557e4033c3539de2eb65472017cad5f9557f7a0625a09f1c3f6e2ba69c4c',
+    );
   });
 });
 
 describe('storable text', () => {
   it('has neither NUL nor half a surrogate pair, and nothing else changed', () => {
-    assert.deepEqual(storable('a\0b\ud800c\udc00😀'), { text: 'a\ufffdb\ufffdc\ufffd😀', changed: true });
+    assert.deepEqual(storable('a\0b\ud800c\udc00😀'), {
+      text: 'a\ufffdb\ufffdc\ufffd😀',
+      changed: true,
+    });
     assert.deepEqual(storable('plain 😀'), { text: 'plain 😀', changed: false });
   });
 });

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import type { AgentRunInput, AnnotatedCall, CallOutcome, PauseKind, TurnReply } from '../../src/contract/turn.ts';
+import type {
+  AgentRunInput,
+  AnnotatedCall,
+  CallOutcome,
+  PauseKind,
+  TurnReply,
+} from '../../src/contract/turn.ts';
 import { agentLoop, type Ended, type LoopPorts } from '../../src/workflows/agent-loop.ts';
 
 const input = (limits: Partial<AgentRunInput['limits']> = {}): AgentRunInput => ({
@@ -8,7 +14,15 @@ const input = (limits: Partial<AgentRunInput['limits']> = {}): AgentRunInput => 
   agentId: 'a',
   sessionId: 's',
   model: 'm',
-  limits: { maxTurns: 25, maxToolCalls: 50, maxRepeats: 3, maxTotalTokens: 1000, historyTokens: 1000, timeoutMs: 1000, ...limits },
+  limits: {
+    maxTurns: 25,
+    maxToolCalls: 50,
+    maxRepeats: 3,
+    maxTotalTokens: 1000,
+    historyTokens: 1000,
+    timeoutMs: 1000,
+    ...limits,
+  },
   approvals: { expiresAfterMs: null, quorum: 1, fourEyes: false },
 });
 
@@ -23,7 +37,8 @@ const call = (callId: string, more: Partial<AnnotatedCall> = {}): AnnotatedCall 
   fingerprint: callId,
   ...more,
 });
-const guarded = (callId: string, more: Partial<AnnotatedCall> = {}): AnnotatedCall => call(callId, { approval: 'required', ...more });
+const guarded = (callId: string, more: Partial<AnnotatedCall> = {}): AnnotatedCall =>
+  call(callId, { approval: 'required', ...more });
 const calls = (...list: AnnotatedCall[]): TurnReply => ({ kind: 'CALLS', model: 'm', calls: list });
 const answer: TurnReply = { kind: 'ANSWER', model: 'm' };
 const done = (digest: string): CallOutcome => ({ kind: 'DONE', resultDigest: digest });
@@ -31,7 +46,11 @@ const done = (digest: string): CallOutcome => ({ kind: 'DONE', resultDigest: dig
 interface Script {
   readonly turns: readonly TurnReply[];
   readonly outcomes?: Record<string, readonly CallOutcome[]>;
-  readonly decide?: (kind: PauseKind, ids: readonly string[], n: number) => readonly string[] | Ended;
+  readonly decide?: (
+    kind: PauseKind,
+    ids: readonly string[],
+    n: number,
+  ) => readonly string[] | Ended;
 }
 
 /** Ports that follow a script and keep a log of what was asked of them, in order. */
@@ -70,12 +89,18 @@ describe('the loop', () => {
 
   it('asks for follow-ups once, after the answer, and only where they are wanted', async () => {
     const { ports, log } = scripted({ turns: [calls(call('a')), answer] });
-    assert.deepEqual(await agentLoop({ ...input(), followUps: true }, ports), { kind: 'COMPLETED', turn: 2 });
+    assert.deepEqual(await agentLoop({ ...input(), followUps: true }, ports), {
+      kind: 'COMPLETED',
+      turn: 2,
+    });
     assert.deepEqual(log, ['model 1', 'tool a', 'model 2', 'follow-ups 2']);
   });
 
   it('runs unguarded calls before it asks about the guarded ones, and those only when they are approved', async () => {
-    const { ports, log } = scripted({ turns: [calls(guarded('g1'), call('u'), guarded('g2')), answer], decide: () => ['g2'] });
+    const { ports, log } = scripted({
+      turns: [calls(guarded('g1'), call('u'), guarded('g2')), answer],
+      decide: () => ['g2'],
+    });
     assert.deepEqual(await agentLoop(input(), ports), { kind: 'COMPLETED', turn: 2 });
     assert.deepEqual(log, ['model 1', 'tool u', 'ask 1 APPROVAL g1,g2', 'tool g2', 'model 2']);
   });
@@ -87,9 +112,19 @@ describe('the loop', () => {
   });
 
   it('asks again, in a pause of its own, about a call that is no longer what was approved', async () => {
-    const { ports, log } = scripted({ turns: [calls(guarded('g')), answer], outcomes: { g: [{ kind: 'ASK_AGAIN' }, done('x')] } });
+    const { ports, log } = scripted({
+      turns: [calls(guarded('g')), answer],
+      outcomes: { g: [{ kind: 'ASK_AGAIN' }, done('x')] },
+    });
     await agentLoop(input(), ports);
-    assert.deepEqual(log, ['model 1', 'ask 1 APPROVAL g', 'tool g', 'ask 2 APPROVAL g', 'tool g', 'model 2']);
+    assert.deepEqual(log, [
+      'model 1',
+      'ask 1 APPROVAL g',
+      'tool g',
+      'ask 2 APPROVAL g',
+      'tool g',
+      'model 2',
+    ]);
   });
 
   it("asks about an unguarded call's unknown outcome after the turn's approvals", async () => {
@@ -98,11 +133,23 @@ describe('the loop', () => {
       outcomes: { u: [{ kind: 'UNKNOWN' }, done('second time')] },
     });
     await agentLoop(input(), ports);
-    assert.deepEqual(log, ['model 1', 'tool u', 'ask 1 APPROVAL g', 'tool g', 'ask 2 OUTCOME_UNKNOWN u', 'tool u', 'model 2']);
+    assert.deepEqual(log, [
+      'model 1',
+      'tool u',
+      'ask 1 APPROVAL g',
+      'tool g',
+      'ask 2 OUTCOME_UNKNOWN u',
+      'tool u',
+      'model 2',
+    ]);
   });
 
   it('leaves a call of unknown outcome alone when nobody wants it again', async () => {
-    const { ports, log } = scripted({ turns: [calls(call('u')), answer], outcomes: { u: [{ kind: 'UNKNOWN' }] }, decide: () => [] });
+    const { ports, log } = scripted({
+      turns: [calls(call('u')), answer],
+      outcomes: { u: [{ kind: 'UNKNOWN' }] },
+      decide: () => [],
+    });
     await agentLoop(input(), ports);
     assert.deepEqual(log, ['model 1', 'tool u', 'ask 1 OUTCOME_UNKNOWN u', 'model 2']);
   });
@@ -126,13 +173,17 @@ describe('the loop', () => {
   });
 
   it('never dispatches a call that was answered with a tool error', async () => {
-    const { ports, log } = scripted({ turns: [calls(guarded('bad', { refused: { resultDigest: 'd' } })), answer] });
+    const { ports, log } = scripted({
+      turns: [calls(guarded('bad', { refused: { resultDigest: 'd' } })), answer],
+    });
     await agentLoop(input(), ports);
     assert.deepEqual(log, ['model 1', 'model 2']);
   });
 
   it('stops before the model call that maxTurns forbids', async () => {
-    const { ports, log } = scripted({ turns: [calls(call('a')), calls(call('b')), calls(call('c'))] });
+    const { ports, log } = scripted({
+      turns: [calls(call('a')), calls(call('b')), calls(call('c'))],
+    });
     const end = await agentLoop(input({ maxTurns: 2 }), ports);
     assert.equal(end.kind === 'FAILED' && end.failure.code, 'BUDGET_EXCEEDED');
     assert.deepEqual(log, ['model 1', 'tool a', 'model 2', 'tool b']);
@@ -154,10 +205,18 @@ describe('the loop', () => {
   });
 
   it('does not take two calls in turns, or one call with other results, for a loop', async () => {
-    const turns = [1, 2, 3, 4, 5, 6].map((i) => calls(call(`c${i}`, { fingerprint: String(i % 2) })));
-    assert.equal((await agentLoop(input(), scripted({ turns: [...turns, answer] }).ports)).kind, 'COMPLETED');
+    const turns = [1, 2, 3, 4, 5, 6].map((i) =>
+      calls(call(`c${i}`, { fingerprint: String(i % 2) })),
+    );
+    assert.equal(
+      (await agentLoop(input(), scripted({ turns: [...turns, answer] }).ports)).kind,
+      'COMPLETED',
+    );
     const polls = [1, 2, 3, 4].map((i) => calls(call(`p${i}`, { fingerprint: 'poll' })));
-    assert.equal((await agentLoop(input(), scripted({ turns: [...polls, answer] }).ports)).kind, 'COMPLETED');
+    assert.equal(
+      (await agentLoop(input(), scripted({ turns: [...polls, answer] }).ports)).kind,
+      'COMPLETED',
+    );
   });
 
   it('ends at once when the record says that the run has ended', async () => {

@@ -6,7 +6,11 @@ import { createOpenAiModel } from '../../src/models/openai/adapter.ts';
 const tool = (name: string, ...keys: string[]): ModelTool => ({
   name,
   description: name,
-  input: { type: 'object', properties: Object.fromEntries(keys.map((key) => [key, { type: 'string' }])), required: keys },
+  input: {
+    type: 'object',
+    properties: Object.fromEntries(keys.map((key) => [key, { type: 'string' }])),
+    required: keys,
+  },
 });
 const FINANCE = [tool('get_stock_price', 'ticker'), tool('send_email', 'to', 'subject', 'body')];
 const DATABASE = [tool('list_tables'), tool('count_rows', 'table'), tool('drop_table', 'table')];
@@ -21,12 +25,18 @@ describe('models: the demonstration model', () => {
   after(() => demo.close());
 
   let deltas: string[] = [];
-  const ask = async (messages: readonly ModelMessage[], tools: readonly ModelTool[]): Promise<ModelReply> => {
+  const ask = async (
+    messages: readonly ModelMessage[],
+    tools: readonly ModelTool[],
+  ): Promise<ModelReply> => {
     deltas = [];
     const model = createOpenAiModel({ baseUrl: demo.url, apiKey: 'none', reportedName: 'demo' });
     return model.stream(
       { model: 'gpt-4o', messages, tools },
-      { signal: new AbortController().signal, onDelta: ({ kind, text }) => kind === 'CONTENT' && deltas.push(text) },
+      {
+        signal: new AbortController().signal,
+        onDelta: ({ kind, text }) => kind === 'CONTENT' && deltas.push(text),
+      },
     );
   };
 
@@ -36,12 +46,17 @@ describe('models: the demonstration model', () => {
     tools: readonly ModelTool[],
     results: Readonly<Record<string, string>> = {},
   ) {
-    const messages: ModelMessage[] = typeof question === 'string' ? [{ role: 'system', text: 'Be kind.' }, user(question)] : [...question];
+    const messages: ModelMessage[] =
+      typeof question === 'string'
+        ? [{ role: 'system', text: 'Be kind.' }, user(question)]
+        : [...question];
     const calls: [string, Record<string, unknown>][] = [];
     for (let turn = 0; turn < 6; turn++) {
       const reply = await ask(messages, tools);
       assert.equal(reply.model, 'demo');
-      assert.ok(reply.usage !== null && reply.usage.promptTokens > 0 && reply.usage.completionTokens > 0);
+      assert.ok(
+        reply.usage !== null && reply.usage.promptTokens > 0 && reply.usage.completionTokens > 0,
+      );
       if (reply.toolCalls.length === 0) {
         assert.equal(reply.finishReason, 'stop');
         assert.match(reply.text, DECLARED);
@@ -54,28 +69,49 @@ describe('models: the demonstration model', () => {
       });
       for (const [at, call] of reply.toolCalls.entries()) {
         calls.push([call.name, JSON.parse(call.argumentsText) as Record<string, unknown>]);
-        messages.push({ role: 'tool', toolCallId: `c${turn}-${at}`, text: results[call.name] ?? 'done' });
+        messages.push({
+          role: 'tool',
+          toolCallId: `c${turn}-${at}`,
+          text: results[call.name] ?? 'done',
+        });
       }
     }
     return assert.fail('it never answered');
   }
-  const named = (calls: readonly [string, Record<string, unknown>][]): readonly string[] => calls.map(([name]) => name);
+  const named = (calls: readonly [string, Record<string, unknown>][]): readonly string[] =>
+    calls.map(([name]) => name);
 
   it('asks for a price once and quotes it, however the question is worded', async () => {
-    const wordings = ['What is the stock price of NVDA?', 'nvda price?', "what's nvidia trading at", 'How much is a share of $NVDA worth', 'NVDA', 'WHAT IS THE PRICE OF NVDA']; // prettier-ignore
+    const wordings = [
+      'What is the stock price of NVDA?',
+      'nvda price?',
+      "what's nvidia trading at",
+      'How much is a share of $NVDA worth',
+      'NVDA',
+      'WHAT IS THE PRICE OF NVDA',
+    ];
     for (const wording of wordings) {
-      const { calls, text } = await play(wording, FINANCE, { get_stock_price: 'NVDA: 181.50 USD 😀' });
+      const { calls, text } = await play(wording, FINANCE, {
+        get_stock_price: 'NVDA: 181.50 USD 😀',
+      });
       assert.deepEqual(calls, [['get_stock_price', { ticker: 'NVDA' }]], wording);
       assert.match(text, /NVDA: 181\.50 USD 😀/);
     }
   });
 
   it('asks for two prices in one turn', async () => {
-    assert.deepEqual((await play('Compare the prices of AAPL and MSFT', FINANCE)).calls, [['get_stock_price', { ticker: 'AAPL' }], ['get_stock_price', { ticker: 'MSFT' }]]); // prettier-ignore
+    assert.deepEqual((await play('Compare the prices of AAPL and MSFT', FINANCE)).calls, [
+      ['get_stock_price', { ticker: 'AAPL' }],
+      ['get_stock_price', { ticker: 'MSFT' }],
+    ]);
   });
 
   it('looks the price up, then sends it to the address given, then answers', async () => {
-    const { calls, text } = await play('Send an e-mail to ada@example.com with the price of NVDA', FINANCE, { get_stock_price: '181.50', send_email: 'Sent.' }); // prettier-ignore
+    const { calls, text } = await play(
+      'Send an e-mail to ada@example.com with the price of NVDA',
+      FINANCE,
+      { get_stock_price: '181.50', send_email: 'Sent.' },
+    );
     assert.deepEqual(named(calls), ['get_stock_price', 'send_email']);
     assert.equal(calls[1]?.[1]['to'], 'ada@example.com');
     assert.match(String(calls[1]?.[1]['body']), /181\.50/);
@@ -111,21 +147,33 @@ describe('models: the demonstration model', () => {
       ['How many tables are there?', 'list_tables', {}],
       ['show me the database', 'list_tables', {}],
     ];
-    for (const [question, name, args] of stories) assert.deepEqual((await play(question, DATABASE)).calls, [[name, args]], question);
+    for (const [question, name, args] of stories)
+      assert.deepEqual((await play(question, DATABASE)).calls, [[name, args]], question);
   });
 
   it('says in its own words that a request was declined, with the reason, and asks for nothing more', async () => {
-    const results = { drop_table: 'This call was not run: ada rejected it: we still need that table' };
+    const results = {
+      drop_table: 'This call was not run: ada rejected it: we still need that table',
+    };
     const { calls, text } = await play('Drop the table old_orders', DATABASE, results);
     assert.equal(calls.length, 1);
     assert.match(text, /the request was declined: we still need that table/);
     const expired = { send_email: 'This call was not run: nobody approved it in time (expired).' };
-    assert.match((await play('Send the report by email', FINANCE, expired)).text, /the request was declined: nobody approved it in time/);
+    assert.match(
+      (await play('Send the report by email', FINANCE, expired)).text,
+      /the request was declined: nobody approved it in time/,
+    );
   });
 
   it('goes by the last message of a session only', async () => {
-    const past: ModelMessage[] = [user('Drop the table old_orders'), { role: 'assistant', text: 'The table: dropped' }];
-    assert.deepEqual(named((await play([...past, user('Which tables are there?')], DATABASE)).calls), ['list_tables']);
+    const past: ModelMessage[] = [
+      user('Drop the table old_orders'),
+      { role: 'assistant', text: 'The table: dropped' },
+    ];
+    assert.deepEqual(
+      named((await play([...past, user('Which tables are there?')], DATABASE)).calls),
+      ['list_tables'],
+    );
     assert.deepEqual((await play([...past, user('Thank you!')], DATABASE)).calls, []);
   });
 
@@ -139,7 +187,10 @@ describe('models: the demonstration model', () => {
   });
 
   it('uses any other tool that is named, with arguments its schema takes', async () => {
-    assert.deepEqual((await play('Please make coffee for "Ada"', [tool('make_coffee', 'who')])).calls, [['make_coffee', { who: 'Ada' }]]);
+    assert.deepEqual(
+      (await play('Please make coffee for "Ada"', [tool('make_coffee', 'who')])).calls,
+      [['make_coffee', { who: 'Ada' }]],
+    );
   });
 
   it('gives three follow-up questions as a JSON array', async () => {
@@ -152,6 +203,8 @@ describe('models: the demonstration model', () => {
       [],
     );
     const questions = JSON.parse(reply.text) as unknown[];
-    assert.ok(questions.length === 3 && questions.every((question) => typeof question === 'string'));
+    assert.ok(
+      questions.length === 3 && questions.every((question) => typeof question === 'string'),
+    );
   });
 });

@@ -6,6 +6,9 @@ describe('models: estimateTokens', () => {
     assert.deepEqual(['', 'a', 'four', 'fives'].map(estimateTokens), [0, 1, 1, 2]);
   });
   it('counts Chinese, Japanese, Korean and emoji one each', () => {
-    assert.deepEqual(['你好', 'こんにちは', '안녕', '😀😀', '你好 abc'].map(estimateTokens), [2, 5, 2, 2, 3]);
+    assert.deepEqual(
+      ['你好', 'こんにちは', '안녕', '😀😀', '你好 abc'].map(estimateTokens),
+      [2, 5, 2, 2, 3],
+    );
   });
 });

@@ -1,9 +1,15 @@
-// What llama.cpp's server really said, byte for byte (`npm run try:model-server -- --record`), played again to the port. The model behind it
-// has one layer and weights set by hand; its server, tokenizer, template, grammar and parser are llama.cpp's own.
+// What llama.cpp's server really said, byte for byte (`npm run try:model-server -- --record`),
+// played again to the port. The model behind it has one layer and weights set by hand; its server,
+// tokenizer, template, grammar and parser are llama.cpp's own.
 
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
-import { expectFault, startScriptedProvider, type Script, type ScriptedProvider } from './scripted-provider.ts';
+import {
+  expectFault,
+  startScriptedProvider,
+  type Script,
+  type ScriptedProvider,
+} from './scripted-provider.ts';
 
 const FOLDER = new URL('recorded/llama-server/', import.meta.url);
 /** Prime, so that pieces end in the middle of events, names and letters. */
@@ -40,7 +46,10 @@ describe("models: llama.cpp's server", () => {
     play(name);
     return provider.call();
   };
-  const faultOf = async (name: string, ...expected: readonly [fault: Parameters<typeof expectFault>[1], retryable: boolean]) => {
+  const faultOf = async (
+    name: string,
+    ...expected: readonly [fault: Parameters<typeof expectFault>[1], retryable: boolean]
+  ) => {
     play(name);
     return expectFault(provider, ...expected);
   };
@@ -48,7 +57,10 @@ describe("models: llama.cpp's server", () => {
     const { reply } = await replyTo(name);
     assert.equal(reply.finishReason, 'tool_calls');
     assert.ok(reply.toolCalls.every((call) => call.id !== ''));
-    return { text: reply.text, calls: reply.toolCalls.map((call) => [call.name, JSON.parse(call.argumentsText) as unknown]) };
+    return {
+      text: reply.text,
+      calls: reply.toolCalls.map((call) => [call.name, JSON.parse(call.argumentsText) as unknown]),
+    };
   };
 
   it('is heard word by word, letters of several tokens whole, with usage from the chunk after the last', async () => {
@@ -66,14 +78,23 @@ describe("models: llama.cpp's server", () => {
 
   it('sends reasoning apart from the answer', async () => {
     const { reply } = await replyTo('reasoning');
-    assert.deepEqual([reply.reasoning, reply.text], ['The user wants me to think.\n', 'I have thought.']);
+    assert.deepEqual(
+      [reply.reasoning, reply.text],
+      ['The user wants me to think.\n', 'I have thought.'],
+    );
   });
 
   it('cuts an answer at max_tokens, and one that fills its context, with length', async () => {
     const cut = (await replyTo('length')).reply;
-    assert.deepEqual([cut.finishReason, cut.text, cut.usage?.completionTokens], ['length', 'Good day to ', 3]);
+    assert.deepEqual(
+      [cut.finishReason, cut.text, cut.usage?.completionTokens],
+      ['length', 'Good day to ', 3],
+    );
     const full = (await replyTo('context-full')).reply;
-    assert.deepEqual([full.finishReason, (full.usage?.promptTokens ?? 0) + (full.usage?.completionTokens ?? 0)], ['length', 8192]);
+    assert.deepEqual(
+      [full.finishReason, (full.usage?.promptTokens ?? 0) + (full.usage?.completionTokens ?? 0)],
+      ['length', 8192],
+    );
   });
 
   it('sends a call in fragments of its arguments, several calls by index, and text before one', async () => {
@@ -90,12 +111,17 @@ describe("models: llama.cpp's server", () => {
 
   it('answers a transcript with calls and results, and takes the schemas of the example tools', async () => {
     assert.equal((await replyTo('transcript')).reply.text, 'NVDA is at 181.50 dollars.');
-    assert.deepEqual((await callsOf('example-tools')).calls, [['get_stock_price', { ticker: 'NVDA' }]]);
+    assert.deepEqual((await callsOf('example-tools')).calls, [
+      ['get_stock_price', { ticker: 'NVDA' }],
+    ]);
   });
 
   it('that runs out of tokens in a call has answered nothing, also where it held the whole call back: INCOMPLETE, with the usage', async () => {
     assert.equal((await faultOf('tool-call-cut', 'INCOMPLETE', false)).usage?.completionTokens, 5);
-    assert.equal((await faultOf('tool-call-cut-early', 'INCOMPLETE', false)).usage?.completionTokens, 2);
+    assert.equal(
+      (await faultOf('tool-call-cut-early', 'INCOMPLETE', false)).usage?.completionTokens,
+      2,
+    );
   });
 
   it('refuses a prompt longer than its context by a type of its own: CONTEXT_TOO_LONG', async () => {
@@ -103,7 +129,10 @@ describe("models: llama.cpp's server", () => {
   });
 
   it('answers 500 to an image for a model without eyes, which no other attempt would mend: REJECTED', async () => {
-    assert.equal((await faultOf('image', 'REJECTED', false)).message, 'The model takes no image input.');
+    assert.equal(
+      (await faultOf('image', 'REJECTED', false)).message,
+      'The model takes no image input.',
+    );
   });
 
   it('is asked again while it loads its model', async () => {
@@ -121,6 +150,6 @@ describe("models: llama.cpp's server", () => {
   });
 
   it('was recorded in nothing that is not played here', () => {
-    assert.deepEqual(readdirSync(FOLDER).sort(), [...played].map((name) => `${name}.txt`).sort()); // prettier-ignore
+    assert.deepEqual(readdirSync(FOLDER).sort(), [...played].map((name) => `${name}.txt`).sort());
   });
 });

@@ -38,7 +38,10 @@ describe('models: openai-model', () => {
         done(res);
       };
       const { reply, deltas } = await provider.call({ onDelta: () => step() });
-      assert.deepEqual(deltas.map((d) => d.text), ['one ', 'two ', 'three']); // prettier-ignore
+      assert.deepEqual(
+        deltas.map((d) => d.text),
+        ['one ', 'two ', 'three'],
+      );
       assert.deepEqual(reply, {
         text: 'one two three',
         reasoning: '',
@@ -55,15 +58,26 @@ describe('models: openai-model', () => {
         request: {
           messages: [
             { role: 'system', text: 'Be brief.' },
-            { role: 'user', text: 'Look', media: [{ kind: 'image', url: 'data:image/png;base64,AA' }, { kind: 'audio', data: 'BB', format: 'wav' }] },
-            { role: 'assistant', text: '', toolCalls: [{ id: 'a', name: 'f', argumentsText: '{}' }] },
+            {
+              role: 'user',
+              text: 'Look',
+              media: [
+                { kind: 'image', url: 'data:image/png;base64,AA' },
+                { kind: 'audio', data: 'BB', format: 'wav' },
+              ],
+            },
+            {
+              role: 'assistant',
+              text: '',
+              toolCalls: [{ id: 'a', name: 'f', argumentsText: '{}' }],
+            },
             { role: 'tool', toolCallId: 'a', text: 'done' },
           ],
           tools: [{ name: 'f', description: 'd', input: { $schema: 'x', type: 'object' } }],
           temperature: 0,
           maxTokens: 5,
         },
-      }); // prettier-ignore
+      });
       const { url, body, authorization } = provider.seen.at(-1)!;
       assert.equal(url, '/v1/chat/completions');
       assert.equal(authorization, 'Bearer sk-secret');
@@ -71,16 +85,32 @@ describe('models: openai-model', () => {
         model: 'gpt-4o',
         messages: [
           { role: 'system', content: 'Be brief.' },
-          { role: 'user', content: [{ type: 'text', text: 'Look' }, { type: 'image_url', image_url: { url: 'data:image/png;base64,AA' } }, { type: 'input_audio', input_audio: { data: 'BB', format: 'wav' } }] },
-          { role: 'assistant', content: null, tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }] },
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'Look' },
+              { type: 'image_url', image_url: { url: 'data:image/png;base64,AA' } },
+              { type: 'input_audio', input_audio: { data: 'BB', format: 'wav' } },
+            ],
+          },
+          {
+            role: 'assistant',
+            content: null,
+            tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }],
+          },
           { role: 'tool', tool_call_id: 'a', content: 'done' },
         ],
         stream: true,
         stream_options: { include_usage: true },
-        tools: [{ type: 'function', function: { name: 'f', description: 'd', parameters: { type: 'object' } } }],
+        tools: [
+          {
+            type: 'function',
+            function: { name: 'f', description: 'd', parameters: { type: 'object' } },
+          },
+        ],
         temperature: 0,
         max_tokens: 5,
-      }); // prettier-ignore
+      });
     });
 
     it('sends no Authorization where there is no key, and no empty list of tools', async () => {
@@ -95,10 +125,16 @@ describe('models: openai-model', () => {
       assert.equal((await provider.call()).reply.usage, null);
       provider.script = (res) => {
         sse(res);
-        event(res, { choices: [{ index: 0, delta: { content: 'a' }, finish_reason: 'stop' }], usage: USAGE });
+        event(res, {
+          choices: [{ index: 0, delta: { content: 'a' }, finish_reason: 'stop' }],
+          usage: USAGE,
+        });
         done(res);
       };
-      assert.deepEqual((await provider.call()).reply.usage, { promptTokens: 12, completionTokens: 7 });
+      assert.deepEqual((await provider.call()).reply.usage, {
+        promptTokens: 12,
+        completionTokens: 7,
+      });
     });
 
     it('collects reasoning under both of its names, once where a server sends both', async () => {
@@ -110,7 +146,10 @@ describe('models: openai-model', () => {
       ]);
       const { reply, deltas } = await provider.call();
       assert.equal(reply.reasoning, 'hm well so');
-      assert.deepEqual(deltas.map((d) => d.kind), ['REASONING', 'REASONING', 'REASONING', 'CONTENT']); // prettier-ignore
+      assert.deepEqual(
+        deltas.map((d) => d.kind),
+        ['REASONING', 'REASONING', 'REASONING', 'CONTENT'],
+      );
     });
 
     it('takes an empty answer, and one cut by length, for what they are', async () => {
@@ -152,19 +191,40 @@ describe('models: openai-model', () => {
         part(0, undefined, undefined, '{"x":1}'),
         part(1, undefined, undefined, ':2}'),
       ]);
-      assert.deepEqual(got, [['f', '{"x":1}'], ['g', '{"y":2}']]); // prettier-ignore
+      assert.deepEqual(got, [
+        ['f', '{"x":1}'],
+        ['g', '{"y":2}'],
+      ]);
     });
 
     it('stay apart when their ids repeat, and get one when it is missing', async () => {
-      assert.deepEqual(await calls([part(0, 'same', 'f', '{"a":1}'), part(1, 'same', 'f', '{"a":2}')]), [['f', '{"a":1}'], ['f', '{"a":2}']]); // prettier-ignore
+      assert.deepEqual(
+        await calls([part(0, 'same', 'f', '{"a":1}'), part(1, 'same', 'f', '{"a":2}')]),
+        [
+          ['f', '{"a":1}'],
+          ['f', '{"a":2}'],
+        ],
+      );
       provider.script = answer([part(0, undefined, 'f', '{}')], 'tool_calls');
       assert.notEqual((await provider.call()).reply.toolCalls[0]?.id, '');
     });
 
     it('are told apart without an index, whole or in fragments', async () => {
-      const want = [['f', '{"a":1}'], ['f', '{"a":2}']]; // prettier-ignore
-      assert.deepEqual(await calls([part(undefined, 'a', 'f', '{"a":1}'), part(undefined, 'b', 'f', '{"a":2}')]), want);
-      assert.deepEqual(await calls([part(undefined, undefined, 'f', '{"a":1}'), part(undefined, undefined, 'f', '{"a":2}')]), want);
+      const want = [
+        ['f', '{"a":1}'],
+        ['f', '{"a":2}'],
+      ];
+      assert.deepEqual(
+        await calls([part(undefined, 'a', 'f', '{"a":1}'), part(undefined, 'b', 'f', '{"a":2}')]),
+        want,
+      );
+      assert.deepEqual(
+        await calls([
+          part(undefined, undefined, 'f', '{"a":1}'),
+          part(undefined, undefined, 'f', '{"a":2}'),
+        ]),
+        want,
+      );
       assert.deepEqual(
         await calls([
           part(undefined, 'a', 'f', ''),
@@ -177,13 +237,25 @@ describe('models: openai-model', () => {
     });
 
     it('are told apart when every one has index 0, with ids of their own or one for all', async () => {
-      const want = [['f', '{"a":1}'], ['g', '{"a":2}']]; // prettier-ignore
-      assert.deepEqual(await calls([part(0, 'a', 'f', '{"a":1}'), part(0, 'b', 'g', '{"a":2}')]), want);
-      assert.deepEqual(await calls([part(0, 'a', 'f', '{"a":1}'), part(0, 'a', 'g', '{"a":2}')]), want);
+      const want = [
+        ['f', '{"a":1}'],
+        ['g', '{"a":2}'],
+      ];
+      assert.deepEqual(
+        await calls([part(0, 'a', 'f', '{"a":1}'), part(0, 'b', 'g', '{"a":2}')]),
+        want,
+      );
+      assert.deepEqual(
+        await calls([part(0, 'a', 'f', '{"a":1}'), part(0, 'a', 'g', '{"a":2}')]),
+        want,
+      );
     });
 
     it('stay one call when a server repeats name and id on every fragment', async () => {
-      assert.deepEqual(await calls([part(0, 'a', 'f', '{"a"'), part(0, 'a', 'f', ':1'), part(0, 'a', 'f', '}')]), [['f', '{"a":1}']]);
+      assert.deepEqual(
+        await calls([part(0, 'a', 'f', '{"a"'), part(0, 'a', 'f', ':1'), part(0, 'a', 'f', '}')]),
+        [['f', '{"a":1}']],
+      );
     });
 
     it('count as such when the server finishes with stop', async () => {
@@ -192,7 +264,10 @@ describe('models: openai-model', () => {
 
     it('cut by length are INCOMPLETE, with the usage', async () => {
       provider.script = answer([part(0, 'a', 'f', '{"a')], 'length', USAGE);
-      assert.deepEqual((await expectFault(provider, 'INCOMPLETE', false)).usage, { promptTokens: 12, completionTokens: 7 });
+      assert.deepEqual((await expectFault(provider, 'INCOMPLETE', false)).usage, {
+        promptTokens: 12,
+        completionTokens: 7,
+      });
     });
   });
 
@@ -236,6 +311,13 @@ describe('models: openai-model', () => {
   it('throws what onDelta threw as it is', async () => {
     provider.script = answer([{ content: 'a' }]);
     const ours = new Error('a defect of ours');
-    await assert.rejects(provider.call({ onDelta: () => { throw ours; } }), (error) => error === ours); // prettier-ignore
+    await assert.rejects(
+      provider.call({
+        onDelta: () => {
+          throw ours;
+        },
+      }),
+      (error) => error === ours,
+    );
   });
 });

@@ -43,11 +43,19 @@ describe('models: faults of a provider', () => {
 
     it('without a finish reason, though [DONE] was said', async () => {
       provider.script = answer([{ content: 'whole?' }], null, USAGE);
-      assert.deepEqual((await expectFault(provider, 'UNAVAILABLE', true)).usage, { promptTokens: 12, completionTokens: 7 });
+      assert.deepEqual((await expectFault(provider, 'UNAVAILABLE', true)).usage, {
+        promptTokens: 12,
+        completionTokens: 7,
+      });
     });
 
     it('with an error event, an unreadable chunk, or a chunk that is no object', async () => {
-      for (const data of [{ error: { message: 'overloaded at 127.0.0.1', type: 'server_error' } }, '{"choices": [', 'null', '7']) {
+      for (const data of [
+        { error: { message: 'overloaded at 127.0.0.1', type: 'server_error' } },
+        '{"choices": [',
+        'null',
+        '7',
+      ]) {
         provider.script = (res) => {
           sse(res);
           delta(res, { content: 'so far' });
@@ -78,7 +86,9 @@ describe('models: faults of a provider', () => {
         const drip = setInterval(() => delta(res, { content: '.' }), 20);
         res.once('close', () => clearInterval(drip));
       };
-      await expectFault(provider, 'UNAVAILABLE', true, { timeouts: { silenceMs: 1000, wholeMs: 150 } });
+      await expectFault(provider, 'UNAVAILABLE', true, {
+        timeouts: { silenceMs: 1000, wholeMs: 150 },
+      });
       await provider.seen.at(-1)!.closed;
     });
 
@@ -92,7 +102,10 @@ describe('models: faults of a provider', () => {
         delta(res, { content: 'late' }, 'stop');
         res.end();
       };
-      assert.equal((await provider.call({ timeouts: { firstByteMs: 200, silenceMs: 200 } })).reply.text, 'late');
+      assert.equal(
+        (await provider.call({ timeouts: { firstByteMs: 200, silenceMs: 200 } })).reply.text,
+        'late',
+      );
     });
 
     it('with a line that never ends', async () => {
@@ -122,7 +135,11 @@ describe('models: faults of a provider', () => {
   describe('refusals', () => {
     it('429 is RATE_LIMITED with the wait asked for, in seconds, milliseconds or as a date, a minute at most', async () => {
       const waitFor = async (headers: Record<string, string>) => {
-        provider.script = fails(429, { error: { message: 'slow down', code: 'rate_limit_exceeded' } }, headers);
+        provider.script = fails(
+          429,
+          { error: { message: 'slow down', code: 'rate_limit_exceeded' } },
+          headers,
+        );
         return (await expectFault(provider, 'RATE_LIMITED', true)).retryAfterMs;
       };
       assert.equal(await waitFor({}), undefined);
@@ -135,7 +152,9 @@ describe('models: faults of a provider', () => {
     });
 
     it('an exhausted quota is RATE_LIMITED and not tried again', async () => {
-      provider.script = fails(429, { error: { message: 'pay', type: 'insufficient_quota', code: 'insufficient_quota' } });
+      provider.script = fails(429, {
+        error: { message: 'pay', type: 'insufficient_quota', code: 'insufficient_quota' },
+      });
       await expectFault(provider, 'RATE_LIMITED', false);
     });
 
@@ -144,7 +163,12 @@ describe('models: faults of a provider', () => {
         provider.script = fails(status, '<html>nginx</html>', { 'content-type': 'text/html' });
         await expectFault(provider, 'UNAVAILABLE', true);
       }
-      for (const body of ['<!doctype html><html><body>Sign in</body></html>', '', '"words"', '{"choices":[]}']) {
+      for (const body of [
+        '<!doctype html><html><body>Sign in</body></html>',
+        '',
+        '"words"',
+        '{"choices":[]}',
+      ]) {
         provider.script = fails(200, body, { 'content-type': 'text/html' });
         await expectFault(provider, 'UNAVAILABLE', true);
       }
@@ -152,16 +176,36 @@ describe('models: faults of a provider', () => {
 
     it('a context that is too long is told by its code, its type, or by words where there is no code', async () => {
       const bodies = [
-        { error: { message: 'x', type: 'invalid_request_error', param: 'messages', code: 'context_length_exceeded' } },
-        { error: { code: 400, message: 'x', type: 'exceed_context_size_error', n_prompt_tokens: 9 } },
-        { error: { code: 400, message: "This model's maximum context length is 8192 tokens.", type: 'BadRequestError', param: null } },
+        {
+          error: {
+            message: 'x',
+            type: 'invalid_request_error',
+            param: 'messages',
+            code: 'context_length_exceeded',
+          },
+        },
+        {
+          error: { code: 400, message: 'x', type: 'exceed_context_size_error', n_prompt_tokens: 9 },
+        },
+        {
+          error: {
+            code: 400,
+            message: "This model's maximum context length is 8192 tokens.",
+            type: 'BadRequestError',
+            param: null,
+          },
+        },
       ];
       for (const body of bodies) {
         provider.script = fails(400, body);
         await expectFault(provider, 'CONTEXT_TOO_LONG', false);
       }
       provider.script = fails(400, {
-        error: { message: 'the context length of your essay', type: 'invalid_request_error', code: 'invalid_value' },
+        error: {
+          message: 'the context length of your essay',
+          type: 'invalid_request_error',
+          code: 'invalid_value',
+        },
       });
       await expectFault(provider, 'REJECTED', false);
     });
@@ -169,7 +213,10 @@ describe('models: faults of a provider', () => {
     it('other 4xx are REJECTED, and the words of the provider are not repeated', async () => {
       for (const status of [400, 401, 403, 404, 422]) {
         provider.script = fails(status, {
-          error: { message: 'Incorrect API key provided: sk-secret at 127.0.0.1', code: 'invalid_api_key' },
+          error: {
+            message: 'Incorrect API key provided: sk-secret at 127.0.0.1',
+            code: 'invalid_api_key',
+          },
         });
         const error = await expectFault(provider, 'REJECTED', false);
         assert.match(error.message, new RegExp(`${status} \\(invalid_api_key\\)`));
@@ -180,8 +227,15 @@ describe('models: faults of a provider', () => {
     it('a code or a type that holds the API key, or a part of it, is left out', () => {
       const key = 'sk-proj-0123456789';
       for (const name of [key, `bad-${key}`, key.slice(0, 12)]) {
-        const error = providerFault({ status: 401, code: name, type: 'invalid_api_key' }, null, key);
-        assert.equal(error.message, "The model's provider refused the request with 401 (invalid_api_key).");
+        const error = providerFault(
+          { status: 401, code: name, type: 'invalid_api_key' },
+          null,
+          key,
+        );
+        assert.equal(
+          error.message,
+          "The model's provider refused the request with 401 (invalid_api_key).",
+        );
       }
     });
 
@@ -189,7 +243,9 @@ describe('models: faults of a provider', () => {
       let reached = 0;
       const elsewhere = createServer((_, res) => (reached++, res.end()));
       await new Promise<void>((ready) => elsewhere.listen(0, '127.0.0.1', ready));
-      provider.script = fails(307, '', { location: `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/v1/chat/completions` });
+      provider.script = fails(307, '', {
+        location: `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/v1/chat/completions`,
+      });
       await expectFault(provider, 'UNAVAILABLE', true);
       assert.equal(reached, 0);
       elsewhere.close();
@@ -203,7 +259,10 @@ describe('models: faults of a provider', () => {
       );
       await assert.rejects(
         call,
-        (error) => error instanceof ModelError && error.fault === 'UNAVAILABLE' && !error.message.includes('127.0.0.1'),
+        (error) =>
+          error instanceof ModelError &&
+          error.fault === 'UNAVAILABLE' &&
+          !error.message.includes('127.0.0.1'),
       );
     });
   });

@@ -1,10 +1,17 @@
-// A provider that does exactly what a test says: it hands every request to a script, and records what it saw.
+// A provider that does exactly what a test says: it hands every request to a script, and records
+// what it saw.
 
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createOpenAiModel, type ModelTimeouts } from '../../src/models/openai/adapter.ts';
-import { ModelError, type ModelDelta, type ModelFault, type ModelReply, type ModelRequest } from '../../src/models/model.ts';
+import {
+  ModelError,
+  type ModelDelta,
+  type ModelFault,
+  type ModelReply,
+  type ModelRequest,
+} from '../../src/models/model.ts';
 
 export type Script = (res: ServerResponse, req: IncomingMessage) => void | Promise<void>;
 
@@ -21,7 +28,9 @@ export interface ScriptedProvider {
   readonly seen: readonly Seen[];
   script: Script;
   /** One call against it, with the deltas as they came. */
-  call(options?: CallOptions): Promise<{ readonly reply: ModelReply; readonly deltas: readonly ModelDelta[] }>;
+  call(
+    options?: CallOptions,
+  ): Promise<{ readonly reply: ModelReply; readonly deltas: readonly ModelDelta[] }>;
   close(): Promise<void>;
 }
 
@@ -56,10 +65,17 @@ export async function startScriptedProvider(): Promise<ScriptedProvider> {
     script: (res) => void res.writeHead(500).end(),
     async call({ request, signal, timeouts, apiKey = 'sk-secret', onDelta } = {}) {
       const deltas: ModelDelta[] = [];
-      const model = createOpenAiModel({ baseUrl: provider.url, apiKey, ...(timeouts === undefined ? {} : { timeouts }) });
+      const model = createOpenAiModel({
+        baseUrl: provider.url,
+        apiKey,
+        ...(timeouts === undefined ? {} : { timeouts }),
+      });
       const reply = await model.stream(
         { model: 'gpt-4o', messages: [{ role: 'user', text: 'Hello' }], tools: [], ...request },
-        { signal: signal ?? new AbortController().signal, onDelta: (delta) => (deltas.push(delta), onDelta?.(delta)) },
+        {
+          signal: signal ?? new AbortController().signal,
+          onDelta: (delta) => (deltas.push(delta), onDelta?.(delta)),
+        },
       );
       return { reply, deltas };
     },
@@ -72,7 +88,8 @@ export async function startScriptedProvider(): Promise<ScriptedProvider> {
   return provider;
 }
 
-export const sse = (res: ServerResponse): void => void res.writeHead(200, { 'content-type': 'text/event-stream' });
+export const sse = (res: ServerResponse): void =>
+  void res.writeHead(200, { 'content-type': 'text/event-stream' });
 export const event = (res: ServerResponse, data: unknown): void =>
   void res.write(`data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`);
 export const delta = (res: ServerResponse, piece: object, finish: string | null = null): void =>
@@ -120,7 +137,12 @@ export async function expectFault(
 }
 
 /** A fragment of a tool call; what is undefined is not sent. */
-export const callPart = (index: number | undefined, id: string | undefined, name: string | undefined, text: string): object => ({
+export const callPart = (
+  index: number | undefined,
+  id: string | undefined,
+  name: string | undefined,
+  text: string,
+): object => ({
   tool_calls: [
     {
       ...(index === undefined ? {} : { index }),

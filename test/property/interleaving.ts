@@ -1,5 +1,6 @@
-// Random interleavings of everything that may happen to a paused run, played with the store's own functions. What came back of each step
-// is kept with ticks, so that "before" and "after" mean what a caller could know.
+// Random interleavings of everything that may happen to a paused run, played with the store's own
+// functions. What came back of each step is kept with ticks, so that "before" and "after" mean what
+// a caller could know.
 
 import fc from 'fast-check';
 import { sql } from 'kysely';
@@ -15,10 +16,20 @@ const PEOPLE = ['lea', 'max', 'kim'] as const;
 type Action = 'APPROVE' | 'REJECT';
 
 export type Op =
-  | { readonly op: 'vote'; readonly who: number; readonly call: number; readonly action: Action; readonly edit: boolean }
+  | {
+      readonly op: 'vote';
+      readonly who: number;
+      readonly call: number;
+      readonly action: Action;
+      readonly edit: boolean;
+    }
   | { readonly op: 'voteAll'; readonly who: number; readonly action: Action }
   | { readonly op: 'operator'; readonly action: Action; readonly call: number }
-  | { readonly op: 'dispatch'; readonly call: number; readonly end: 'answer' | 'silence' | 'withdraw' | 'dies' | 'diesBefore' }
+  | {
+      readonly op: 'dispatch';
+      readonly call: number;
+      readonly end: 'answer' | 'silence' | 'withdraw' | 'dies' | 'diesBefore';
+    }
   | { readonly op: 'claim'; readonly call: number }
   | { readonly op: 'check'; readonly call: number }
   | { readonly op: 'record'; readonly call: number; readonly silent: boolean }
@@ -58,12 +69,25 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('claim' as const), call }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('check' as const), call }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant('record' as const), call, silent: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ op: fc.constant('record' as const), call, silent: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('tamper' as const), call }) },
   {
     weight: 4,
     arbitrary: fc.record({
-      op: fc.constantFrom('pauseAgain', 'askAgain', 'askAgain', 'askAgain', 'askAgain', 'expire', 'expire', 'cancel', 'fail'),
+      op: fc.constantFrom(
+        'pauseAgain',
+        'askAgain',
+        'askAgain',
+        'askAgain',
+        'askAgain',
+        'expire',
+        'expire',
+        'cancel',
+        'fail',
+      ),
     }),
   },
 );
@@ -102,7 +126,11 @@ export interface Played {
 export async function play(bench: Bench, script: Interleaving): Promise<Played> {
   const { store } = bench;
   const s = drive(store);
-  const approvals = { expiresAfterMs: script.expires ? 3_600_000 : null, quorum: script.quorum, fourEyes: false };
+  const approvals = {
+    expiresAfterMs: script.expires ? 3_600_000 : null,
+    quorum: script.quorum,
+    fourEyes: false,
+  };
   const run = await s.start({ agent: agent({ approvals }) });
   const callIds = await s.asks(run, 1, script.tools);
   await s.pause(run, 1, 1, callIds);
@@ -113,10 +141,15 @@ export async function play(bench: Bench, script: Interleaving): Promise<Played> 
   const statuses: string[] = [];
   const claims = new Map<string, ClaimedCall>();
   const idOf = (index: number): string => callIds[index % callIds.length] ?? '';
-  const know = (what: Fact['what'], callId: string, n = 0): void => void facts.push({ what, callId, n, known: ++tick });
+  const know = (what: Fact['what'], callId: string, n = 0): void =>
+    void facts.push({ what, callId, n, known: ++tick });
   const stateOf = async (): Promise<readonly { call_id: string; state: string }[]> =>
-    (await sql<{ call_id: string; state: string }>`select call_id, state from calls where run_id = ${run.runId}`.execute(bench.db.kysely))
-      .rows;
+    (
+      await sql<{
+        call_id: string;
+        state: string;
+      }>`select call_id, state from calls where run_id = ${run.runId}`.execute(bench.db.kysely)
+    ).rows;
 
   async function claim(callId: string): Promise<ClaimedCall | undefined> {
     const got = await s.claim(run, callId);
@@ -126,7 +159,8 @@ export async function play(bench: Bench, script: Interleaving): Promise<Played> 
   }
   async function check(callId: string, claimed: ClaimedCall): Promise<boolean> {
     const began = ++tick;
-    if ((await store.asWorker((tx) => checkClaim(tx, run.runId, callId, claimed))) !== 'GO') return false;
+    if ((await store.asWorker((tx) => checkClaim(tx, run.runId, callId, claimed))) !== 'GO')
+      return false;
     sent.push({ callId, n: claimed.n, text: claimed.arguments, began });
     return true;
   }
@@ -134,7 +168,10 @@ export async function play(bench: Bench, script: Interleaving): Promise<Played> 
   const answer: CallEnd = { kind: 'ANSWERED', result: 'ok', isError: false };
   const silence: CallEnd = { kind: 'UNANSWERED', evidence: 'no answer' };
 
-  async function dispatch(callId: string, end: Extract<Op, { op: 'dispatch' }>['end']): Promise<void> {
+  async function dispatch(
+    callId: string,
+    end: Extract<Op, { op: 'dispatch' }>['end'],
+  ): Promise<void> {
     const claimed = await claim(callId);
     if (claimed === undefined || end === 'diesBefore') return;
     if (end === 'withdraw') return void (await record(callId, claimed.n, { kind: 'WITHDRAWN' }));
@@ -145,7 +182,8 @@ export async function play(bench: Bench, script: Interleaving): Promise<Played> 
   /** What stands REJECTED or LEFT now has been decided before this moment. */
   async function noteRejected(o?: { readonly action: Action }): Promise<void> {
     if (o?.action === 'APPROVE') return;
-    for (const row of await stateOf()) if (row.state === 'REJECTED' || row.state === 'LEFT') know('rejected', row.call_id);
+    for (const row of await stateOf())
+      if (row.state === 'REJECTED' || row.state === 'LEFT') know('rejected', row.call_id);
   }
 
   async function askAgain(): Promise<void> {
@@ -161,11 +199,21 @@ export async function play(bench: Bench, script: Interleaving): Promise<Played> 
     else if (unknown.length > 0) await s.pause(run, 1, rows[0].n + 1, unknown, 'OUTCOME_UNKNOWN');
   }
 
-  async function voteOn(voter: Parameters<typeof s.vote>[1], callId: string, o: { action: Action; edit?: boolean }): Promise<void> {
-    const present = await sql<{ pause_id: string | null }>`select pause_id from runs where run_id = ${run.runId}`.execute(bench.db.kysely);
+  async function voteOn(
+    voter: Parameters<typeof s.vote>[1],
+    callId: string,
+    o: { action: Action; edit?: boolean },
+  ): Promise<void> {
+    const present = await sql<{
+      pause_id: string | null;
+    }>`select pause_id from runs where run_id = ${run.runId}`.execute(bench.db.kysely);
     const pauseId = present.rows[0]?.pause_id ?? undefined;
     const edited = o.edit && o.action === 'APPROVE' ? { arguments: { x: 2, by: 'edit' } } : {};
-    await s.vote(run, voter, one(callId, o.action, edited, pauseId === undefined ? {} : { pauseId }));
+    await s.vote(
+      run,
+      voter,
+      one(callId, o.action, edited, pauseId === undefined ? {} : { pauseId }),
+    );
   }
 
   async function take(o: Op): Promise<void> {
@@ -193,11 +241,14 @@ export async function play(bench: Bench, script: Interleaving): Promise<Played> 
       }
       case 'record': {
         const claimed = claims.get(idOf(o.call));
-        if (claimed !== undefined) await record(idOf(o.call), claimed.n, o.silent ? silence : answer);
+        if (claimed !== undefined)
+          await record(idOf(o.call), claimed.n, o.silent ? silence : answer);
         return;
       }
       case 'tamper':
-        await sql`update calls set arguments = '{"x":666}' where call_id = ${idOf(o.call)}`.execute(bench.db.kysely);
+        await sql`update calls set arguments = '{"x":666}' where call_id = ${idOf(o.call)}`.execute(
+          bench.db.kysely,
+        );
         return;
       case 'pauseAgain':
         await s.pause(run, 1, 1, callIds);
@@ -217,7 +268,14 @@ export async function play(bench: Bench, script: Interleaving): Promise<Played> 
         await s.cancel(run);
         return know('cancelled', '');
       case 'fail':
-        await store.asReconciler((tx) => settle(tx, run.runId, { kind: 'FAILED', failure: { code: 'TERMINATED', message: 'x' } }, 'test'));
+        await store.asReconciler((tx) =>
+          settle(
+            tx,
+            run.runId,
+            { kind: 'FAILED', failure: { code: 'TERMINATED', message: 'x' } },
+            'test',
+          ),
+        );
         return know('cancelled', '');
     }
   }
@@ -230,7 +288,9 @@ export async function play(bench: Bench, script: Interleaving): Promise<Played> 
   for (const wave of script.waves) {
     if (bench.db.kind === 'postgres') await Promise.all(wave.map(attempt));
     else for (const o of wave) await attempt(o);
-    const { rows } = await sql<{ status: string }>`select status from runs where run_id = ${run.runId}`.execute(bench.db.kysely);
+    const { rows } = await sql<{
+      status: string;
+    }>`select status from runs where run_id = ${run.runId}`.execute(bench.db.kysely);
     statuses.push(rows[0]?.status ?? 'GONE');
   }
   return { run, callIds, sent, facts, statuses };

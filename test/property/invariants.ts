@@ -18,8 +18,19 @@ interface Row {
     dispatch_n: number;
     pause_id: string | null;
   }[];
-  readonly pauses: readonly { pause_id: string; kind: string; closed: boolean; signalled: boolean }[];
-  readonly decisions: readonly { pause_id: string; call_id: string; action: string; deciders: string[]; arguments_hash: string }[];
+  readonly pauses: readonly {
+    pause_id: string;
+    kind: string;
+    closed: boolean;
+    signalled: boolean;
+  }[];
+  readonly decisions: readonly {
+    pause_id: string;
+    call_id: string;
+    action: string;
+    deciders: string[];
+    arguments_hash: string;
+  }[];
   readonly votes: readonly { pause_id: string; call_id: string; person: string; action: string }[];
   readonly events: readonly { seq: number; kind: string }[];
   readonly audit: readonly { action: string; call_id: string | null }[];
@@ -42,9 +53,17 @@ async function readAll({ db }: Bench, runId: string): Promise<Row> {
 }
 
 const TERMINAL = ['COMPLETED', 'FAILED', 'CANCELLED'];
-const END_EVENT: Readonly<Record<string, string>> = { COMPLETED: 'STOP', FAILED: 'ERROR', CANCELLED: 'CANCELLED' };
+const END_EVENT: Readonly<Record<string, string>> = {
+  COMPLETED: 'STOP',
+  FAILED: 'ERROR',
+  CANCELLED: 'CANCELLED',
+};
 
-export async function assertInvariants(bench: Bench, played: Played, quorum: number): Promise<void> {
+export async function assertInvariants(
+  bench: Bench,
+  played: Played,
+  quorum: number,
+): Promise<void> {
   const row = await readAll(bench, played.run.runId);
   decisionsAreMade(row, quorum);
   dispatchesWereApproved(row, played);
@@ -66,7 +85,9 @@ function decisionsAreMade(row: Row, quorum: number): void {
     const needed = d.action === 'REJECT' || kind === 'OUTCOME_UNKNOWN' ? 1 : quorum;
     assert.equal(new Set(d.deciders).size, needed, `a decision of ${needed}: ${d.deciders.join()}`);
     for (const who of d.deciders) {
-      const vote = row.votes.find((v) => v.pause_id === d.pause_id && v.call_id === d.call_id && v.person === who);
+      const vote = row.votes.find(
+        (v) => v.pause_id === d.pause_id && v.call_id === d.call_id && v.person === who,
+      );
       assert.equal(vote?.action, d.action, 'who decided has voted so');
     }
   }
@@ -85,15 +106,21 @@ function dispatchesWereApproved(row: Row, { sent, run }: Played): void {
       arguments: one.text,
     });
     assert.ok(
-      row.decisions.some((d) => d.call_id === one.callId && d.action === 'APPROVE' && d.arguments_hash === hash),
+      row.decisions.some(
+        (d) => d.call_id === one.callId && d.action === 'APPROVE' && d.arguments_hash === hash,
+      ),
       `what was dispatched was approved: ${one.text}`,
     );
   }
   for (const call of row.calls) {
     // A tool that must not be repeated: each approval sends it once at most.
     if (call.name !== 'pay') continue;
-    const approvals = row.decisions.filter((d) => d.call_id === call.call_id && d.action === 'APPROVE').length;
-    const deliveries = new Set(sent.filter((one) => one.callId === call.call_id).map((one) => one.n)).size;
+    const approvals = row.decisions.filter(
+      (d) => d.call_id === call.call_id && d.action === 'APPROVE',
+    ).length;
+    const deliveries = new Set(
+      sent.filter((one) => one.callId === call.call_id).map((one) => one.n),
+    ).size;
     assert.ok(deliveries <= approvals, `${deliveries} deliveries for ${approvals} approvals`);
   }
 }
@@ -101,7 +128,10 @@ function dispatchesWereApproved(row: Row, { sent, run }: Played): void {
 function oneDispatchInForce({ sent, facts }: Played): void {
   for (const one of sent)
     assert.ok(
-      !facts.some((f) => f.what === 'claimed' && f.callId === one.callId && f.n > one.n && f.known < one.began),
+      !facts.some(
+        (f) =>
+          f.what === 'claimed' && f.callId === one.callId && f.n > one.n && f.known < one.began,
+      ),
       'an older claim is let through no more',
     );
 }
@@ -109,14 +139,22 @@ function oneDispatchInForce({ sent, facts }: Played): void {
 function nothingAfterAnEnd({ sent, facts }: Played): void {
   for (const one of sent)
     assert.ok(
-      !facts.some((f) => f.known < one.began && (f.what === 'cancelled' || (f.what === 'rejected' && f.callId === one.callId))),
+      !facts.some(
+        (f) =>
+          f.known < one.began &&
+          (f.what === 'cancelled' || (f.what === 'rejected' && f.callId === one.callId)),
+      ),
       'nothing is dispatched after a committed cancel or rejection',
     );
 }
 
 function terminalStays(row: Row, { statuses }: Played): void {
   const first = statuses.findIndex((status) => TERMINAL.includes(status));
-  if (first >= 0) assert.ok(statuses.slice(first).every((status) => status === statuses[first]) && row.status === statuses[first]);
+  if (first >= 0)
+    assert.ok(
+      statuses.slice(first).every((status) => status === statuses[first]) &&
+        row.status === statuses[first],
+    );
   const ends = row.events.filter((e) => Object.values(END_EVENT).includes(e.kind));
   assert.deepEqual(
     ends.map((e) => e.kind),
@@ -131,11 +169,14 @@ function recordIsWhole(row: Row): void {
     'events without a gap',
   );
   const count = (action: string, callId?: string): number =>
-    row.audit.filter((a) => a.action === action && (callId === undefined || a.call_id === callId)).length;
+    row.audit.filter((a) => a.action === action && (callId === undefined || a.call_id === callId))
+      .length;
   assert.equal(count('call.approved'), row.decisions.filter((d) => d.action === 'APPROVE').length);
   assert.equal(count('call.rejected'), row.decisions.filter((d) => d.action === 'REJECT').length);
-  for (const call of row.calls) assert.equal(count('call.dispatched', call.call_id), call.dispatch_n);
-  for (const status of TERMINAL) assert.equal(count(`run.${status.toLowerCase()}`), row.status === status ? 1 : 0);
+  for (const call of row.calls)
+    assert.equal(count('call.dispatched', call.call_id), call.dispatch_n);
+  for (const status of TERMINAL)
+    assert.equal(count(`run.${status.toLowerCase()}`), row.status === status ? 1 : 0);
   assert.equal(count('run.paused'), row.pauses.length);
 
   const open = row.calls.filter((call) => call.pause_id !== null);
@@ -145,7 +186,10 @@ function recordIsWhole(row: Row): void {
   for (const p of row.pauses) {
     assert.equal(p.closed, p.pause_id !== row.pause_id);
     // The workflow is woken for every pause that came to a decision, and only then.
-    const decided = !row.calls.some((c) => c.state === 'CLOSED') && row.decisions.some((d) => d.pause_id === p.pause_id);
-    if (decided && p.closed && !TERMINAL.includes(row.status)) assert.ok(p.signalled, 'a decided pause wakes its workflow');
+    const decided =
+      !row.calls.some((c) => c.state === 'CLOSED') &&
+      row.decisions.some((d) => d.pause_id === p.pause_id);
+    if (decided && p.closed && !TERMINAL.includes(row.status))
+      assert.ok(p.signalled, 'a decided pause wakes its workflow');
   }
 }

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import { wordsOf } from '../e2e/history.ts';
 import { CANARY } from './canary.ts';
 import { SHAPES } from './shapes.ts';
@@ -11,24 +17,33 @@ const RELEASES = readdirSync(ROOT).sort();
 const FIRST = '0.1.0';
 
 interface History {
-  readonly events: readonly { readonly eventType: string; readonly [attributes: string]: unknown }[];
+  readonly events: readonly {
+    readonly eventType: string;
+    readonly [attributes: string]: unknown;
+  }[];
 }
-const namesOf = (release: string): readonly string[] => readdirSync(new URL(`${release}/`, ROOT)).sort();
-const read = (release: string, name: string): History => JSON.parse(readFileSync(new URL(`${release}/${name}`, ROOT), 'utf8')) as History;
+const namesOf = (release: string): readonly string[] =>
+  readdirSync(new URL(`${release}/`, ROOT)).sort();
+const read = (release: string, name: string): History =>
+  JSON.parse(readFileSync(new URL(`${release}/${name}`, ROOT), 'utf8')) as History;
 
 describe('kept histories', function () {
   this.timeout(60_000);
   let bundle: WorkflowBundleWithSourceMap;
   before(async () => {
     try {
-      Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF', forward: {} } } });
+      Runtime.install({
+        logger: new DefaultLogger('ERROR'),
+        telemetryOptions: { logging: { filter: 'OFF', forward: {} } },
+      });
     } catch {
       // Another suite of this process was first: its logger is as good.
     }
     const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
     bundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
   });
-  const replay = (history: unknown): Promise<void> => Worker.runReplayHistory({ workflowBundle: bundle }, history);
+  const replay = (history: unknown): Promise<void> =>
+    Worker.runReplayHistory({ workflowBundle: bundle }, history);
 
   it('the first release has one of every shape', () => {
     assert.deepEqual(
@@ -39,12 +54,16 @@ describe('kept histories', function () {
 
   for (const release of RELEASES)
     for (const name of namesOf(release))
-      it(`of ${release} replay under this code: ${name.replace('.json', '')}`, () => replay(read(release, name)));
+      it(`of ${release} replay under this code: ${name.replace('.json', '')}`, () =>
+        replay(read(release, name)));
 
   it('a history in another order is refused, so that this suite can fail', async () => {
-    const history = structuredClone(read(FIRST, 'tool.json')) as unknown as { events: Record<string, Record<string, unknown>>[] };
+    const history = structuredClone(read(FIRST, 'tool.json')) as unknown as {
+      events: Record<string, Record<string, unknown>>[];
+    };
     for (const event of history.events) {
-      const scheduled = event['activityTaskScheduledEventAttributes'] as { activityType: { name: string } } | undefined;
+      const scheduled = event['activityTaskScheduledEventAttributes'] as
+        { activityType: { name: string } } | undefined;
       if (scheduled?.activityType.name === 'runTool') scheduled.activityType.name = 'callModel';
     }
     await assert.rejects(replay(history), /[Nn]ondeterminism/);
@@ -53,7 +72,8 @@ describe('kept histories', function () {
   it('among them are two in which the database was away and a regular activity made up for it', () => {
     const scheduled = (name: string): readonly string[] =>
       read(FIRST, `${name}.json`).events.flatMap((event) => {
-        const attributes = event['activityTaskScheduledEventAttributes'] as { activityType: { name: string } } | undefined;
+        const attributes = event['activityTaskScheduledEventAttributes'] as
+          { activityType: { name: string } } | undefined;
         return attributes === undefined ? [] : [attributes.activityType.name];
       });
     assert.ok(scheduled('settled-without-store').includes('settleRun'));

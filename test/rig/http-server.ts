@@ -1,4 +1,5 @@
-// A loopback HTTP server on a free port, which forgets its open connections when it is closed. Under the scripted model and the tool sink.
+// A loopback HTTP server on a free port, which forgets its open connections when it is closed.
+// Under the scripted model and the tool sink.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,7 +9,9 @@ export interface LoopbackServer {
   readonly close: () => Promise<void>;
 }
 
-export async function serve(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Promise<LoopbackServer> {
+export async function serve(
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+): Promise<LoopbackServer> {
   const server = createServer((request, response) => {
     handle(request, response).catch((cause: unknown) => {
       if (!response.headersSent) response.statusCode = 500;

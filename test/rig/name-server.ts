@@ -1,9 +1,12 @@
-// A DNS server over UDP that answers a name as the test says, and differently each time it is asked. Time to live: always 0.
+// A DNS server over UDP that answers a name as the test says, and differently each time it is
+// asked. Time to live: always 0.
 
 import { createSocket } from 'node:dgram';
 import ipaddr from 'ipaddr.js';
 
-/** Addresses of both families; a name among them is the alias that the addresses after it belong to. */
+/**
+ * Addresses of both families; a name among them is the alias that the addresses after it belong to.
+ */
 export type Answer = readonly string[];
 
 export interface NameServer {
@@ -29,7 +32,9 @@ const NO_SUCH_NAME = 3;
 export async function startNameServer(address: string): Promise<NameServer> {
   const known = new Map<string, Named>();
   const socket = createSocket('udp4');
-  socket.on('message', (query, from) => socket.send(answerTo(query, known), from.port, from.address));
+  socket.on('message', (query, from) =>
+    socket.send(answerTo(query, known), from.port, from.address),
+  );
   await new Promise<void>((done, fail) => socket.once('error', fail).bind(53, address, done));
   return {
     names: (name, answers) => void known.set(name, { answers, asked: {} }),
@@ -71,7 +76,9 @@ function recordsOf(type: number, { answers, asked }: Named): readonly Buffer[] {
       return [link];
     }
     const address = ipaddr.parse(item);
-    return (address.kind() === 'ipv4' ? A : AAAA) === type ? [record(owner, type, Buffer.from(address.toByteArray()))] : [];
+    return (address.kind() === 'ipv4' ? A : AAAA) === type
+      ? [record(owner, type, Buffer.from(address.toByteArray()))]
+      : [];
   });
 }
 
@@ -84,4 +91,9 @@ function record(owner: Buffer, type: number, data: Buffer): Buffer {
 }
 
 const nameBytes = (name: string): Buffer<ArrayBuffer> =>
-  Buffer.concat([...name.split('.').map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)])), Buffer.from([0])]);
+  Buffer.concat([
+    ...name
+      .split('.')
+      .map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)])),
+    Buffer.from([0]),
+  ]);

@@ -1,9 +1,20 @@
-// A real PostgreSQL for tests: a server of our own in a temporary folder, or the one that TEST_DATABASE_URL names.
-// Where neither can be had the caller skips with the reason, unless HOLDPOINT_REQUIRE_POSTGRES is set: then it throws.
+// A real PostgreSQL for tests: a server of our own in a temporary folder, or the one that
+// TEST_DATABASE_URL names. Where neither can be had the caller skips with the reason, unless
+// HOLDPOINT_REQUIRE_POSTGRES is set: then it throws.
 
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
@@ -24,22 +35,30 @@ export interface PostgresRig {
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
-export type PostgresResult = { readonly ok: true; readonly postgres: PostgresRig } | { readonly ok: false; readonly reason: string };
+export type PostgresResult =
+  | { readonly ok: true; readonly postgres: PostgresRig }
+  | { readonly ok: false; readonly reason: string };
 
-const output = (command: string, ...args: string[]): string => spawnSync(command, args, { encoding: 'utf8', timeout: 20_000 }).stdout ?? '';
+const output = (command: string, ...args: string[]): string =>
+  spawnSync(command, args, { encoding: 'utf8', timeout: 20_000 }).stdout ?? '';
 
 function binaries(): string | undefined {
   const debian = '/usr/lib/postgresql';
-  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
+  const versions = existsSync(debian)
+    ? readdirSync(debian).sort((a, b) => Number(b) - Number(a))
+    : [];
   const places = [
     ...(process.env['PATH'] ?? '').split(':'),
     output('pg_config', '--bindir').trim(),
     ...versions.map((v) => join(debian, v, 'bin')),
   ];
-  return places
-    .filter((place) => existsSync(join(place, 'initdb')))
-    .map((place) => dirname(realpathSync(join(place, 'initdb')))) // a link may lie in a folder that lacks the others
-    .find((place) => existsSync(join(place, 'postgres')));
+  return (
+    places
+      .filter((place) => existsSync(join(place, 'initdb')))
+      // a link may lie in a folder that lacks the others
+      .map((place) => dirname(realpathSync(join(place, 'initdb'))))
+      .find((place) => existsSync(join(place, 'postgres')))
+  );
 }
 
 async function query(text: string, url: string): Promise<readonly Record<string, unknown>[]> {
@@ -54,7 +73,10 @@ async function query(text: string, url: string): Promise<readonly Record<string,
   }
 }
 
-const rigFor = (url: string, server: Pick<PostgresRig, 'ours' | 'kill9' | 'start' | 'stop'>): PostgresRig => ({
+const rigFor = (
+  url: string,
+  server: Pick<PostgresRig, 'ours' | 'kill9' | 'start' | 'stop'>,
+): PostgresRig => ({
   ...server,
   url,
   sql: (text, other = url) => query(text, other),
@@ -70,20 +92,34 @@ const rigFor = (url: string, server: Pick<PostgresRig, 'ours' | 'kill9' | 'start
 export async function startPostgres(): Promise<PostgresResult> {
   const given = process.env['TEST_DATABASE_URL'];
   if (given !== undefined && given !== '') {
-    const notOurs = () => Promise.reject(new Error('the server of TEST_DATABASE_URL is not ours to stop'));
-    return { ok: true, postgres: rigFor(given, { ours: false, kill9: notOurs, start: notOurs, stop: () => Promise.resolve() }) };
+    const notOurs = () =>
+      Promise.reject(new Error('the server of TEST_DATABASE_URL is not ours to stop'));
+    return {
+      ok: true,
+      postgres: rigFor(given, {
+        ours: false,
+        kill9: notOurs,
+        start: notOurs,
+        stop: () => Promise.resolve(),
+      }),
+    };
   }
   const missing = (reason: string): PostgresResult => {
     if (process.env['HOLDPOINT_REQUIRE_POSTGRES']) throw new Error(reason);
     return { ok: false, reason };
   };
   const bin = binaries();
-  if (bin === undefined) return missing('no PostgreSQL server programs here, and TEST_DATABASE_URL is not set');
+  if (bin === undefined)
+    return missing('no PostgreSQL server programs here, and TEST_DATABASE_URL is not set');
   // initdb refuses root
   let user: { readonly uid?: number; readonly gid?: number } = {};
   if (process.getuid?.() === 0) {
-    const [uid, gid] = [Number(output('id', '-u', 'postgres') || NaN), Number(output('id', '-g', 'postgres') || NaN)];
-    if (Number.isNaN(uid) || Number.isNaN(gid)) return missing('root may not run PostgreSQL, and there is no user postgres');
+    const [uid, gid] = [
+      Number(output('id', '-u', 'postgres') || NaN),
+      Number(output('id', '-g', 'postgres') || NaN),
+    ];
+    if (Number.isNaN(uid) || Number.isNaN(gid))
+      return missing('root may not run PostgreSQL, and there is no user postgres');
     user = { uid, gid };
   }
   const folder = mkdtempSync(join(tmpdir(), 'holdpoint-pg-'));
@@ -91,7 +127,17 @@ export async function startPostgres(): Promise<PostgresResult> {
   const data = join(folder, 'data');
   mkdirSync(data, { mode: 0o700 });
   if (user.uid !== undefined && user.gid !== undefined) chownSync(data, user.uid, user.gid);
-  const init = ['-D', data, '-U', 'postgres', '--auth=trust', '-E', 'UTF8', '--no-locale', '--no-sync'];
+  const init = [
+    '-D',
+    data,
+    '-U',
+    'postgres',
+    '--auth=trust',
+    '-E',
+    'UTF8',
+    '--no-locale',
+    '--no-sync',
+  ];
   execFileSync(join(bin, 'initdb'), init, { ...user, cwd: data, stdio: 'pipe' });
 
   const port = await freePort();
@@ -132,8 +178,17 @@ export async function startPostgres(): Promise<PostgresResult> {
       '-c',
       'max_connections=200',
     ];
-    child = spawn(join(bin, 'postgres'), args, { ...user, cwd: data, detached: true, stdio: ['ignore', log, log] });
-    const works = () => query('select 1', url).then(() => true, () => false); // prettier-ignore
+    child = spawn(join(bin, 'postgres'), args, {
+      ...user,
+      cwd: data,
+      detached: true,
+      stdio: ['ignore', log, log],
+    });
+    const works = () =>
+      query('select 1', url).then(
+        () => true,
+        () => false,
+      );
     await until('PostgreSQL', works, 30_000, 100);
   };
   await start();
@@ -141,7 +196,10 @@ export async function startPostgres(): Promise<PostgresResult> {
     await end('SIGINT', false);
     rmSync(folder, { recursive: true, force: true });
   };
-  return { ok: true, postgres: rigFor(url, { ours: true, start, stop, kill9: () => end('SIGKILL', true) }) };
+  return {
+    ok: true,
+    postgres: rigFor(url, { ours: true, start, stop, kill9: () => end('SIGKILL', true) }),
+  };
 }
 
 /** For `before` hooks: the server, or the suite is skipped with the reason. */

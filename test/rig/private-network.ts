@@ -1,5 +1,6 @@
-// A program in a network of its own: Linux namespaces in which no address of the machine exists, so that public addresses can be given
-// to servers of the test. The program sets its network up by `settle` and is then driven by name, over node's own channel.
+// A program in a network of its own: Linux namespaces in which no address of the machine exists, so
+// that public addresses can be given to servers of the test. The program sets its network up by
+// `settle` and is then driven by name, over node's own channel.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -38,12 +39,21 @@ const KEPT = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'TERM', 'TZ'];
 /** Why there can be none here; undefined: there can. */
 function networkProblem(): string | undefined {
   if (process.platform !== 'linux') return 'namespaces are of Linux alone';
-  const { error, status, stderr } = spawnSync('unshare', [...NAMESPACES, 'ip', 'link', 'set', 'lo', 'up'], { encoding: 'utf8' });
+  const { error, status, stderr } = spawnSync(
+    'unshare',
+    [...NAMESPACES, 'ip', 'link', 'set', 'lo', 'up'],
+    { encoding: 'utf8' },
+  );
   if (error !== undefined) return 'there is no program unshare (util-linux)';
-  return status === 0 ? undefined : `no network namespace with an interface can be made (unshare, and ip of iproute2): ${stderr.trim()}`;
+  return status === 0
+    ? undefined
+    : `no network namespace with an interface can be made (unshare, and ip of iproute2): ${stderr.trim()}`;
 }
 
-/** Skips with the reason where there can be no namespace; where HOLDPOINT_REQUIRE_NETWORK is set, that is a failure. */
+/**
+ * Skips with the reason where there can be no namespace; where HOLDPOINT_REQUIRE_NETWORK is set,
+ * that is a failure.
+ */
 export async function openNetwork<Commands extends Record<string, Command>>(
   context: Mocha.Context,
   program: URL,
@@ -51,15 +61,22 @@ export async function openNetwork<Commands extends Record<string, Command>>(
   const problem = networkProblem();
   if (problem !== undefined && process.env['HOLDPOINT_REQUIRE_NETWORK']) throw new Error(problem);
   if (problem !== undefined) skipBecause(context, problem);
-  const env = Object.fromEntries(KEPT.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
-  const child = spawn('unshare', [...NAMESPACES, process.execPath, '--import', 'tsx', fileURLToPath(program)], {
-    ...{ cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
-  });
+  const env = Object.fromEntries(
+    KEPT.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+  const child = spawn(
+    'unshare',
+    [...NAMESPACES, process.execPath, '--import', 'tsx', fileURLToPath(program)],
+    {
+      ...{ cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+    },
+  );
   atExit(() => void child.kill('SIGKILL'));
   const waiting = new Map<number, (told: Told) => void>();
   const ended = new Promise<void>((done) =>
     child.once('exit', (code) => {
-      for (const [id, tell] of waiting) tell({ id, error: `the program in the network ended with ${code}` });
+      for (const [id, tell] of waiting)
+        tell({ id, error: `the program in the network ended with ${code}` });
       done();
     }),
   );
@@ -92,7 +109,8 @@ export function settle(addresses: readonly string[], nameServer: string): void {
   };
   run('ip', 'link', 'set', 'lo', 'up');
   for (const address of addresses) run('ip', 'address', 'add', address, 'dev', 'lo');
-  // In this mount namespace only. The second file: a resolver of the machine would be asked over a socket file, past the namespace.
+  // In this mount namespace only. The second file: a resolver of the machine would be asked over a
+  // socket file, past the namespace.
   const folder = tempDir();
   for (const [path, text] of [
     ['/etc/resolv.conf', `nameserver ${nameServer}\n`],
@@ -112,7 +130,11 @@ export function serveCommands(commands: Record<string, Command>, close: () => Pr
     const tell = (told: Told): void => void process.send?.(told);
     work().then(
       (value) => tell({ id, value }),
-      (error: unknown) => tell({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+      (error: unknown) =>
+        tell({
+          id,
+          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        }),
     );
   });
   process.once('disconnect', () => void close().finally(() => process.exit(0)));

@@ -1,5 +1,6 @@
-// The product as real processes: `npm start`, `npm run api`, `npm run worker`, each in a process group of its own that a test may kill.
-// What it prints is kept. The Temporal child of `npm start` has its own group: kill9 spares it, stop ends it.
+// The product as real processes: `npm start`, `npm run api`, `npm run worker`, each in a process
+// group of its own that a test may kill. What it prints is kept. The Temporal child of `npm start`
+// has its own group: kill9 spares it, stop ends it.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -25,7 +26,10 @@ export interface ProductProcess {
   readonly pid: () => number | undefined;
   readonly log: () => string;
   readonly ready: (timeoutMs?: number) => Promise<void>;
-  readonly exited: () => Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  readonly exited: () => Promise<{
+    readonly code: number | null;
+    readonly signal: NodeJS.Signals | null;
+  }>;
   readonly signal: (name: NodeJS.Signals) => void;
   readonly kill9: () => Promise<void>;
   /** Again, with the same settings and port. */
@@ -39,8 +43,24 @@ const COMMAND = {
   api: ['--import', 'tsx', 'src/main/api.ts'],
   worker: ['--import', 'tsx', 'src/main/worker.ts'],
 } as const;
-const COMPILED = { start: ['lib/main/start.js'], api: ['lib/main/api.js'], worker: ['lib/main/worker.js'] } as const;
-const KEPT = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'TERM', 'TZ', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'SSL_CERT_FILE'];
+const COMPILED = {
+  start: ['lib/main/start.js'],
+  api: ['lib/main/api.js'],
+  worker: ['lib/main/worker.js'],
+} as const;
+const KEPT = [
+  'PATH',
+  'HOME',
+  'USER',
+  'LANG',
+  'TMPDIR',
+  'TERM',
+  'TZ',
+  'HTTPS_PROXY',
+  'HTTP_PROXY',
+  'NO_PROXY',
+  'SSL_CERT_FILE',
+];
 
 function shellEnvironment(): Record<string, string> {
   const kept: Record<string, string> = {};
@@ -49,13 +69,22 @@ function shellEnvironment(): Record<string, string> {
   return kept;
 }
 
-export async function startProduct({ role, env, noWait = false, compiledIn }: ProductOptions): Promise<ProductProcess> {
+export async function startProduct({
+  role,
+  env,
+  noWait = false,
+  compiledIn,
+}: ProductOptions): Promise<ProductProcess> {
   const port = env['PORT'] === undefined ? await freePort() : Number(env['PORT']);
   const url = `http://127.0.0.1:${port}`;
   let child: ChildProcess | undefined;
   let text = '';
-  let ended = Promise.resolve<{ code: number | null; signal: NodeJS.Signals | null }>({ code: null, signal: null });
-  const running = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null;
+  let ended = Promise.resolve<{ code: number | null; signal: NodeJS.Signals | null }>({
+    code: null,
+    signal: null,
+  });
+  const running = (): boolean =>
+    child !== undefined && child.exitCode === null && child.signalCode === null;
   const signal = (name: NodeJS.Signals): void => {
     try {
       if (running() && child?.pid !== undefined) process.kill(-child.pid, name);
@@ -69,17 +98,30 @@ export async function startProduct({ role, env, noWait = false, compiledIn }: Pr
       `${role} ready`,
       async () => {
         if (!running()) throw new Error(`${role} ended before it was ready:\n${text.slice(-2000)}`);
-        return fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(3000) }).then((r) => r.ok, () => false); // prettier-ignore
+        return fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(3000) }).then(
+          (r) => r.ok,
+          () => false,
+        );
       },
       timeoutMs,
     );
   const start = async (): Promise<void> => {
     const command = compiledIn === undefined ? COMMAND[role] : COMPILED[role];
-    const options = { cwd: compiledIn ?? ROOT, env: { ...shellEnvironment(), ...env, PORT: String(port) }, detached: true } as const;
-    const started = spawn(process.execPath, command, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const options = {
+      cwd: compiledIn ?? ROOT,
+      env: { ...shellEnvironment(), ...env, PORT: String(port) },
+      detached: true,
+    } as const;
+    const started = spawn(process.execPath, command, {
+      ...options,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     child = started;
-    for (const stream of [started.stdout, started.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (text += part));
-    ended = new Promise((done) => started.once('exit', (code, name) => done({ code, signal: name })));
+    for (const stream of [started.stdout, started.stderr])
+      stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+    ended = new Promise((done) =>
+      started.once('exit', (code, name) => done({ code, signal: name })),
+    );
     if (!noWait) await ready();
   };
   const stop = async (): Promise<void> => {
@@ -90,7 +132,10 @@ export async function startProduct({ role, env, noWait = false, compiledIn }: Pr
     const dataDir = env['DATA_DIR'];
     if (role !== 'start' || dataDir === undefined) return;
     try {
-      await endProcess(JSON.parse(readFileSync(join(dataDir, 'temporal', 'child.json'), 'utf8')), 1000); // left by a kill9
+      await endProcess(
+        JSON.parse(readFileSync(join(dataDir, 'temporal', 'child.json'), 'utf8')),
+        1000,
+      ); // left by a kill9
     } catch {
       // there was none
     }
@@ -100,5 +145,16 @@ export async function startProduct({ role, env, noWait = false, compiledIn }: Pr
     if (child !== undefined) await ended;
   };
   await start();
-  return { url, port, pid: () => child?.pid, log: () => text, ready, exited: () => ended, signal, kill9, start, stop };
+  return {
+    url,
+    port,
+    pid: () => child?.pid,
+    log: () => text,
+    ready,
+    exited: () => ended,
+    signal,
+    kill9,
+    start,
+    stop,
+  };
 }

@@ -1,5 +1,6 @@
-// An OpenAI-compatible server that does what the test's function says for each request, streamed, with every fault a provider shows.
-// Records what it was asked and which requests their caller gave up.
+// An OpenAI-compatible server that does what the test's function says for each request, streamed,
+// with every fault a provider shows. Records what it was asked and which requests their caller gave
+// up.
 
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +9,10 @@ import { bodyOf, serve } from './http-server.ts';
 export interface ModelMessage {
   readonly role: string;
   readonly content?: unknown;
-  readonly tool_calls?: readonly { readonly id: string; readonly function: { readonly name: string; readonly arguments: string } }[];
+  readonly tool_calls?: readonly {
+    readonly id: string;
+    readonly function: { readonly name: string; readonly arguments: string };
+  }[];
   readonly tool_call_id?: string;
 }
 export interface ModelRequestBody {
@@ -23,7 +27,11 @@ export interface Reply {
   readonly chunks?: readonly { readonly text: string; readonly delayMs?: number }[];
   readonly reasoning?: string;
   /** `args` as a string is sent as it stands, broken JSON included. */
-  readonly toolCalls?: readonly { readonly id?: string; readonly name: string; readonly args: unknown }[];
+  readonly toolCalls?: readonly {
+    readonly id?: string;
+    readonly name: string;
+    readonly args: unknown;
+  }[];
   /** null: the provider reports none. Default: 10 and 5. */
   readonly usage?: { readonly prompt: number; readonly completion: number } | null;
   /** With `status` or `body`, nothing is streamed. */
@@ -54,7 +62,11 @@ export interface ScriptedModel {
 }
 export type OnRequest = (body: ModelRequestBody, n: number) => Reply | Promise<Reply>;
 
-async function stream(response: ServerResponse, reply: Reply, { body, n }: RecordedRequest): Promise<void> {
+async function stream(
+  response: ServerResponse,
+  reply: Reply,
+  { body, n }: RecordedRequest,
+): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream', ...reply.headers });
   response.flushHeaders();
   const send = (part: object): void => {
@@ -64,11 +76,13 @@ async function stream(response: ServerResponse, reply: Reply, { body, n }: Recor
   };
   const delta = (value: object, finish: string | null = null): void =>
     send({ choices: [{ index: 0, delta: value, finish_reason: finish }] });
-  if (reply.hang === 'before') return void (await new Promise((done) => response.once('close', done)));
+  if (reply.hang === 'before')
+    return void (await new Promise((done) => response.once('close', done)));
   if (reply.cut === 'before') return void response.socket?.destroy();
   delta({ role: 'assistant', content: '' });
   if (reply.reasoning !== undefined) delta({ reasoning_content: reply.reasoning });
-  for (const { text, delayMs = 0 } of reply.chunks ?? (reply.text === undefined ? [] : [{ text: reply.text }])) {
+  for (const { text, delayMs = 0 } of reply.chunks ??
+    (reply.text === undefined ? [] : [{ text: reply.text }])) {
     if (delayMs > 0) await sleep(delayMs);
     if (response.destroyed) return;
     delta({ content: text });
@@ -77,7 +91,14 @@ async function stream(response: ServerResponse, reply: Reply, { body, n }: Recor
     const text = typeof args === 'string' ? args : JSON.stringify(args);
     const half = Math.ceil(text.length / 2);
     delta({
-      tool_calls: [{ index, id: id ?? `scripted_${n}_${index}`, type: 'function', function: { name, arguments: text.slice(0, half) } }],
+      tool_calls: [
+        {
+          index,
+          id: id ?? `scripted_${n}_${index}`,
+          type: 'function',
+          function: { name, arguments: text.slice(0, half) },
+        },
+      ],
     });
     if (reply.cut === 'mid' || reply.hang === 'mid') break;
     delta({ tool_calls: [{ index, function: { arguments: text.slice(half) } }] });
@@ -85,12 +106,24 @@ async function stream(response: ServerResponse, reply: Reply, { body, n }: Recor
   if (reply.hang === 'mid') return void (await new Promise((done) => response.once('close', done)));
   // what was written must have left first
   if (reply.cut === 'mid') return void setTimeout(() => response.socket?.destroy(), 20);
-  const finish = reply.finish === undefined ? ((reply.toolCalls?.length ?? 0) > 0 ? 'tool_calls' : 'stop') : reply.finish;
+  const finish =
+    reply.finish === undefined
+      ? (reply.toolCalls?.length ?? 0) > 0
+        ? 'tool_calls'
+        : 'stop'
+      : reply.finish;
   if (finish !== null) delta({}, finish);
   const usage = reply.usage === undefined ? { prompt: 10, completion: 5 } : reply.usage;
   if (usage !== null) {
     const { prompt, completion } = usage;
-    send({ choices: [], usage: { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion } });
+    send({
+      choices: [],
+      usage: {
+        prompt_tokens: prompt,
+        completion_tokens: completion,
+        total_tokens: prompt + completion,
+      },
+    });
   }
   response.end('data: [DONE]\n\n');
 }
@@ -99,7 +132,8 @@ export async function startScriptedModel(onRequest: OnRequest): Promise<Scripted
   const requests: RecordedRequest[] = [];
   const server = await serve(async (request, response) => {
     const text = await bodyOf(request);
-    if (request.method !== 'POST' || request.url !== '/v1/chat/completions') return void response.writeHead(404).end('{}');
+    if (request.method !== 'POST' || request.url !== '/v1/chat/completions')
+      return void response.writeHead(404).end('{}');
     const record: RecordedRequest = {
       n: requests.length + 1,
       body: JSON.parse(text) as ModelRequestBody,
@@ -111,8 +145,12 @@ export async function startScriptedModel(onRequest: OnRequest): Promise<Scripted
     const reply = await onRequest(record.body, record.n);
     if (reply.delayMs !== undefined) await sleep(reply.delayMs);
     if (reply.status !== undefined || reply.body !== undefined) {
-      const body = reply.body ?? JSON.stringify({ error: { message: 'scripted', type: 'scripted', code: null } });
-      return void response.writeHead(reply.status ?? 200, { 'content-type': 'application/json', ...reply.headers }).end(body);
+      const body =
+        reply.body ??
+        JSON.stringify({ error: { message: 'scripted', type: 'scripted', code: null } });
+      return void response
+        .writeHead(reply.status ?? 200, { 'content-type': 'application/json', ...reply.headers })
+        .end(body);
     }
     await stream(response, reply, record);
   });

@@ -1,4 +1,5 @@
-// Skips with a reason, which the closing lines print. Where HOLDPOINT_REQUIRE_POSTGRES is set, a database that is missing is a failure.
+// Skips with a reason, which the closing lines print. Where HOLDPOINT_REQUIRE_POSTGRES is set, a
+// database that is missing is a failure.
 
 export function skipBecause(context: Mocha.Context, reason: string): never {
   const runnable: Mocha.Runnable | undefined = context.test;

@@ -1,13 +1,25 @@
 import assert from 'node:assert/strict';
 import { tellsNothing, type Heard } from './tells-nothing.ts';
 
-function refusal(change: Record<string, unknown> = {}, headers: Record<string, string | undefined> = {}): Heard {
+function refusal(
+  change: Record<string, unknown> = {},
+  headers: Record<string, string | undefined> = {},
+): Heard {
   const body = {
-    ...{ type: 'urn:holdpoint:problem:NOT_FOUND', title: 'Not found', status: 404, detail: 'There is nothing at this address.' },
+    ...{
+      type: 'urn:holdpoint:problem:NOT_FOUND',
+      title: 'Not found',
+      status: 404,
+      detail: 'There is nothing at this address.',
+    },
     ...{ instance: 'urn:request:r-1', code: 'NOT_FOUND', requestId: 'r-1' },
     ...change,
   };
-  const all = { 'content-type': 'application/problem+json; charset=utf-8', 'x-request-id': 'r-1', ...headers };
+  const all = {
+    'content-type': 'application/problem+json; charset=utf-8',
+    'x-request-id': 'r-1',
+    ...headers,
+  };
   return { method: 'GET', status: 404, headers: all, text: JSON.stringify(body) };
 }
 
@@ -66,7 +78,8 @@ describe('what is looked at in every refusal', () => {
       { method: 'GET', status: 200, headers: { 'x-powered-by': 'koa' }, text: '' },
       { method: 'HEAD', status: 404, headers: { 'content-type': 'text/html' }, text: '' },
     ];
-    for (const one of wrong) assert.throws(() => tellsNothing(one), assert.AssertionError, JSON.stringify(one));
+    for (const one of wrong)
+      assert.throws(() => tellsNothing(one), assert.AssertionError, JSON.stringify(one));
     assert.throws(() => tellsNothing({ ...refusal(), text: '<html>Not found</html>' }));
   });
 });

@@ -1,5 +1,6 @@
-// A real Temporal development server with a database file of its own, which a test may kill and start again on the same ports.
-// Started with the product's own flags; the CLI is installed once, into a folder shared by all test runs.
+// A real Temporal development server with a database file of its own, which a test may kill and
+// start again on the same ports. Started with the product's own flags; the CLI is installed once,
+// into a folder shared by all test runs.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, openSync, rmSync } from 'node:fs';
@@ -29,7 +30,11 @@ let found: Promise<string> | undefined;
 export function temporalCliPath(): Promise<string> {
   const find = async (): Promise<string> => {
     const dataDir = join(tmpdir(), `holdpoint-test-cli-${userInfo().username}`);
-    const result = await findTemporal({ dataDir, configured: process.env['TEMPORAL_CLI'] ?? null, say: (line) => console.log(line) });
+    const result = await findTemporal({
+      dataDir,
+      configured: process.env['TEMPORAL_CLI'] ?? null,
+      say: (line) => console.log(line),
+    });
     if (!result.ok) throw new Error(result.problem);
     return result.path;
   };
@@ -52,7 +57,13 @@ export async function startTemporal(): Promise<TemporalRig> {
   };
   const start = async (): Promise<void> => {
     const log = openSync(join(folder, 'server.log'), 'a');
-    const args = startArguments({ port, uiPort, httpPort, dbFile: join(folder, 'temporal.db'), namespace });
+    const args = startArguments({
+      port,
+      uiPort,
+      httpPort,
+      dbFile: join(folder, 'temporal.db'),
+      namespace,
+    });
     child = spawn(path, args, { cwd: folder, stdio: ['ignore', log, log] });
     await until('the Temporal server', () => isServing(cli), 40_000, 100);
   };

@@ -1,5 +1,6 @@
-// The receiver of HTTP tools: records every delivery, and behaves as the call's argument `mode` says:
-// slow:MS (answers late) · drop (takes it, breaks the connection) · hang (never answers) · fail:STATUS · big:BYTES · anything else: 200.
+// The receiver of HTTP tools: records every delivery, and behaves as the call's argument `mode`
+// says: slow:MS (answers late) · drop (takes it, breaks the connection) · hang (never answers) ·
+// fail:STATUS · big:BYTES · anything else: 200.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,7 +32,8 @@ export async function startToolSink(): Promise<ToolSink> {
     const text = await bodyOf(request);
     const url = new URL(request.url ?? '/', 'http://sink');
     const query = Object.fromEntries(url.searchParams);
-    const args: Record<string, unknown> = text === '' ? query : (JSON.parse(text) as Record<string, unknown>);
+    const args: Record<string, unknown> =
+      text === '' ? query : (JSON.parse(text) as Record<string, unknown>);
     const key = request.headers['idempotency-key'];
     deliveries.push({
       n: deliveries.length + 1,

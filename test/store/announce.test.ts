@@ -33,7 +33,13 @@ describe('announcing between two processes on PostgreSQL', () => {
     ];
     const watch = there.store.announcer.watch(runId);
     void watch.changed().then(() => woken++);
-    const publisher = createDeltaPublisher(here.store, { runId, orgId, turn: 0, seq: 1, first: true });
+    const publisher = createDeltaPublisher(here.store, {
+      runId,
+      orgId,
+      turn: 0,
+      seq: 1,
+      first: true,
+    });
     publisher.say({ kind: 'CONTENT', text: 'Hello' });
     await until('told there', () => heard.there.includes('DELTAS'), 1500, 5);
     if (!heard.there.includes('STATUS')) assert.equal(woken, 0);

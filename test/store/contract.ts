@@ -14,7 +14,8 @@ import { describePauses } from './pauses-contract.ts';
 
 export function describeStore(bench: () => Bench): void {
   const step = () => drive(bench().store);
-  const lease = (runId: string | null) => bench().store.asReconciler((tx) => leaseOutboxLines(tx, runId, 100));
+  const lease = (runId: string | null) =>
+    bench().store.asReconciler((tx) => leaseOutboxLines(tx, runId, 100));
 
   describe('starting', () => {
     it('the same transaction again finds itself', async () => {
@@ -33,8 +34,13 @@ export function describeStore(bench: () => Bench): void {
       await s.answers(first, 1, 'One');
       const [line] = await lease(second.runId);
       assert.equal(line?.message.kind, 'START');
-      const work = await bench().store.asWorker((tx) => beginTurn(tx, second.runId, 1, randomUUID()));
-      const history = work.kind === 'WORK' ? work.work.history.map(({ question, answer }) => ({ question, answer })) : [];
+      const work = await bench().store.asWorker((tx) =>
+        beginTurn(tx, second.runId, 1, randomUUID()),
+      );
+      const history =
+        work.kind === 'WORK'
+          ? work.work.history.map(({ question, answer }) => ({ question, answer }))
+          : [];
       assert.deepEqual(history, [{ question: 'Hello', answer: 'One' }]);
     });
 
@@ -44,34 +50,63 @@ export function describeStore(bench: () => Bench): void {
       const second = await s.start({ sessionId: first.sessionId, agent: first.agent });
       const third = await s.start({ sessionId: first.sessionId, agent: first.agent });
       await bench().store.asWorker((tx) =>
-        settle(tx, first.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
+        settle(
+          tx,
+          first.runId,
+          { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } },
+          'test',
+        ),
       );
       await s.cancel(second);
       assert.equal((await lease(third.runId))[0]?.message.kind, 'START');
-      const work = await bench().store.asWorker((tx) => beginTurn(tx, third.runId, 1, randomUUID()));
+      const work = await bench().store.asWorker((tx) =>
+        beginTurn(tx, third.runId, 1, randomUUID()),
+      );
       assert.deepEqual(work.kind === 'WORK' && work.work.history, []);
     });
 
     it('a session keeps its agent, and takes nothing while a run of it is paused', async () => {
       const s = step();
       const run = await s.start();
-      await assert.rejects(s.start({ sessionId: run.sessionId, agent: agent({ id: 'other' }) }), refusedAs('SESSION_OF_OTHER_AGENT'));
+      await assert.rejects(
+        s.start({ sessionId: run.sessionId, agent: agent({ id: 'other' }) }),
+        refusedAs('SESSION_OF_OTHER_AGENT'),
+      );
       const ids = await s.asks(run, 1, ['send']);
       await s.pause(run, 1, 1, ids);
-      await assert.rejects(s.start({ sessionId: run.sessionId, agent: run.agent }), refusedAs('SESSION_PAUSED'));
+      await assert.rejects(
+        s.start({ sessionId: run.sessionId, agent: run.agent }),
+        refusedAs('SESSION_PAUSED'),
+      );
     });
 
     it('a key is one run for its caller, route, agent and body', async () => {
       const s = step();
-      const key = { orgId: 'acme', caller: 'ada', route: 'run' as const, agentId: 'agent', target: '', key: randomUUID(), bodyHash: 'h' };
+      const key = {
+        orgId: 'acme',
+        caller: 'ada',
+        route: 'run' as const,
+        agentId: 'agent',
+        target: '',
+        key: randomUUID(),
+        bodyHash: 'h',
+      };
       const first = await s.start({ key });
       const other = { ...first, runId: `${first.runId}x`, sessionId: randomUUID() };
-      assert.deepEqual(await bench().store.asOrg('acme', (tx) => startRun(tx, other)), { kind: 'REPLAYED', runId: first.runId });
+      assert.deepEqual(await bench().store.asOrg('acme', (tx) => startRun(tx, other)), {
+        kind: 'REPLAYED',
+        runId: first.runId,
+      });
       await assert.rejects(
-        bench().store.asOrg('acme', (tx) => startRun(tx, { ...other, key: { ...key, bodyHash: 'other' } })),
+        bench().store.asOrg('acme', (tx) =>
+          startRun(tx, { ...other, key: { ...key, bodyHash: 'other' } }),
+        ),
         refusedAs('IDEMPOTENCY_KEY_REUSED'),
       );
-      assert.equal((await s.start({ key: { ...key, caller: 'bob' } })).runId === first.runId, false);
+      assert.equal(
+        (await s.start({ key: { ...key, caller: 'bob' } })).runId === first.runId,
+        false,
+      );
     });
   });
 
@@ -80,11 +115,23 @@ export function describeStore(bench: () => Bench): void {
       const s = step();
       const run = await s.start();
       const [one, two] = [randomUUID(), randomUUID()];
-      for (const id of [one, two]) await bench().store.asWorker((tx) => beginTurn(tx, run.runId, 1, id));
-      const reply = (text: string) => ({ kind: 'ANSWER' as const, text, reasoning: '', model: 'm', finishReason: 'stop', calls: [] });
+      for (const id of [one, two])
+        await bench().store.asWorker((tx) => beginTurn(tx, run.runId, 1, id));
+      const reply = (text: string) => ({
+        kind: 'ANSWER' as const,
+        text,
+        reasoning: '',
+        model: 'm',
+        finishReason: 'stop',
+        calls: [],
+      });
       const usage = { promptTokens: 5, completionTokens: 2, estimated: false };
-      await bench().store.asWorker((tx) => recordReply(tx, run.runId, 1, one, reply('first'), usage));
-      const second = await bench().store.asWorker((tx) => recordReply(tx, run.runId, 1, two, reply('second'), usage));
+      await bench().store.asWorker((tx) =>
+        recordReply(tx, run.runId, 1, one, reply('first'), usage),
+      );
+      const second = await bench().store.asWorker((tx) =>
+        recordReply(tx, run.runId, 1, two, reply('second'), usage),
+      );
       assert.equal(second.kind === 'RECORDED' && second.reply.text, 'first');
       assert.equal((await s.read(run)).promptTokens, 10);
       const third = await bench().store.asWorker((tx) => beginTurn(tx, run.runId, 1, randomUUID()));
@@ -103,13 +150,23 @@ export function describeStore(bench: () => Bench): void {
           run.runId,
           1,
           id,
-          { kind: 'ANSWER', text: 'late', reasoning: '', model: 'm', finishReason: 'stop', calls: [] },
+          {
+            kind: 'ANSWER',
+            text: 'late',
+            reasoning: '',
+            model: 'm',
+            finishReason: 'stop',
+            calls: [],
+          },
           { promptTokens: 7, completionTokens: 3, estimated: true },
         ),
       );
       assert.equal(recorded.kind, 'ENDED');
       const record = await s.read(run);
-      assert.deepEqual([record.status, record.content, record.promptTokens, record.usageEstimated], ['CANCELLED', '', 7, true]);
+      assert.deepEqual(
+        [record.status, record.content, record.promptTokens, record.usageEstimated],
+        ['CANCELLED', '', 7, true],
+      );
     });
   });
 
@@ -122,7 +179,10 @@ export function describeStore(bench: () => Bench): void {
       assert.equal(claim.kind, 'DISPATCH');
       await s.record(run, id, 1);
       assert.deepEqual(await s.claim(run, id), { kind: 'DONE', result: 'ok' });
-      assert.deepEqual(await s.record(run, id, 1, { kind: 'ANSWERED', result: 'other', isError: true }), { kind: 'DONE', result: 'ok' });
+      assert.deepEqual(
+        await s.record(run, id, 1, { kind: 'ANSWERED', result: 'other', isError: true }),
+        { kind: 'DONE', result: 'ok' },
+      );
     });
 
     it('that must not be repeated and was under way is unknown to the next attempt', async () => {
@@ -150,9 +210,16 @@ export function describeStore(bench: () => Bench): void {
         for (let n = 1; n <= 3; n++) {
           const claim = await s.claim(run, id);
           assert.equal(claim.kind === 'DISPATCH' && claim.call.n, n);
-          if (n < 3) assert.equal((await s.record(run, id, n, { kind: 'UNANSWERED', evidence: 'cut' })).kind, 'AGAIN');
+          if (n < 3)
+            assert.equal(
+              (await s.record(run, id, n, { kind: 'UNANSWERED', evidence: 'cut' })).kind,
+              'AGAIN',
+            );
         }
-        assert.equal((await s.record(run, id, 3, { kind: 'UNANSWERED', evidence: 'cut' })).kind, end);
+        assert.equal(
+          (await s.record(run, id, 3, { kind: 'UNANSWERED', evidence: 'cut' })).kind,
+          end,
+        );
       }
     });
 
@@ -229,7 +296,10 @@ export function describeStore(bench: () => Bench): void {
         }
         await s.pause(run, 1, 2, [id]);
         const open = (await s.read(run)).calls[0];
-        assert.deepEqual([open?.state, open?.askedAgain, open?.arguments], ['PROPOSED', 'ARGUMENTS_CHANGED', '{"x":2}']);
+        assert.deepEqual(
+          [open?.state, open?.askedAgain, open?.arguments],
+          ['PROPOSED', 'ARGUMENTS_CHANGED', '{"x":2}'],
+        );
         assert.equal((await s.claim(run, id)).kind, 'ASK_AGAIN');
         await assert.rejects(
           s.vote(run, person('lea'), all('APPROVE')),

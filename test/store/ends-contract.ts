@@ -16,7 +16,12 @@ export function describeEnds(bench: () => Bench): void {
       await s.answers(run, 1, 'done');
       await s.cancel(run);
       const late = await bench().store.asWorker((tx) =>
-        settle(tx, run.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
+        settle(
+          tx,
+          run.runId,
+          { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } },
+          'test',
+        ),
       );
       assert.equal(late?.status, 'COMPLETED');
       assert.equal((await s.read(run)).content, 'done');
@@ -26,11 +31,15 @@ export function describeEnds(bench: () => Bench): void {
       const s = step();
       const [old, young] = [await s.start(), await s.start()];
       for (const run of [old, young]) await s.answers(run, 1, 'done');
-      await sql`update runs set closed_at = now() - interval '8 days' where run_id = ${old.runId}`.execute(bench().db.kysely);
+      await sql`update runs set closed_at = now() - interval '8 days' where run_id = ${old.runId}`.execute(
+        bench().db.kysely,
+      );
       assert.equal(await deleteOldEvents(bench().store, 7), 1);
       const { rows } = await sql<{
         run_id: string;
-      }>`select distinct run_id from events where run_id in (${old.runId}, ${young.runId})`.execute(bench().db.kysely);
+      }>`select distinct run_id from events where run_id in (${old.runId}, ${young.runId})`.execute(
+        bench().db.kysely,
+      );
       assert.deepEqual(rows, [{ run_id: young.runId }]);
       assert.equal((await s.read(old)).content, 'done');
     });
@@ -45,7 +54,9 @@ export function describeEnds(bench: () => Bench): void {
       const { rows } = await sql<{
         seq: number;
         kind: string;
-      }>`select seq, kind from events where run_id = ${run.runId} order by seq`.execute(bench().db.kysely);
+      }>`select seq, kind from events where run_id = ${run.runId} order by seq`.execute(
+        bench().db.kysely,
+      );
       assert.deepEqual(
         rows.map((r) => r.seq),
         rows.map((_, i) => i + 1),

@@ -57,7 +57,14 @@ export const agent = (more: Partial<AgentSnapshot> = {}): AgentSnapshot => ({
     tool('pay', { idempotent: false }),
     tool('note', { approval: 'never', idempotent: false }),
   ],
-  limits: { maxTurns: 25, maxToolCalls: 50, maxRepeats: 3, maxTotalTokens: 1_000_000, historyTokens: 32_000, timeoutMs: 240_000 },
+  limits: {
+    maxTurns: 25,
+    maxToolCalls: 50,
+    maxRepeats: 3,
+    maxTotalTokens: 1_000_000,
+    historyTokens: 32_000,
+    timeoutMs: 240_000,
+  },
   approvals: { expiresAfterMs: null, quorum: 1, fourEyes: false },
   ...more,
 });
@@ -87,7 +94,10 @@ export interface OnPostgres {
   readonly bench: Bench;
 }
 
-/** Called in a suite: a database on a real PostgreSQL before its tests, gone after them; skips with the reason where there is none. */
+/**
+ * Called in a suite: a database on a real PostgreSQL before its tests, gone after them; skips with
+ * the reason where there is none.
+ */
 export function onPostgres(): OnPostgres {
   let postgres: PostgresRig | undefined;
   let bench: Bench | undefined;
@@ -113,19 +123,30 @@ export function onPostgres(): OnPostgres {
   };
 }
 
-export const person = (subject: string, more: Partial<Extract<Voter, { kind: 'person' }>> = {}): Voter => ({
+export const person = (
+  subject: string,
+  more: Partial<Extract<Voter, { kind: 'person' }>> = {},
+): Voter => ({
   kind: 'person',
   subject,
   roles: [],
   service: false,
   ...more,
 });
-export const all = (action: 'APPROVE' | 'REJECT', more: Partial<VoteRequest> = {}): VoteRequest => ({
+export const all = (
+  action: 'APPROVE' | 'REJECT',
+  more: Partial<VoteRequest> = {},
+): VoteRequest => ({
   votes: { all: { action } },
   keyed: false,
   ...more,
 });
-export const one = (callId: string, action: 'APPROVE' | 'REJECT', more: object = {}, request: Partial<VoteRequest> = {}): VoteRequest => ({
+export const one = (
+  callId: string,
+  action: 'APPROVE' | 'REJECT',
+  more: object = {},
+  request: Partial<VoteRequest> = {},
+): VoteRequest => ({
   votes: { each: [{ callId, action, ...more }] },
   keyed: false,
   ...request,
@@ -152,13 +173,25 @@ export function drive(store: Store) {
       return run;
     },
     /** The model asks for these tools in one turn. Their call ids. */
-    asks: async (run: NewRun, turn: number, names: readonly string[], args = '{"x":1}'): Promise<readonly string[]> => {
+    asks: async (
+      run: NewRun,
+      turn: number,
+      names: readonly string[],
+      args = '{"x":1}',
+    ): Promise<readonly string[]> => {
       const attemptId = randomUUID();
       await store.asWorker((tx) => beginTurn(tx, run.runId, turn, attemptId));
       const calls = names.map((name, idx): StoredCall => {
         const callId = callIdOf(run.runId, turn, idx);
         const t = run.agent.tools.find((x) => x.name === name) ?? tool(name);
-        const hashed = { orgId: run.orgId, runId: run.runId, callId, tool: name, toolVersion: t.version, arguments: args };
+        const hashed = {
+          orgId: run.orgId,
+          runId: run.runId,
+          callId,
+          tool: name,
+          toolVersion: t.version,
+          arguments: args,
+        };
         return {
           callId,
           idx,
@@ -202,22 +235,43 @@ export function drive(store: Store) {
       );
       return store.asWorker((tx) => settle(tx, run.runId, { kind: 'COMPLETED', turn }, 'test'));
     },
-    pause: (run: NewRun, turn: number, n: number, callIds: readonly string[], pauseKind: 'APPROVAL' | 'OUTCOME_UNKNOWN' = 'APPROVAL') =>
-      store.asWorker((tx) => settle(tx, run.runId, { kind: 'PAUSED', turn, n, pauseKind, callIds }, 'test')),
+    pause: (
+      run: NewRun,
+      turn: number,
+      n: number,
+      callIds: readonly string[],
+      pauseKind: 'APPROVAL' | 'OUTCOME_UNKNOWN' = 'APPROVAL',
+    ) =>
+      store.asWorker((tx) =>
+        settle(tx, run.runId, { kind: 'PAUSED', turn, n, pauseKind, callIds }, 'test'),
+      ),
     pauseId: (run: NewRun, turn: number, n: number) => pauseIdOf(run.runId, turn, n),
     vote: async (run: NewRun, voter: Voter, request: VoteRequest): Promise<void> => {
       const result = await store.asOrg(run.orgId, async (tx) => {
         const locked = await lockRun(tx, run.runId);
         if (locked === undefined) throw new Error('no run');
-        return castVotes(tx, locked, voter, request, (_tool, edited) => ({ canonical: JSON.stringify(edited) }));
+        return castVotes(tx, locked, voter, request, (_tool, edited) => ({
+          canonical: JSON.stringify(edited),
+        }));
       });
       if ('refused' in result) throw result.refused;
     },
     cancel: (run: NewRun) => store.asOrg(run.orgId, (tx) => cancelRun(tx, run.runId, 'ada')),
     claim: (run: NewRun, callId: string, versionNow?: string): Promise<Claim> =>
-      store.asWorker((tx) => claimCall(tx, { runId: run.runId, callId, attemptId: randomUUID(), versionNow: () => versionNow })),
-    record: (run: NewRun, callId: string, n: number, end: CallEnd = { kind: 'ANSWERED', result: 'ok', isError: false }) =>
-      store.asWorker((tx) => recordCall(tx, run.runId, callId, n, end)),
+      store.asWorker((tx) =>
+        claimCall(tx, {
+          runId: run.runId,
+          callId,
+          attemptId: randomUUID(),
+          versionNow: () => versionNow,
+        }),
+      ),
+    record: (
+      run: NewRun,
+      callId: string,
+      n: number,
+      end: CallEnd = { kind: 'ANSWERED', result: 'ok', isError: false },
+    ) => store.asWorker((tx) => recordCall(tx, run.runId, callId, n, end)),
     read: async (run: NewRun): Promise<RunRecord> => {
       const record = await store.asOrg(run.orgId, (tx) => readRun(tx, run.orgId, run.runId));
       if (record === undefined) throw new Error('no such run');
@@ -227,4 +281,5 @@ export function drive(store: Store) {
   return self;
 }
 
-export const refusedAs = (code: ProblemCode) => (error: unknown) => error instanceof AppError && error.code === code;
+export const refusedAs = (code: ProblemCode) => (error: unknown) =>
+  error instanceof AppError && error.code === code;

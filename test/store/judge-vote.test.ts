@@ -12,28 +12,56 @@ import {
 } from '../../src/store/calls/vote-policy.ts';
 
 const open = (callId: string, more: Partial<OpenCall> = {}): OpenCall => ({
-  ...{ callId, name: 'send_email', kind: 'APPROVAL', risk: 'normal', guarded: true, argumentsHash: `hash-${callId}`, approvers: null },
+  ...{
+    callId,
+    name: 'send_email',
+    kind: 'APPROVAL',
+    risk: 'normal',
+    guarded: true,
+    argumentsHash: `hash-${callId}`,
+    approvers: null,
+  },
   ...more,
 });
 const situation = (more: Partial<Situation> = {}): Situation => ({
-  ...{ status: 'PAUSED', pauseId: 'p1', startedBy: 'ada', userId: 'mia', quorum: 1, fourEyes: false },
+  ...{
+    status: 'PAUSED',
+    pauseId: 'p1',
+    startedBy: 'ada',
+    userId: 'mia',
+    quorum: 1,
+    fourEyes: false,
+  },
   ...{ open: [open('c1')], votes: [], decisions: [], pauses: new Map([['p1', 'APPROVAL']]) },
   ...more,
 });
-const vote = (person: string, action: 'APPROVE' | 'REJECT', callId = 'c1', pauseId = 'p1'): CastVote => ({
+const vote = (
+  person: string,
+  action: 'APPROVE' | 'REJECT',
+  callId = 'c1',
+  pauseId = 'p1',
+): CastVote => ({
   person,
   action,
   callId,
   pauseId,
 });
-const decision = (by: string, action: 'APPROVE' | 'REJECT', callId = 'c1', pauseId = 'p1'): MadeDecision => ({
+const decision = (
+  by: string,
+  action: 'APPROVE' | 'REJECT',
+  callId = 'c1',
+  pauseId = 'p1',
+): MadeDecision => ({
   by: [by],
   action,
   callId,
   pauseId,
   at: '2030-01-02T03:04:05.678Z',
 });
-const person = (subject: string, more: Partial<Extract<Voter, { kind: 'person' }>> = {}): Voter => ({
+const person = (
+  subject: string,
+  more: Partial<Extract<Voter, { kind: 'person' }>> = {},
+): Voter => ({
   kind: 'person',
   subject,
   roles: [],
@@ -45,7 +73,12 @@ const all = (action: 'APPROVE' | 'REJECT', more: Partial<VoteRequest> = {}): Vot
   keyed: false,
   ...more,
 });
-const each = (callId: string, action: 'APPROVE' | 'REJECT', more: Partial<VoteRequest> = {}, voteMore: object = {}): VoteRequest => ({
+const each = (
+  callId: string,
+  action: 'APPROVE' | 'REJECT',
+  more: Partial<VoteRequest> = {},
+  voteMore: object = {},
+): VoteRequest => ({
   votes: { each: [{ callId, action, ...voteMore }] },
   keyed: false,
   ...more,
@@ -75,7 +108,12 @@ const running = situation({
 });
 /** The same, paused again on another call. */
 const again = situation({
-  ...{ pauseId: 'p2', open: [open('c2')], votes: [vote('ada', 'APPROVE')], decisions: [decision('ada', 'APPROVE')] },
+  ...{
+    pauseId: 'p2',
+    open: [open('c2')],
+    votes: [vote('ada', 'APPROVE')],
+    decisions: [decision('ada', 'APPROVE')],
+  },
   pauses: new Map([
     ['p1', 'APPROVAL'],
     ['p2', 'APPROVAL'],
@@ -115,7 +153,11 @@ describe('judging a vote', () => {
   });
 
   it('the same vote again is none, in any state, by call, by pause and bare', () => {
-    for (const s of [running, situation({ ...running, status: 'COMPLETED' }), situation({ ...running, status: 'CANCELLED' })])
+    for (const s of [
+      running,
+      situation({ ...running, status: 'COMPLETED' }),
+      situation({ ...running, status: 'CANCELLED' }),
+    ])
       for (const request of [
         all('APPROVE'),
         all('APPROVE', { pauseId: 'p1' }),
@@ -124,11 +166,19 @@ describe('judging a vote', () => {
       ])
         assert.deepEqual(ids(s, ada, request), []);
     assert.deepEqual(ids(again, ada, all('APPROVE', { pauseId: 'p1' })), [], 'for a past pause');
-    assert.deepEqual(ids(situation({ quorum: 2, votes: [vote('ada', 'APPROVE')] }), ada, all('APPROVE')), [], 'while the call is open');
+    assert.deepEqual(
+      ids(situation({ quorum: 2, votes: [vote('ada', 'APPROVE')] }), ada, all('APPROVE')),
+      [],
+      'while the call is open',
+    );
   });
 
   it('where calls are still open that one has not voted on, the same word is a new vote on those alone', () => {
-    const s = situation({ quorum: 2, open: [open('c1'), open('c2')], votes: [vote('ada', 'APPROVE')] });
+    const s = situation({
+      quorum: 2,
+      open: [open('c1'), open('c2')],
+      votes: [vote('ada', 'APPROVE')],
+    });
     assert.deepEqual(ids(s, ada, all('APPROVE')), ['c2']);
   });
 
@@ -138,14 +188,25 @@ describe('judging a vote', () => {
       [ada, each('c1', 'REJECT')],
       [bob, each('c1', 'APPROVE', { pauseId: 'p9' }, { argumentsHash: 'x' })],
     ] as const)
-      assert.match(refused('ALREADY_DECIDED', running, who, request), /approved by ada at 2030-01-02T03:04:05\.678Z/);
+      assert.match(
+        refused('ALREADY_DECIDED', running, who, request),
+        /approved by ada at 2030-01-02T03:04:05\.678Z/,
+      );
     assert.match(refused('ALREADY_DECIDED', again, bob, each('c1', 'REJECT')), /approved by ada/);
   });
 
   it('a run that is not paused is 409 with its state and last decision', () => {
     assert.match(refused('NOT_PAUSED', running, bob, all('APPROVE')), /RUNNING.*approved by ada/);
     assert.match(refused('NOT_PAUSED', running, ada, all('REJECT')), /RUNNING/);
-    assert.match(refused('NOT_PAUSED', situation({ status: 'COMPLETED', open: [], pauses: new Map() }), ada, all('APPROVE')), /COMPLETED/);
+    assert.match(
+      refused(
+        'NOT_PAUSED',
+        situation({ status: 'COMPLETED', open: [], pauses: new Map() }),
+        ada,
+        all('APPROVE'),
+      ),
+      /COMPLETED/,
+    );
   });
 
   it('a pause or call that is not the present one is 409, and the whole body is refused with it', () => {
@@ -163,7 +224,9 @@ describe('judging a vote', () => {
   });
 
   it('a vote without the right to one of its calls is 403 and casts none, before 428 and 412', () => {
-    const s = situation({ open: [open('c1'), open('c2', { approvers: ['user:lea'], risk: 'high' })] });
+    const s = situation({
+      open: [open('c1'), open('c2', { approvers: ['user:lea'], risk: 'high' })],
+    });
     refused('FORBIDDEN', s, ada, all('APPROVE'));
     refused('FORBIDDEN', s, ada, each('c2', 'APPROVE', {}, { argumentsHash: 'wrong' }));
     assert.deepEqual(ids(s, ada, each('c1', 'APPROVE')), ['c1']);
@@ -172,13 +235,22 @@ describe('judging a vote', () => {
 
   it('paused again, a bare APPROVE is 428; by pause, call or a fresh key, and a bare REJECT, it votes', () => {
     for (const who of [ada, bob]) refused('CALL_ID_REQUIRED', again, who, all('APPROVE'));
-    for (const request of [all('APPROVE', { pauseId: 'p2' }), all('APPROVE', { keyed: true }), each('c2', 'APPROVE'), all('REJECT')])
+    for (const request of [
+      all('APPROVE', { pauseId: 'p2' }),
+      all('APPROVE', { keyed: true }),
+      each('c2', 'APPROVE'),
+      all('REJECT'),
+    ])
       assert.deepEqual(ids(again, ada, request), ['c2']);
   });
 
   it('high risk is approved by callId with the hash; a wrong hash on any call is 412; a bare REJECT needs neither', () => {
     const s = situation({ open: [open('c1'), open('c2', { risk: 'high' })] });
-    for (const request of [all('APPROVE'), all('APPROVE', { pauseId: 'p1', keyed: true }), each('c2', 'APPROVE')])
+    for (const request of [
+      all('APPROVE'),
+      all('APPROVE', { pauseId: 'p1', keyed: true }),
+      each('c2', 'APPROVE'),
+    ])
       refused('CALL_ID_REQUIRED', s, ada, request);
     refused('HASH_MISMATCH', s, ada, each('c2', 'APPROVE', {}, { argumentsHash: 'hash-c1' }));
     refused('HASH_MISMATCH', s, ada, each('c1', 'APPROVE', {}, { argumentsHash: 'hash-c2' }));
@@ -194,9 +266,18 @@ describe('judging a vote', () => {
   });
 
   it('an unknown outcome is done again by callId and pauseId together; the first click again pays nothing', () => {
-    for (const request of [all('APPROVE'), all('APPROVE', { pauseId: 'p2' }), all('APPROVE', { keyed: true }), each('c1', 'APPROVE')])
+    for (const request of [
+      all('APPROVE'),
+      all('APPROVE', { pauseId: 'p2' }),
+      all('APPROVE', { keyed: true }),
+      each('c1', 'APPROVE'),
+    ])
       for (const who of [ada, bob]) refused('CALL_ID_REQUIRED', unknown, who, request);
-    assert.deepEqual(ids(unknown, ada, each('c1', 'APPROVE', { pauseId: 'p1' })), [], 'for the past pause: that vote stands, nothing new');
+    assert.deepEqual(
+      ids(unknown, ada, each('c1', 'APPROVE', { pauseId: 'p1' })),
+      [],
+      'for the past pause: that vote stands, nothing new',
+    );
     refused('NOT_THIS_PAUSE', unknown, bob, each('c1', 'APPROVE', { pauseId: 'p1' }));
     assert.deepEqual(ids(unknown, bob, each('c1', 'APPROVE', { pauseId: 'p2' })), ['c1']);
     assert.deepEqual(ids(unknown, bob, all('REJECT')), ['c1']);
@@ -205,7 +286,10 @@ describe('judging a vote', () => {
   it('an unknown outcome that was decided is never "the same vote" without its pauseId', () => {
     const s = situation({
       ...{ status: 'RUNNING', pauseId: null, open: [], pauses: unknown.pauses },
-      ...{ votes: [vote('bob', 'APPROVE', 'c1', 'p2')], decisions: [decision('bob', 'APPROVE', 'c1', 'p2')] },
+      ...{
+        votes: [vote('bob', 'APPROVE', 'c1', 'p2')],
+        decisions: [decision('bob', 'APPROVE', 'c1', 'p2')],
+      },
     });
     assert.deepEqual(ids(s, bob, each('c1', 'APPROVE', { pauseId: 'p2' })), []);
     refused('NOT_PAUSED', s, bob, all('APPROVE'));
@@ -214,20 +298,31 @@ describe('judging a vote', () => {
 });
 
 describe('the right to vote', () => {
-  const may = (voter: Voter, call: Partial<OpenCall> = {}, s: Partial<Situation> = {}, action: 'APPROVE' | 'REJECT' = 'APPROVE'): boolean =>
-    voterProblem(situation(s), open('c1', call), voter, action) === undefined;
+  const may = (
+    voter: Voter,
+    call: Partial<OpenCall> = {},
+    s: Partial<Situation> = {},
+    action: 'APPROVE' | 'REJECT' = 'APPROVE',
+  ): boolean => voterProblem(situation(s), open('c1', call), voter, action) === undefined;
 
   it('without approvers it is anyone’s; else the named user’s and role’s', () => {
     assert.ok(may(ada));
     const named = { approvers: ['user:lea', 'role:boss'] };
-    assert.deepEqual([may(ada, named), may(person('lea'), named), may(person('x', { roles: ['boss'] }), named)], [false, true, true]);
+    assert.deepEqual(
+      [may(ada, named), may(person('lea'), named), may(person('x', { roles: ['boss'] }), named)],
+      [false, true, true],
+    );
     assert.ok(!may(person('boss', { roles: ['user:lea', 'lea'] }), named));
   });
 
   it('a service token votes only where it is named as user', () => {
     const robot = person('robot', { service: true, roles: ['boss'] });
     assert.deepEqual(
-      [may(robot), may(robot, { approvers: ['role:boss'] }), may(robot, { approvers: ['user:robot'] })],
+      [
+        may(robot),
+        may(robot, { approvers: ['role:boss'] }),
+        may(robot, { approvers: ['user:robot'] }),
+      ],
       [false, false, true],
     );
   });
@@ -235,23 +330,42 @@ describe('the right to vote', () => {
   it('four eyes excludes who started the run and its user, from guarded calls', () => {
     const four = { fourEyes: true };
     assert.deepEqual(
-      [may(ada, {}, four), may(person('mia'), {}, four), may(bob, {}, four), may(ada, { guarded: false }, four)],
+      [
+        may(ada, {}, four),
+        may(person('mia'), {}, four),
+        may(bob, {}, four),
+        may(ada, { guarded: false }, four),
+      ],
       [false, false, true, true],
     );
     assert.ok(!may(ada, { approvers: ['user:ada'] }, four), 'named or not');
   });
 
   it('an operator may reject anything unless switched off, and approve what no approvers or "operator" guard', () => {
-    const operator = (allowed: 'full' | 'reject-only' | 'off'): Voter => ({ kind: 'operator', allowed });
+    const operator = (allowed: 'full' | 'reject-only' | 'off'): Voter => ({
+      kind: 'operator',
+      allowed,
+    });
     const lea = { approvers: ['user:lea'] };
     assert.deepEqual(
-      [may(operator('full')), may(operator('full'), { approvers: ['operator'] }), may(operator('full'), lea)],
+      [
+        may(operator('full')),
+        may(operator('full'), { approvers: ['operator'] }),
+        may(operator('full'), lea),
+      ],
       [true, true, false],
     );
     assert.deepEqual(
-      [may(operator('full'), lea, {}, 'REJECT'), may(operator('reject-only'), lea, {}, 'REJECT'), may(operator('reject-only'))],
+      [
+        may(operator('full'), lea, {}, 'REJECT'),
+        may(operator('reject-only'), lea, {}, 'REJECT'),
+        may(operator('reject-only')),
+      ],
       [true, true, false],
     );
-    assert.deepEqual([may(operator('off')), may(operator('off'), {}, {}, 'REJECT')], [false, false]);
+    assert.deepEqual(
+      [may(operator('off')), may(operator('off'), {}, {}, 'REJECT')],
+      [false, false],
+    );
   });
 });

@@ -9,7 +9,8 @@ import { agent, all, drive, one, person, refusedAs, tool, type Bench } from './f
 
 export function describePauses(bench: () => Bench): void {
   const step = () => drive(bench().store);
-  const lease = (runId: string | null) => bench().store.asReconciler((tx) => leaseOutboxLines(tx, runId, 100));
+  const lease = (runId: string | null) =>
+    bench().store.asReconciler((tx) => leaseOutboxLines(tx, runId, 100));
 
   describe('a pause', () => {
     it('written again by a repeated attempt undoes no decision', async () => {
@@ -51,14 +52,24 @@ export function describePauses(bench: () => Bench): void {
 
     it('expires by the database clock, whoever comes first to see it, and the late vote is told', async () => {
       const s = step();
-      const run = await s.start({ agent: agent({ approvals: { expiresAfterMs: 30, quorum: 1, fourEyes: false } }) });
+      const run = await s.start({
+        agent: agent({ approvals: { expiresAfterMs: 30, quorum: 1, fourEyes: false } }),
+      });
       const [id = ''] = await s.asks(run, 1, ['send']);
       await s.pause(run, 1, 1, [id]);
       await sql`select pg_sleep(0.05)`.execute(bench().db.kysely);
-      await assert.rejects(s.vote(run, person('lea'), one(id, 'APPROVE')), refusedAs('ALREADY_DECIDED'));
+      await assert.rejects(
+        s.vote(run, person('lea'), one(id, 'APPROVE')),
+        refusedAs('ALREADY_DECIDED'),
+      );
       const record = await s.read(run);
       assert.deepEqual(
-        [record.status, record.calls[0]?.state, record.calls[0]?.decision?.by, record.calls[0]?.decision?.reason],
+        [
+          record.status,
+          record.calls[0]?.state,
+          record.calls[0]?.decision?.by,
+          record.calls[0]?.decision?.reason,
+        ],
         ['RUNNING', 'REJECTED', ['expiry'], 'expired'],
       );
     });
@@ -92,12 +103,18 @@ export function describePauses(bench: () => Bench): void {
 
   it('high risk, quorum and four eyes hold in the store itself', async () => {
     const s = step();
-    const strict = agent({ tools: [tool('send', { risk: 'high' })], approvals: { expiresAfterMs: null, quorum: 2, fourEyes: true } });
+    const strict = agent({
+      tools: [tool('send', { risk: 'high' })],
+      approvals: { expiresAfterMs: null, quorum: 2, fourEyes: true },
+    });
     const run = await s.start({ agent: strict });
     const [id = ''] = await s.asks(run, 1, ['send']);
     await s.pause(run, 1, 1, [id]);
     const hash = (await s.read(run)).calls[0]?.argumentsHash;
-    await assert.rejects(s.vote(run, person('ada'), one(id, 'APPROVE', { argumentsHash: hash })), refusedAs('FORBIDDEN'));
+    await assert.rejects(
+      s.vote(run, person('ada'), one(id, 'APPROVE', { argumentsHash: hash })),
+      refusedAs('FORBIDDEN'),
+    );
     await assert.rejects(s.vote(run, person('lea'), all('APPROVE')), refusedAs('CALL_ID_REQUIRED'));
     await s.vote(run, person('lea'), one(id, 'APPROVE', { argumentsHash: hash }));
     await s.vote(run, person('lea'), one(id, 'APPROVE', { argumentsHash: hash }));

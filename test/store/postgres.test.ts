@@ -26,7 +26,9 @@ describe('the store on PostgreSQL', () => {
         const [id = ''] = await s.asks(run, 1, ['send']);
         await s.pause(run, 1, 1, [id]);
         const got = await Promise.all(
-          Array.from({ length: 20 }, (_, i) => outcome(s.vote(run, person(`p${i}`), one(id, i % 2 ? 'APPROVE' : 'REJECT')))),
+          Array.from({ length: 20 }, (_, i) =>
+            outcome(s.vote(run, person(`p${i}`), one(id, i % 2 ? 'APPROVE' : 'REJECT'))),
+          ),
         );
         assert.equal(got.filter((g) => g === 'won').length, 1);
         assert.ok(
@@ -43,7 +45,10 @@ describe('the store on PostgreSQL', () => {
         const run = await s.start({ agent: two });
         const [id = ''] = await s.asks(run, 1, ['send']);
         await s.pause(run, 1, 1, [id]);
-        await Promise.all([s.vote(run, person('lea'), one(id, 'APPROVE')), s.vote(run, person('max'), one(id, 'APPROVE'))]);
+        await Promise.all([
+          s.vote(run, person('lea'), one(id, 'APPROVE')),
+          s.vote(run, person('max'), one(id, 'APPROVE')),
+        ]);
         assert.equal((await s.read(run)).status, 'RUNNING');
       }
     });
@@ -79,7 +84,9 @@ describe('the store on PostgreSQL', () => {
       const s = drive(on.bench.store);
       const runs = await Promise.all(Array.from({ length: 20 }, () => s.start()));
       const taken = await Promise.all(
-        Array.from({ length: 8 }, () => on.bench.store.asReconciler((tx) => leaseOutboxLines(tx, null, 100))),
+        Array.from({ length: 8 }, () =>
+          on.bench.store.asReconciler((tx) => leaseOutboxLines(tx, null, 100)),
+        ),
       );
       const ids = taken
         .flat()
@@ -97,7 +104,12 @@ describe('the store on PostgreSQL', () => {
         const heard = watch.changed().then(() => Date.now());
         const at = Date.now();
         await on.bench.store.asWorker((tx) =>
-          settle(tx, run.runId, { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } }, 'test'),
+          settle(
+            tx,
+            run.runId,
+            { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } },
+            'test',
+          ),
         );
         assert.ok((await heard) - at < 1500, 'sooner than the query that makes up for lost ones');
         watch.close();
@@ -110,7 +122,9 @@ describe('the store on PostgreSQL', () => {
   it('a statement that was prepared before a migration is prepared anew after it', async () => {
     const { kysely } = on.bench.db;
     const read = (): Promise<readonly unknown[]> =>
-      on.bench.store.asWorker(async (tx) => (await sql`select * from migrated where a = ${1}`.execute(tx.db)).rows);
+      on.bench.store.asWorker(
+        async (tx) => (await sql`select * from migrated where a = ${1}`.execute(tx.db)).rows,
+      );
     await sql`create table migrated as select 1 as a`.execute(kysely);
     await sql`grant select on migrated to holdpoint_service`.execute(kysely);
     for (let i = 0; i < 10; i++) assert.deepEqual(await read(), [{ a: 1 }]);
@@ -125,7 +139,11 @@ describe('the store on PostgreSQL', () => {
       const { hostname, port } = url;
       const free = await freePort();
       url.host = `127.0.0.1:${free}`;
-      const opening = openWhenThere({ databaseUrl: url.href, migrationDatabaseUrl: null }, quiet, new AbortController().signal);
+      const opening = openWhenThere(
+        { databaseUrl: url.href, migrationDatabaseUrl: null },
+        quiet,
+        new AbortController().signal,
+      );
       let open = false;
       void opening.then(() => (open = true));
       await new Promise((resolve) => setTimeout(resolve, 300));
@@ -145,13 +163,21 @@ describe('the store on PostgreSQL', () => {
     it('ends its wait when it is told to stop, and does not wait where its settings are wrong', async () => {
       const stopping = new AbortController();
       const nobody = `postgres://nobody@127.0.0.1:${await freePort()}/none`;
-      const opening = openWhenThere({ databaseUrl: nobody, migrationDatabaseUrl: null }, quiet, stopping.signal);
+      const opening = openWhenThere(
+        { databaseUrl: nobody, migrationDatabaseUrl: null },
+        quiet,
+        stopping.signal,
+      );
       stopping.abort();
       assert.equal(await opening, undefined);
       const wrong = new URL(on.bench.db.url ?? '');
       wrong.pathname = '/no_such_database';
       await assert.rejects(
-        openWhenThere({ databaseUrl: wrong.href, migrationDatabaseUrl: null }, quiet, new AbortController().signal),
+        openWhenThere(
+          { databaseUrl: wrong.href, migrationDatabaseUrl: null },
+          quiet,
+          new AbortController().signal,
+        ),
         /no_such_database/,
       );
     });

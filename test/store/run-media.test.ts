@@ -1,4 +1,5 @@
-// What a model call is given to see: this run's media, fetched once where they came as addresses, and those of the session's earlier runs.
+// What a model call is given to see: this run's media, fetched once where they came as addresses,
+// and those of the session's earlier runs.
 
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
@@ -11,8 +12,15 @@ import { beginTurn, type TurnWork } from '../../src/store/turns/turns.ts';
 import type { NewRun } from '../../src/store/runs/runs.ts';
 import { agent, drive, openBench, type Bench } from './fixture.ts';
 
-const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
-const image = (bytes: Buffer): NewMedia => ({ type: 'image/png', bytes, sha256: contentHash(bytes) });
+const PNG = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
+const image = (bytes: Buffer): NewMedia => ({
+  type: 'image/png',
+  bytes,
+  sha256: contentHash(bytes),
+});
 const URI = `data:image/png;base64,${PNG.toString('base64')}`;
 
 describe('media of runs', () => {
@@ -36,12 +44,18 @@ describe('media of runs', () => {
   });
   const seeing = agent({ vision: true });
   const work = async (run: NewRun): Promise<TurnWork> => {
-    const begun = await bench.store.asWorker((tx) => beginTurn(tx, run.runId, 1, crypto.randomUUID()));
+    const begun = await bench.store.asWorker((tx) =>
+      beginTurn(tx, run.runId, 1, crypto.randomUUID()),
+    );
     assert.ok(begun.kind === 'WORK');
     return begun.work;
   };
   const load = async (of: TurnWork, allow: readonly string[] = [origin]): Promise<MediaByRun> =>
-    loadMedia({ store: bench.store, addresses: publicAddresses(allow) }, of, new AbortController().signal);
+    loadMedia(
+      { store: bench.store, addresses: publicAddresses(allow) },
+      of,
+      new AbortController().signal,
+    );
 
   it('a run sees its images, and a later run of the session sees them again', async () => {
     const s = drive(bench.store);
@@ -58,9 +72,15 @@ describe('media of runs', () => {
     await load(firstWork);
     assert.equal(fetches, 1, 'fetched once, then kept');
     await s.answers(first, 1, 'A dot.');
-    const second = await s.start({ agent: seeing, input: 'And its colour?', sessionId: first.sessionId });
+    const second = await s.start({
+      agent: seeing,
+      input: 'And its colour?',
+      sessionId: first.sessionId,
+    });
     const secondWork = await work(second);
-    const messages = transcriptOf(secondWork, await load(secondWork)).filter((message) => message.role === 'user');
+    const messages = transcriptOf(secondWork, await load(secondWork)).filter(
+      (message) => message.role === 'user',
+    );
     assert.deepEqual(
       messages.map((message) => (message.role === 'user' ? (message.media ?? []).length : 0)),
       [2, 0],
@@ -78,7 +98,9 @@ describe('media of runs', () => {
     ] as const) {
       status = code;
       const run = await s.start({ agent: seeing, media: [{ type, url }] });
-      const error = await load(await work(run), allow).catch((thrown: unknown) => thrown as { type?: string; message: string });
+      const error = await load(await work(run), allow).catch(
+        (thrown: unknown) => thrown as { type?: string; message: string },
+      );
       assert.ok('type' in error && error.type === 'MEDIA_UNAVAILABLE', url);
       assert.ok(!error.message.includes('127.0.0.1') && !error.message.includes('no-such-host'));
     }
@@ -91,7 +113,11 @@ describe('media of runs', () => {
     let sessionId: string | undefined;
     let last: NewRun | undefined;
     for (let i = 0; i < 3; i++) {
-      last = await s.start({ agent: seeing, media: [image(big(i))], ...(sessionId === undefined ? {} : { sessionId }) });
+      last = await s.start({
+        agent: seeing,
+        media: [image(big(i))],
+        ...(sessionId === undefined ? {} : { sessionId }),
+      });
       sessionId = last.sessionId;
       if (i < 2) await s.answers(last, 1, 'ok');
     }

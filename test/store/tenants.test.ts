@@ -1,4 +1,5 @@
-// The second wall on both databases: every table that holds an org, asked bare, with no `where org_id` to help.
+// The second wall on both databases: every table that holds an org, asked bare, with no `where
+// org_id` to help.
 
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -14,14 +15,24 @@ import { agent, drive, one, onPostgres, openBench, person, type Bench } from './
 async function orgTables({ db }: Bench): Promise<readonly string[]> {
   const { rows } = await sql<{ name: string }>`
     select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'p') and a.attname = 'org_id' and n.nspname = current_schema() order by 1`.execute(db.kysely);
+    where c.relkind in ('r', 'p') and a.attname = 'org_id' and n.nspname = current_schema() order by 1`.execute(
+    db.kysely,
+  );
   return rows.map((row) => row.name);
 }
 
 /** A run with a row in nearly every table. */
 async function fill({ store, db }: Bench, orgId: string): Promise<string> {
   const s = drive(store);
-  const key = { orgId, caller: 'ada', route: 'run', agentId: 'agent', target: '', key: randomUUID(), bodyHash: 'h' } as const;
+  const key = {
+    orgId,
+    caller: 'ada',
+    route: 'run',
+    agentId: 'agent',
+    target: '',
+    key: randomUUID(),
+    bodyHash: 'h',
+  } as const;
   const run = await s.start({ orgId, key });
   const [id = ''] = await s.asks(run, 1, ['send']);
   await s.pause(run, 1, 1, [id]);
@@ -43,7 +54,9 @@ function describeWall(bench: () => Bench): void {
     for (const table of tables) {
       const count = (org: string): Promise<number> =>
         bench().store.asOrg(org, async ({ db: tx }) => {
-          const { rows } = await sql<{ org_id: string }>`select org_id from ${sql.table(table)}`.execute(tx);
+          const { rows } = await sql<{
+            org_id: string;
+          }>`select org_id from ${sql.table(table)}`.execute(tx);
           assert.deepEqual(
             [...new Set(rows.map((row) => row.org_id))].filter((o) => o !== org),
             [],
@@ -52,9 +65,14 @@ function describeWall(bench: () => Bench): void {
           return rows.length;
         });
       assert.equal(await count(theirs), 0, table);
-      const filled = await sql<{ n: number }>`select count(*) n from ${sql.table(table)} where org_id = ${mine}`.execute(bench().db.kysely);
+      const filled = await sql<{
+        n: number;
+      }>`select count(*) n from ${sql.table(table)} where org_id = ${mine}`.execute(
+        bench().db.kysely,
+      );
       assert.equal(await count(mine), filled.rows[0]?.n, table);
-      if (!['media', 'run_media'].includes(table)) assert.ok((filled.rows[0]?.n ?? 0) > 0, `the test has a row in ${table}`);
+      if (!['media', 'run_media'].includes(table))
+        assert.ok((filled.rows[0]?.n ?? 0) > 0, `the test has a row in ${table}`);
     }
   });
 
@@ -62,12 +80,16 @@ function describeWall(bench: () => Bench): void {
     const [mine, theirs] = [`org-${randomUUID()}`, `org-${randomUUID()}`];
     const runId = await fill(bench(), mine);
     const { store } = bench();
-    const changed = await store.asOrg(theirs, ({ db: tx }) => sql`update runs set input = 'x' where run_id = ${runId}`.execute(tx));
+    const changed = await store.asOrg(theirs, ({ db: tx }) =>
+      sql`update runs set input = 'x' where run_id = ${runId}`.execute(tx),
+    );
     const deleted = await store.asOrg(theirs, ({ db: tx }) => sql`delete from events`.execute(tx));
     assert.deepEqual([changed.numAffectedRows, deleted.numAffectedRows], [0n, 0n]);
     await assert.rejects(
       store.asOrg(theirs, ({ db: tx }) =>
-        sql`insert into audit (org_id, actor, action, data) values (${mine}, 'x', 'y', '{}')`.execute(tx),
+        sql`insert into audit (org_id, actor, action, data) values (${mine}, 'x', 'y', '{}')`.execute(
+          tx,
+        ),
       ),
       refusedByWall,
     );
@@ -79,12 +101,16 @@ function describeWall(bench: () => Bench): void {
 
   it('who names no org reads nothing, and the reconciler state is no tenant’s', async () => {
     await fill(bench(), `org-${randomUUID()}`);
-    const { rows } = await bench().store.asOrg('', ({ db: tx }) => sql`select run_id from runs`.execute(tx));
+    const { rows } = await bench().store.asOrg('', ({ db: tx }) =>
+      sql`select run_id from runs`.execute(tx),
+    );
     assert.equal(rows.length, 0);
     await bench().store.asReconciler(({ db: tx }) =>
       sql`insert into reconciler_state values ('t', now()) on conflict do nothing`.execute(tx),
     );
-    const seen = await bench().store.asOrg('acme', ({ db: tx }) => sql`select name from reconciler_state`.execute(tx));
+    const seen = await bench().store.asOrg('acme', ({ db: tx }) =>
+      sql`select name from reconciler_state`.execute(tx),
+    );
     assert.equal(seen.rows.length, 0);
   });
 
@@ -95,7 +121,9 @@ function describeWall(bench: () => Bench): void {
     const read = (org: string): Promise<number> =>
       bench().store.asOrg(
         org,
-        async ({ db: tx }) => (await sql`select 1 from agent_snapshots where revision = ${kept.revision}`.execute(tx)).rows.length,
+        async ({ db: tx }) =>
+          (await sql`select 1 from agent_snapshots where revision = ${kept.revision}`.execute(tx))
+            .rows.length,
       );
     assert.deepEqual([await read(mine), await read(theirs)], [1, 0]);
   });
@@ -104,7 +132,9 @@ function describeWall(bench: () => Bench): void {
     const orgs = [`org-${randomUUID()}`, `org-${randomUUID()}`];
     for (const org of orgs) await fill(bench(), org);
     for (const as of [bench().store.asWorker, bench().store.asReconciler]) {
-      const { rows } = await as(({ db: tx }) => sql`select distinct org_id from runs where org_id = any(${orgs})`.execute(tx));
+      const { rows } = await as(({ db: tx }) =>
+        sql`select distinct org_id from runs where org_id = any(${orgs})`.execute(tx),
+      );
       assert.equal(rows.length, 2);
     }
   });
@@ -112,7 +142,10 @@ function describeWall(bench: () => Bench): void {
   it('the check at start finds a table whose wall was taken down', async () => {
     assert.equal(await rowLevelSecurityProblem(bench().db), undefined);
     await sql`alter table votes no force row level security`.execute(bench().db.kysely);
-    assert.match((await rowLevelSecurityProblem(bench().db)) ?? '', /not enabled and forced on votes/);
+    assert.match(
+      (await rowLevelSecurityProblem(bench().db)) ?? '',
+      /not enabled and forced on votes/,
+    );
     await sql`alter table votes force row level security`.execute(bench().db.kysely);
   });
 }
@@ -146,7 +179,11 @@ describe('tenants in PostgreSQL', () => {
 
   it('a login that owns its database and may create roles starts by itself, and is bound by the wall as the tables’ owner too', async () => {
     const { url } = await deployment('createrole createdb', true);
-    const { store, close } = await openStore({ databaseUrl: url, migrationDatabaseUrl: null, dir: '' });
+    const { store, close } = await openStore({
+      databaseUrl: url,
+      migrationDatabaseUrl: null,
+      dir: '',
+    });
     await drive(store).start();
     const client = new pg.Client({ connectionString: url });
     await client.connect();
@@ -157,7 +194,8 @@ describe('tenants in PostgreSQL', () => {
 
   it('a login that owns nothing works after npm run migrate and a grant, and is told to the letter what lacks before', async () => {
     const { url, owner, name } = await deployment('', false);
-    const open = (): ReturnType<typeof openStore> => openStore({ databaseUrl: url, migrationDatabaseUrl: owner, dir: '' });
+    const open = (): ReturnType<typeof openStore> =>
+      openStore({ databaseUrl: url, migrationDatabaseUrl: owner, dir: '' });
     const admin = await openPostgres(owner);
     await migrateToLatest(admin);
     await admin.close();

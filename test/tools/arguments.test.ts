@@ -5,7 +5,10 @@ import { argumentsProblem, checkArguments } from '../../src/tools/arguments.ts';
 import { callLabel } from '../../src/tools/label.ts';
 import { httpTool } from './snapshots.ts';
 
-const tool = (input: Record<string, unknown>): ToolSnapshot => ({ ...httpTool({ url: 'http://x/' }), input });
+const tool = (input: Record<string, unknown>): ToolSnapshot => ({
+  ...httpTool({ url: 'http://x/' }),
+  input,
+});
 const mail = tool({
   type: 'object',
   properties: {
@@ -34,14 +37,19 @@ describe('arguments of a call', () => {
   });
 
   it('are an empty object where a provider sends nothing', () => {
-    assert.deepEqual(checkArguments(' ', tool({ type: 'object' })), { ok: true, canonical: '{}', value: {} });
+    assert.deepEqual(checkArguments(' ', tool({ type: 'object' })), {
+      ok: true,
+      canonical: '{}',
+      value: {},
+    });
   });
 
   it('are refused as broken, ambiguous, unsafe or no object', () => {
     assert.match(problem('{"to":'), /not valid JSON/);
     assert.match(problem('{"to":"a@b.c","to":"d@e.f"}'), /"to" is given twice/);
     assert.match(problem('{"to":"a@b.c","n":9007199254740993}'), /"n" is a whole number beyond/);
-    for (const text of ['[]', 'null', '"a"', '1']) assert.match(problem(text, undefined), /must be a JSON object/);
+    for (const text of ['[]', 'null', '"a"', '1'])
+      assert.match(problem(text, undefined), /must be a JSON object/);
   });
 
   it('are told every way in which they do not fit, with paths', () => {
@@ -54,7 +62,10 @@ describe('arguments of a call', () => {
   });
 
   it('are checked by draft 2020-12 and by draft-07 alike', () => {
-    const tuple2020 = tool({ type: 'object', properties: { a: { type: 'array', prefixItems: [{ type: 'string' }], items: false } } });
+    const tuple2020 = tool({
+      type: 'object',
+      properties: { a: { type: 'array', prefixItems: [{ type: 'string' }], items: false } },
+    });
     const tuple07 = tool({
       $schema: 'http://json-schema.org/draft-07/schema#',
       type: 'object',
@@ -72,7 +83,9 @@ describe('arguments of a call', () => {
   });
 
   it('are checked by their own schema where two share an id', () => {
-    const [first, second] = ['string', 'number'].map((type) => tool({ $id: 'urn:same', type: 'object', properties: { a: { type } } }));
+    const [first, second] = ['string', 'number'].map((type) =>
+      tool({ $id: 'urn:same', type: 'object', properties: { a: { type } } }),
+    );
     assert.ok(first !== undefined && second !== undefined);
     assert.equal(checkArguments('{"a":"x"}', first).ok, true);
     assert.equal(checkArguments('{"a":1}', second).ok, true);

@@ -3,18 +3,37 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { defineTool, ToolError, type ToolContext, type ToolDefinition } from '../../src/tools/define-tool.ts';
+import {
+  defineTool,
+  ToolError,
+  type ToolContext,
+  type ToolDefinition,
+} from '../../src/tools/define-tool.ts';
 import { closeExampleDatabase } from '../../src/tools/examples/example-database.ts';
 import { codeTools } from '../../src/tools/index.ts';
-import { MissingToolError, runToolCall, currentToolVersion, type ToolResult } from '../../src/tools/tool.ts';
+import {
+  MissingToolError,
+  runToolCall,
+  currentToolVersion,
+  type ToolResult,
+} from '../../src/tools/tool.ts';
 import { context, snapshotOf } from './snapshots.ts';
 
 const Input = z.object({ a: z.string().optional() });
-const define = (run: ToolDefinition<typeof Input.shape>['run'], over: Partial<ToolDefinition<typeof Input.shape>> = {}) =>
-  defineTool({ name: 'one', description: '', version: 1, input: Input, run, ...over });
-const runOne = (run: ToolDefinition<typeof Input.shape>['run'], ctx: Partial<ToolContext> = {}, timeoutMs = 5000): Promise<ToolResult> => {
+const define = (
+  run: ToolDefinition<typeof Input.shape>['run'],
+  over: Partial<ToolDefinition<typeof Input.shape>> = {},
+) => defineTool({ name: 'one', description: '', version: 1, input: Input, run, ...over });
+const runOne = (
+  run: ToolDefinition<typeof Input.shape>['run'],
+  ctx: Partial<ToolContext> = {},
+  timeoutMs = 5000,
+): Promise<ToolResult> => {
   const tool = define(run);
-  return runToolCall(snapshotOf(tool, { timeoutMs }), {}, context(ctx), { codeTools: new Map([['one', tool]]), secret: () => undefined });
+  return runToolCall(snapshotOf(tool, { timeoutMs }), {}, context(ctx), {
+    codeTools: new Map([['one', tool]]),
+    secret: () => undefined,
+  });
 };
 const never = (): Promise<string> => new Promise(() => undefined);
 
@@ -24,7 +43,10 @@ describe('tools in code', () => {
     assert.equal(define(run).approval, 'required');
     assert.equal(define(run, { readOnly: true }).approval, 'never');
     assert.notEqual(define(run).version, define(run, { version: 2 }).version);
-    assert.notEqual(define(run).version, defineTool({ name: 'one', description: '', version: 1, input: z.object({}), run }).version);
+    assert.notEqual(
+      define(run).version,
+      defineTool({ name: 'one', description: '', version: 1, input: z.object({}), run }).version,
+    );
     assert.throws(() => define(run, { quick: true }), /must be readOnly or idempotent/);
     assert.equal('$schema' in define(run).input, false);
   });
@@ -34,7 +56,13 @@ describe('tools in code', () => {
     const worker = new Map([['one', tool]]);
     assert.equal(currentToolVersion(snapshotOf(tool, { version: 'old' }), worker), tool.version);
     assert.equal(currentToolVersion(snapshotOf(tool), new Map()), undefined);
-    await assert.rejects(runToolCall(snapshotOf(tool), {}, context(), { codeTools: new Map(), secret: () => undefined }), MissingToolError);
+    await assert.rejects(
+      runToolCall(snapshotOf(tool), {}, context(), {
+        codeTools: new Map(),
+        secret: () => undefined,
+      }),
+      MissingToolError,
+    );
   });
 
   it('tell the model what they know to have failed', async () => {
@@ -65,32 +93,47 @@ describe('tools in code', () => {
     let late: Promise<void> | undefined;
     const result = await runOne(
       (_, ctx) => {
-        late = new Promise<void>((resolve) => ctx.signal.addEventListener('abort', () => resolve())).then(() => ctx.beforeWrite());
+        late = new Promise<void>((resolve) =>
+          ctx.signal.addEventListener('abort', () => resolve()),
+        ).then(() => ctx.beforeWrite());
         return never();
       },
       {},
       50,
     );
-    assert.deepEqual(result, { kind: 'DONE', text: 'Nothing was done: it took longer than 50 ms.', isError: true });
+    assert.deepEqual(result, {
+      kind: 'DONE',
+      text: 'Nothing was done: it took longer than 50 ms.',
+      isError: true,
+    });
     await assert.rejects(late ?? Promise.resolve());
     const acted = await runOne(async (_, ctx) => (await ctx.beforeWrite(), never()), {}, 50);
     assert.deepEqual(acted, { kind: 'UNANSWERED', why: 'it took longer than 50 ms' });
   });
 
   it('did not happen where they are cancelled before the last check', async () => {
-    assert.deepEqual(await runOne(never, { signal: AbortSignal.abort() }), { kind: 'NOT_SENT', why: 'it was cancelled' });
+    assert.deepEqual(await runOne(never, { signal: AbortSignal.abort() }), {
+      kind: 'NOT_SENT',
+      why: 'it was cancelled',
+    });
   });
 
   it('pass on what the last check throws, even where they swallow it', async () => {
     const lost = new Error('claim lost');
-    const plain = async (_: unknown, ctx: ToolContext): Promise<string> => (await ctx.beforeWrite(), '');
+    const plain = async (_: unknown, ctx: ToolContext): Promise<string> => (
+      await ctx.beforeWrite(),
+      ''
+    );
     const swallowing = (_: unknown, ctx: ToolContext): Promise<string> =>
       ctx.beforeWrite().then(
         () => 'acted',
         () => 'did not',
       );
     for (const run of [plain, swallowing])
-      await assert.rejects(runOne(run, { beforeWrite: () => Promise.reject(lost) }), (error) => error === lost);
+      await assert.rejects(
+        runOne(run, { beforeWrite: () => Promise.reject(lost) }),
+        (error) => error === lost,
+      );
   });
 });
 
@@ -103,7 +146,11 @@ describe('the shipped tools', () => {
     await closeExampleDatabase();
     await rm(dataDir, { recursive: true, force: true });
   });
-  const use = async (name: string, args: Record<string, unknown>, callId = 'call_1'): Promise<ToolResult> => {
+  const use = async (
+    name: string,
+    args: Record<string, unknown>,
+    callId = 'call_1',
+  ): Promise<ToolResult> => {
     const tool = codeTools.get(name);
     assert.ok(tool);
     const ctx = context({ dataDir, callId, idempotencyKey: `run_1:${callId}` });
@@ -115,8 +162,14 @@ describe('the shipped tools', () => {
   };
 
   it('look a price up, and name some tickers for an unknown one', async () => {
-    assert.match(text(await use('get_stock_price', { ticker: 'aapl' })), /"ticker":"AAPL".*"currency":"USD"/);
-    assert.match(text(await use('get_stock_price', { ticker: 'constructor' }), true), /no price for "CONSTRUCTOR". Known are AAPL/);
+    assert.match(
+      text(await use('get_stock_price', { ticker: 'aapl' })),
+      /"ticker":"AAPL".*"currency":"USD"/,
+    );
+    assert.match(
+      text(await use('get_stock_price', { ticker: 'constructor' }), true),
+      /no price for "CONSTRUCTOR". Known are AAPL/,
+    );
   });
 
   it('send one e-mail for a call, however often it is made', async () => {
@@ -130,17 +183,33 @@ describe('the shipped tools', () => {
   });
 
   it('refuse an e-mail whose subject would write headers', async () => {
-    const result = await use('send_email', { to: 'ada@example.com', subject: 'a\r\nBcc: b@c.d', body: '' }, 'call_bad');
+    const result = await use(
+      'send_email',
+      { to: 'ada@example.com', subject: 'a\r\nBcc: b@c.d', body: '' },
+      'call_bad',
+    );
     assert.match(text(result, true), /must be one line/);
   });
 
   it('list, count and drop tables, the drop once for a call', async () => {
-    assert.equal(text(await use('list_tables', {})), '["customers","old_orders","orders","products"]');
-    assert.equal(text(await use('count_rows', { table: 'old_orders' })), '{"table":"old_orders","rows":120}');
-    assert.match(text(await use('count_rows', { table: 'x"; drop table orders; --' }), true), /There is no table/);
+    assert.equal(
+      text(await use('list_tables', {})),
+      '["customers","old_orders","orders","products"]',
+    );
+    assert.equal(
+      text(await use('count_rows', { table: 'old_orders' })),
+      '{"table":"old_orders","rows":120}',
+    );
+    assert.match(
+      text(await use('count_rows', { table: 'x"; drop table orders; --' }), true),
+      /There is no table/,
+    );
     const dropped = text(await use('drop_table', { table: 'old_orders' }, 'call_drop'));
     assert.equal(text(await use('drop_table', { table: 'old_orders' }, 'call_drop')), dropped);
-    assert.match(text(await use('drop_table', { table: 'old_orders' }, 'call_other'), true), /There is no table "old_orders"/);
+    assert.match(
+      text(await use('drop_table', { table: 'old_orders' }, 'call_other'), true),
+      /There is no table "old_orders"/,
+    );
     assert.equal(text(await use('list_tables', {})), '["customers","orders","products"]');
   });
 

@@ -1,5 +1,6 @@
-// Addresses from users and models: sixty spellings of inside ones, redirects into them, names that answer with them; a canary that must
-// never hear of it. And what a public read does with size, compression and time.
+// Addresses from users and models: sixty spellings of inside ones, redirects into them, names that
+// answer with them; a canary that must never hear of it. And what a public read does with size,
+// compression and time.
 
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -10,7 +11,18 @@ import { readPublic, type PublicAnswer } from '../../src/egress/fetch-public.ts'
 import { publicAddresses } from '../../src/egress/public-address.ts';
 
 const INSIDE = [
-  ...['127.0.0.1', '127.1', '127.0.1', '2130706433', '0x7f000001', '0x7f.0.0.1', '0177.0.0.1', '017700000001', '127.0.0.1.', '0x7f.1'],
+  ...[
+    '127.0.0.1',
+    '127.1',
+    '127.0.1',
+    '2130706433',
+    '0x7f000001',
+    '0x7f.0.0.1',
+    '0177.0.0.1',
+    '017700000001',
+    '127.0.0.1.',
+    '0x7f.1',
+  ],
   ...[
     '127.127.127.127',
     '0',
@@ -35,9 +47,34 @@ const INSIDE = [
     '[::]',
     '[0:0:0:0:0:0:0:1]',
   ],
-  ...['[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[::ffff:0:127.0.0.1]', '[::127.0.0.1]', '[64:ff9b::7f00:1]', '[64:ff9b::127.0.0.1]'],
-  ...['[64:ff9b:1::7f00:1]', '[2002:7f00:1::]', '[2001:0:7f00:1::]', '[fe80::1]', '[fec0::1]', '[fc00::1]', '[fd00:ec2::254]', '[ff02::1]'],
-  ...['[100::1]', '[2001:db8::1]', '[5f00::1]', '[::ffff:169.254.169.254]', '169.254.169.254', '169.254.170.2', '2852039166', '10.0.0.1'],
+  ...[
+    '[::ffff:127.0.0.1]',
+    '[::ffff:7f00:1]',
+    '[::ffff:0:127.0.0.1]',
+    '[::127.0.0.1]',
+    '[64:ff9b::7f00:1]',
+    '[64:ff9b::127.0.0.1]',
+  ],
+  ...[
+    '[64:ff9b:1::7f00:1]',
+    '[2002:7f00:1::]',
+    '[2001:0:7f00:1::]',
+    '[fe80::1]',
+    '[fec0::1]',
+    '[fc00::1]',
+    '[fd00:ec2::254]',
+    '[ff02::1]',
+  ],
+  ...[
+    '[100::1]',
+    '[2001:db8::1]',
+    '[5f00::1]',
+    '[::ffff:169.254.169.254]',
+    '169.254.169.254',
+    '169.254.170.2',
+    '2852039166',
+    '10.0.0.1',
+  ],
   ...[
     '172.16.0.1',
     '172.31.255.255',
@@ -49,12 +86,19 @@ const INSIDE = [
     '192.0.2.1',
     '224.0.0.1',
   ],
-  ...['240.0.0.1', '255.255.255.255', '168.63.129.16', 'user:pw@127.0.0.1', 'example.org@127.0.0.1'],
+  ...[
+    '240.0.0.1',
+    '255.255.255.255',
+    '168.63.129.16',
+    'user:pw@127.0.0.1',
+    'example.org@127.0.0.1',
+  ],
 ];
 
 describe('reading public addresses', () => {
   let hits: string[] = [];
-  let answer: (req: IncomingMessage, res: ServerResponse) => void = (_req, res) => void res.end('canary');
+  let answer: (req: IncomingMessage, res: ServerResponse) => void = (_req, res) =>
+    void res.end('canary');
   let server: Server;
   let port = 0;
   before(async () => {
@@ -72,9 +116,20 @@ describe('reading public addresses', () => {
   beforeEach(() => {
     hits = [];
   });
-  const read = (url: string, allow: readonly string[] = [], more: object = {}): Promise<PublicAnswer> =>
+  const read = (
+    url: string,
+    allow: readonly string[] = [],
+    more: object = {},
+  ): Promise<PublicAnswer> =>
     readPublic({
-      ...{ url, addresses: publicAddresses(allow), timeoutMs: 3000, signal: new AbortController().signal, maxBytes: 1000, accept: '*/*' },
+      ...{
+        url,
+        addresses: publicAddresses(allow),
+        timeoutMs: 3000,
+        signal: new AbortController().signal,
+        maxBytes: 1000,
+        accept: '*/*',
+      },
       ...more,
     });
 
@@ -89,7 +144,9 @@ describe('reading public addresses', () => {
 
   it('literals and localhost are found out before anything is fetched', () => {
     const { problem } = publicAddresses([]);
-    for (const host of INSIDE.filter((h) => !['ip6-localhost', hostname(), '100.100.100.200'].includes(h)))
+    for (const host of INSIDE.filter(
+      (h) => !['ip6-localhost', hostname(), '100.100.100.200'].includes(h),
+    ))
       assert.equal(typeof problem(`http://${host}:${port}/x`), 'string', host);
     for (const url of [
       'file:///etc/passwd',
@@ -103,7 +160,12 @@ describe('reading public addresses', () => {
       `http://e.org/${'a'.repeat(3000)}`,
     ])
       assert.equal(typeof problem(url), 'string', url);
-    for (const url of ['http://example.org/x', 'https://example.org:8443/?q=1', 'http://8.8.8.8/', 'http://[2606:4700::1111]/'])
+    for (const url of [
+      'http://example.org/x',
+      'https://example.org:8443/?q=1',
+      'http://8.8.8.8/',
+      'http://[2606:4700::1111]/',
+    ])
       assert.equal(problem(url), undefined, url);
   });
 
@@ -118,7 +180,9 @@ describe('reading public addresses', () => {
     ]) {
       hits = [];
       answer = (req, res) =>
-        void (req.url === '/go' ? res.writeHead(302, { location: '/again' }).end() : res.writeHead(307, { location: target }).end());
+        void (req.url === '/go'
+          ? res.writeHead(302, { location: '/again' }).end()
+          : res.writeHead(307, { location: target }).end());
       const got = await read(`http://127.0.0.1:${port}/go`, allow);
       assert.equal(got.kind, 'REFUSED', target);
       assert.deepEqual(hits, [`127.0.0.1:${port}/go`, `127.0.0.1:${port}/again`]);
@@ -133,7 +197,9 @@ describe('reading public addresses', () => {
     };
     const allow = ['127.0.0.0/8'];
     const there = await read(`http://127.0.0.1:${port}/5`, allow);
-    assert.ok(there.kind === 'ANSWER' && there.bytes.toString() === 'there' && there.url.endsWith('/0'));
+    assert.ok(
+      there.kind === 'ANSWER' && there.bytes.toString() === 'there' && there.url.endsWith('/0'),
+    );
     assert.equal((await read(`http://127.0.0.1:${port}/6`, allow)).kind, 'REFUSED');
   });
 
@@ -166,7 +232,10 @@ describe('reading public addresses', () => {
   it('a server that drips, breaks off or lies about its encoding fails in time', async () => {
     answer = (_req, res) => void res.writeHead(200, { 'content-length': '100' }).write('x');
     const t0 = performance.now();
-    assert.equal((await read(`http://127.0.0.1:${port}/`, ['127.0.0.1'], { timeoutMs: 500 })).kind, 'FAILED');
+    assert.equal(
+      (await read(`http://127.0.0.1:${port}/`, ['127.0.0.1'], { timeoutMs: 500 })).kind,
+      'FAILED',
+    );
     assert.ok(performance.now() - t0 < 2000);
     answer = (_req, res) => {
       res.writeHead(200, { 'content-length': '100' }).write('x');

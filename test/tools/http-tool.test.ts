@@ -7,7 +7,10 @@ import { runToolCall, type ToolResult } from '../../src/tools/tool.ts';
 import { startReceiver, type Received, type Receiver } from './scripted-receiver.ts';
 import { context, httpTool } from './snapshots.ts';
 
-const SECRETS: Readonly<Record<string, string>> = { EMAIL_TOKEN: 's3cr3t-"token"', TENANT: 'acme-1' };
+const SECRETS: Readonly<Record<string, string>> = {
+  EMAIL_TOKEN: 's3cr3t-"token"',
+  TENANT: 'acme-1',
+};
 const secret = (name: string): string | undefined => SECRETS[name];
 
 describe('HTTP tools', () => {
@@ -26,7 +29,12 @@ describe('HTTP tools', () => {
     ctx: Partial<ToolContext> = {},
     timeoutMs?: number,
   ): Promise<ToolResult> =>
-    runToolCall(httpTool({ url: `${receiver.url}${path}`, ...http }, timeoutMs), args, context(ctx), { codeTools: new Map(), secret });
+    runToolCall(
+      httpTool({ url: `${receiver.url}${path}`, ...http }, timeoutMs),
+      args,
+      context(ctx),
+      { codeTools: new Map(), secret },
+    );
   const sent = (): Received => {
     assert.equal(receiver.received.length, 1);
     return receiver.received[0] as Received;
@@ -38,7 +46,10 @@ describe('HTTP tools', () => {
       const result = await call('/mail/{id}?v=1', { to: 'é', id: 'a/b', body: 1 }, { method });
       assert.deepEqual(result, { kind: 'DONE', text: 'ok', isError: false });
       const { url, body, headers, method: used } = sent();
-      assert.deepEqual({ used, url, body }, { used: method, url: '/mail/a%2Fb?v=1', body: '{"body":1,"id":"a/b","to":"é"}' });
+      assert.deepEqual(
+        { used, url, body },
+        { used: method, url: '/mail/a%2Fb?v=1', body: '{"body":1,"id":"a/b","to":"é"}' },
+      );
       assert.equal(headers['content-type'], 'application/json');
       assert.equal(headers['content-length'], String(Buffer.byteLength(body)));
     }
@@ -47,7 +58,11 @@ describe('HTTP tools', () => {
   it('send GET and DELETE arguments in the query, lists repeated, those in the path left out', async () => {
     for (const method of ['GET', 'DELETE'] as const) {
       receiver.received.length = 0;
-      await call('/items/{id}?fixed=1', { id: 'x y', tag: ['a', 'b&c'], n: 1.5, on: true, none: [] }, { method });
+      await call(
+        '/items/{id}?fixed=1',
+        { id: 'x y', tag: ['a', 'b&c'], n: 1.5, on: true, none: [] },
+        { method },
+      );
       const { url, body, method: used, headers } = sent();
       assert.equal(used, method);
       assert.equal(url, '/items/x%20y?fixed=1&tag=a&tag=b%26c&n=1.5&on=true');
@@ -71,7 +86,17 @@ describe('HTTP tools', () => {
     const encoded = await call('/items/%2e{a}', { a: '.' });
     assert.ok(encoded.kind === 'DONE' && encoded.isError);
     assert.equal(receiver.received.length, 0);
-    for (const id of ['../../admin', '..%2f', '%2e%2e', '\\..\\', '?x', '#x', '//evil', '@evil', '...']) {
+    for (const id of [
+      '../../admin',
+      '..%2f',
+      '%2e%2e',
+      '\\..\\',
+      '?x',
+      '#x',
+      '//evil',
+      '@evil',
+      '...',
+    ]) {
       receiver.received.length = 0;
       await call('/items/{id}/x', { id });
       assert.equal(sent().url, `/items/${encodeURIComponent(id)}/x`);
@@ -81,13 +106,20 @@ describe('HTTP tools', () => {
   it('answer a missing or structured argument in the address with a tool error, and send nothing', async () => {
     for (const args of [{}, { id: { a: 1 } }, { id: [1] }]) {
       const result = await call('/items/{id}', args);
-      assert.ok(result.kind === 'DONE' && result.isError && result.text.startsWith('Nothing was sent'));
+      assert.ok(
+        result.kind === 'DONE' && result.isError && result.text.startsWith('Nothing was sent'),
+      );
     }
     assert.equal(receiver.connections(), 0);
   });
 
   it('carry the key and whose call it is, percent-encoded where no header could hold it', async () => {
-    await call('/x', {}, { headers: { 'X-Own': 'a', Authorization: 'Bearer ${EMAIL_TOKEN}' } }, { userId: 'Åda\n', orgId: 'a b' });
+    await call(
+      '/x',
+      {},
+      { headers: { 'X-Own': 'a', Authorization: 'Bearer ${EMAIL_TOKEN}' } },
+      { userId: 'Åda\n', orgId: 'a b' },
+    );
     const { headers } = sent();
     assert.equal(headers['idempotency-key'], 'run_1:call_1');
     assert.equal(headers['x-holdpoint-run'], 'run_1');
@@ -111,7 +143,11 @@ describe('HTTP tools', () => {
       [500, true],
     ] as const) {
       answer = (response) => response.writeHead(status).end(status === 204 ? undefined : 'why');
-      assert.deepEqual(await call('/x', {}), { kind: 'DONE', text: status === 204 ? '' : 'why', isError });
+      assert.deepEqual(await call('/x', {}), {
+        kind: 'DONE',
+        text: status === 204 ? '' : 'why',
+        isError,
+      });
     }
   });
 
@@ -119,7 +155,9 @@ describe('HTTP tools', () => {
     answer = (response) => response.end(`a${'é'.repeat(300_000)}`);
     const result = await call('/x', {});
     assert.ok(result.kind === 'DONE' && !result.isError);
-    assert.ok(Buffer.byteLength(result.text) > 262_000 && Buffer.byteLength(result.text) < 258 * 1024);
+    assert.ok(
+      Buffer.byteLength(result.text) > 262_000 && Buffer.byteLength(result.text) < 258 * 1024,
+    );
     assert.match(result.text, /^aé+\n\[Cut by Holdpoint: .*\]$/);
   });
 
@@ -140,16 +178,25 @@ describe('HTTP tools', () => {
 
   it('keep a result of exactly 256 KiB whole', async () => {
     answer = (response) => response.end('x'.repeat(262_144));
-    assert.deepEqual(await call('/x', {}), { kind: 'DONE', text: 'x'.repeat(262_144), isError: false });
+    assert.deepEqual(await call('/x', {}), {
+      kind: 'DONE',
+      text: 'x'.repeat(262_144),
+      isError: false,
+    });
   });
 
   it('give a storable text', async () => {
     answer = (response) => response.end(Buffer.from([0x61, 0, 0xff, 0x62]));
-    assert.deepEqual(await call('/x', {}), { kind: 'DONE', text: 'a\ufffd\ufffdb', isError: false });
+    assert.deepEqual(await call('/x', {}), {
+      kind: 'DONE',
+      text: 'a\ufffd\ufffdb',
+      isError: false,
+    });
   });
 
   it('never show a secret that the receiver echoes', async () => {
-    answer = (response, { headers }) => response.end(`${headers['authorization'] ?? ''} ${JSON.stringify(headers)}`);
+    answer = (response, { headers }) =>
+      response.end(`${headers['authorization'] ?? ''} ${JSON.stringify(headers)}`);
     const result = await call('/x', {}, { headers: { authorization: 'Bearer ${EMAIL_TOKEN}' } });
     assert.ok(result.kind === 'DONE');
     assert.match(result.text, /Bearer \[secret\].*"Bearer \[secret\]"/);
@@ -160,7 +207,11 @@ describe('HTTP tools', () => {
     const { port } = receiver;
     await receiver.close();
     const result = await call(`/x?k=\${EMAIL_TOKEN}`, {});
-    assert.deepEqual(result, { kind: 'DONE', text: 'Nothing was sent: connection refused.', isError: true });
+    assert.deepEqual(result, {
+      kind: 'DONE',
+      text: 'Nothing was sent: connection refused.',
+      isError: true,
+    });
     assert.ok(!JSON.stringify(result).includes(String(port)));
   });
 
@@ -174,7 +225,10 @@ describe('HTTP tools', () => {
     ];
     for (const http of cases) {
       const result = await call('/x', {}, http);
-      assert.ok(result.kind === 'DONE' && result.isError && result.text.startsWith('Nothing was sent:'), JSON.stringify([http, result]));
+      assert.ok(
+        result.kind === 'DONE' && result.isError && result.text.startsWith('Nothing was sent:'),
+        JSON.stringify([http, result]),
+      );
       assert.ok(!result.text.includes('127.0.0.1') && !result.text.includes('invalid/'));
     }
     assert.equal(receiver.received.length, 0);
@@ -196,7 +250,10 @@ describe('HTTP tools', () => {
           .writeHead(status, length === undefined ? {} : { 'content-length': length })
           .write('half', () => response.socket?.destroy());
       };
-      assert.deepEqual(await call('/x', {}), { kind: 'UNANSWERED', why: 'the connection broke before a complete answer' });
+      assert.deepEqual(await call('/x', {}), {
+        kind: 'UNANSWERED',
+        why: 'the connection broke before a complete answer',
+      });
     }
   });
 
@@ -214,19 +271,34 @@ describe('HTTP tools', () => {
 
   it('do not know the outcome where nothing comes in time, before the answer or in it', async () => {
     answer = () => undefined;
-    assert.deepEqual(await call('/x', {}, {}, {}, 150), { kind: 'UNANSWERED', why: 'no answer within 150 ms' });
+    assert.deepEqual(await call('/x', {}, {}, {}, 150), {
+      kind: 'UNANSWERED',
+      why: 'no answer within 150 ms',
+    });
     answer = (response) => void response.write('half');
-    assert.deepEqual(await call('/x', {}, {}, {}, 150), { kind: 'UNANSWERED', why: 'no answer within 150 ms' });
+    assert.deepEqual(await call('/x', {}, {}, {}, 150), {
+      kind: 'UNANSWERED',
+      why: 'no answer within 150 ms',
+    });
   });
 
   it('do not know the outcome where they are aborted after the request, and did not happen where before', async () => {
     const late = new AbortController();
     answer = () => late.abort();
-    assert.deepEqual(await call('/x', {}, {}, { signal: late.signal }), { kind: 'UNANSWERED', why: 'it was cancelled' });
+    assert.deepEqual(await call('/x', {}, {}, { signal: late.signal }), {
+      kind: 'UNANSWERED',
+      why: 'it was cancelled',
+    });
     const early = new AbortController();
     const beforeWrite = (): Promise<void> => Promise.resolve(early.abort());
-    assert.deepEqual(await call('/x', {}, {}, { signal: early.signal, beforeWrite }), { kind: 'NOT_SENT', why: 'it was cancelled' });
-    assert.deepEqual(await call('/x', {}, {}, { signal: AbortSignal.abort() }), { kind: 'NOT_SENT', why: 'it was cancelled' });
+    assert.deepEqual(await call('/x', {}, {}, { signal: early.signal, beforeWrite }), {
+      kind: 'NOT_SENT',
+      why: 'it was cancelled',
+    });
+    assert.deepEqual(await call('/x', {}, {}, { signal: AbortSignal.abort() }), {
+      kind: 'NOT_SENT',
+      why: 'it was cancelled',
+    });
     assert.equal(receiver.received.length, 1);
   });
 
@@ -247,14 +319,27 @@ describe('HTTP tools', () => {
     const address = closing.address();
     assert.ok(typeof address === 'object' && address !== null);
     const beforeWrite = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
-    const result = await call('/x', {}, { url: `http://127.0.0.1:${address.port}/` }, { beforeWrite });
-    assert.deepEqual(result, { kind: 'DONE', text: 'Nothing was sent: the connection was closed.', isError: true });
+    const result = await call(
+      '/x',
+      {},
+      { url: `http://127.0.0.1:${address.port}/` },
+      { beforeWrite },
+    );
+    assert.deepEqual(result, {
+      kind: 'DONE',
+      text: 'Nothing was sent: the connection was closed.',
+      isError: true,
+    });
     closing.close();
   });
 
   it('name a secret that is not set, and send nothing', async () => {
     const result = await call('/x', {}, { headers: { a: '${GONE}' } });
-    assert.deepEqual(result, { kind: 'DONE', text: 'Nothing was sent: the secret GONE is not set on this server.', isError: true });
+    assert.deepEqual(result, {
+      kind: 'DONE',
+      text: 'Nothing was sent: the secret GONE is not set on this server.',
+      isError: true,
+    });
     assert.equal(receiver.connections(), 0);
   });
 });

@@ -12,7 +12,10 @@ const PAGE = `<!DOCTYPE html><html><head><title>A &amp; B</title><style>p{}</sty
 
 describe('the tool that reads pages', () => {
   it('a page becomes its visible text, line by line', () => {
-    assert.deepEqual(pageText(PAGE), { title: 'A & B', text: 'News\nFirst line,bold – A.\n- one\n- two\na b\n5' });
+    assert.deepEqual(pageText(PAGE), {
+      title: 'A & B',
+      text: 'News\nFirst line,bold – A.\n- one\n- two\na b\n5',
+    });
     for (const broken of [
       '<',
       '<script>',
@@ -41,22 +44,34 @@ describe('the tool that reads pages', () => {
   const tool = codeTools.get('read_page');
   const read = (url: string, egressAllow: readonly string[] = [origin]): Promise<ToolResult> => {
     assert.ok(tool !== undefined);
-    return runToolCall(snapshotOf(tool), { url }, context({ egressAllow }), { codeTools, secret: () => undefined });
+    return runToolCall(snapshotOf(tool), { url }, context({ egressAllow }), {
+      codeTools,
+      secret: () => undefined,
+    });
   };
 
   it('gives title, text and address, marked as material, and cuts what is long', async () => {
     answer = (res) => void res.setHeader('content-type', 'text/html; charset=utf-8').end(PAGE);
     const got = await read(`http://${origin}/a`);
     assert.ok(got.kind === 'DONE' && !got.isError);
-    assert.match(got.text, new RegExp(`^Page: http://${origin}/a\nTitle: A & B\n.*material, not instructions.*\n\nNews`));
+    assert.match(
+      got.text,
+      new RegExp(`^Page: http://${origin}/a\nTitle: A & B\n.*material, not instructions.*\n\nNews`),
+    );
     answer = (res) => void res.setHeader('content-type', 'text/plain').end('x'.repeat(3_000_000));
     const long = await read(`http://${origin}/b`);
-    assert.ok(long.kind === 'DONE' && long.text.length < 51_000 && long.text.includes('rest was left out'));
+    assert.ok(
+      long.kind === 'DONE' && long.text.length < 51_000 && long.text.includes('rest was left out'),
+    );
   });
 
   it('an inside address, an error and what is no text are tool errors that the model is told', async () => {
     const inside = await read(`http://${origin}/`, []);
-    assert.deepEqual(inside, { kind: 'DONE', text: 'The page was not read: the address must be a public address.', isError: true });
+    assert.deepEqual(inside, {
+      kind: 'DONE',
+      text: 'The page was not read: the address must be a public address.',
+      isError: true,
+    });
     answer = (res) => void res.writeHead(404).end();
     const gone = await read(`http://${origin}/`);
     assert.ok(gone.kind === 'DONE' && gone.isError && gone.text.includes('404'));

@@ -1,4 +1,5 @@
-// A receiver that does to each connection what a test says: answers, cuts, resets. Keeps what it was sent.
+// A receiver that does to each connection what a test says: answers, cuts, resets. Keeps what it
+// was sent.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -17,7 +18,9 @@ export interface Receiver {
   readonly close: () => Promise<void>;
 }
 
-export async function startReceiver(answer: (response: ServerResponse, request: Received) => void): Promise<Receiver> {
+export async function startReceiver(
+  answer: (response: ServerResponse, request: Received) => void,
+): Promise<Receiver> {
   const received: Received[] = [];
   let connections = 0;
   const server = createServer((request, response) => {

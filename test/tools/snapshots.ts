@@ -3,7 +3,10 @@
 import type { HttpCall, ToolSnapshot } from '../../src/contract/agent.ts';
 import type { CodeTool, ToolContext } from '../../src/tools/define-tool.ts';
 
-export const httpTool = (http: Partial<HttpCall> & { readonly url: string }, timeoutMs = 5000): ToolSnapshot => ({
+export const httpTool = (
+  http: Partial<HttpCall> & { readonly url: string },
+  timeoutMs = 5000,
+): ToolSnapshot => ({
   name: 'call_out',
   description: '',
   input: { type: 'object' },

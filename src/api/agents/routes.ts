@@ -9,12 +9,14 @@ import { defineRoute, type Route } from '../http/route.ts';
 
 const ListQuery = z.strictObject({ includeInactive: z.enum(['true', 'false']).optional() });
 
-const isOf = (orgId: string, agent: AgentSnapshot): boolean => agent.orgs === null || agent.orgs.includes(orgId);
+const isOf = (orgId: string, agent: AgentSnapshot): boolean =>
+  agent.orgs === null || agent.orgs.includes(orgId);
 
 /** One that is another org's is not there. */
 export function agentOf(agents: AppDeps['agents'], orgId: string, agentId: string): AgentSnapshot {
   const agent = agents.get(agentId);
-  if (agent === undefined || !isOf(orgId, agent)) throw new AppError('NOT_FOUND', 'There is no such agent.');
+  if (agent === undefined || !isOf(orgId, agent))
+    throw new AppError('NOT_FOUND', 'There is no such agent.');
   return agent;
 }
 
@@ -35,6 +37,9 @@ export const agentRoutes = ({ agents }: Pick<AppDeps, 'agents'>): readonly Route
     method: 'GET',
     path: '/api/agents/:agentId',
     scope: 'token',
-    handle: async ({ caller, param }) => ({ status: 200, body: presentAgent(agentOf(agents, caller.orgId, param('agentId'))) }),
+    handle: async ({ caller, param }) => ({
+      status: 200,
+      body: presentAgent(agentOf(agents, caller.orgId, param('agentId'))),
+    }),
   }),
 ];

@@ -1,4 +1,5 @@
-// Voting on what a run waits for, and waiting for what comes next. Whether a vote counts is store/judge-vote.ts's.
+// Voting on what a run waits for, and waiting for what comes next. Whether a vote counts is
+// store/judge-vote.ts's.
 
 import { ContinueBodySchema, type ContinueBody } from '../../contract/run.ts';
 import { canonicalJson, sha256Hex } from '../../json/canonical.ts';
@@ -41,11 +42,18 @@ export const decisionRoutes = (deps: AppDeps): readonly Route[] => [
               } as const);
         const voter = { kind: 'person', subject, roles, service } as const;
         const vote = voteRequest(body, key !== undefined);
-        const continued = await deps.store.asOrg(orgId, (tx) => continueRun(tx, { runId, voter, vote, key, checkEdit: deps.checkEdit }));
+        const continued = await deps.store.asOrg(orgId, (tx) =>
+          continueRun(tx, { runId, voter, vote, key, checkEdit: deps.checkEdit }),
+        );
         // Also after a refusal: an expiry found on the way may have sent the run on.
         void deps.send(runId).then((taken) => taken || deadline.end(), deadline.end);
         if (continued.kind === 'REFUSED') throw continued.error;
-        const run = await waitForRun(deps.store, { orgId, runId, deadline: deadline.signal, stopBehindPause: true });
+        const run = await waitForRun(deps.store, {
+          orgId,
+          runId,
+          deadline: deadline.signal,
+          stopBehindPause: true,
+        });
         return runAnswer(run, { preference, replayed: continued.kind === 'REPLAYED' });
       } finally {
         deadline.close();
@@ -60,5 +68,9 @@ export function voteRequest(body: ContinueBody, keyed: boolean): VoteRequest {
   if ('decisions' in body) return { pauseId, keyed, votes: { each: body.decisions } };
   const { callId, action, reason, argumentsHash, arguments: edited } = body;
   if (callId === undefined) return { pauseId, keyed, votes: { all: { action, reason } } };
-  return { pauseId, keyed, votes: { each: [{ callId, action, reason, argumentsHash, arguments: edited }] } };
+  return {
+    pauseId,
+    keyed,
+    votes: { each: [{ callId, action, reason, argumentsHash, arguments: edited }] },
+  };
 }

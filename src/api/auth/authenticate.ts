@@ -1,6 +1,8 @@
-// From an Authorization header to a caller, by jose alone. Not by koa-jwt: that takes tokens without exp, with an unknown crit, a wrong
-// typ, an iat in the future, a life of years and a subject that is no text, and each would have to be looked for behind its back.
-// Every refusal is a 401 that says nothing of keys; a key server that is away is a 503, since the token may be a good one.
+// From an Authorization header to a caller, by jose alone. Not by koa-jwt: that takes tokens
+// without exp, with an unknown crit, a wrong typ, an iat in the future, a life of years and a
+// subject that is no text, and each would have to be looked for behind its back. Every refusal is a
+// 401 that says nothing of keys; a key server that is away is a 503, since the token may be a good
+// one.
 
 import type { JWTPayload } from 'jose';
 import { AppError } from '../../contract/errors.ts';
@@ -27,42 +29,64 @@ export function createAuthenticate(config: AuthenticateConfig): Authenticate {
   return async (authorization) => {
     const [header, more] = authorization;
     if (header === undefined || !/^Bearer\b/i.test(header))
-      throw new AppError('UNAUTHENTICATED', 'This needs a bearer token in the Authorization header.', {
-        headers: { 'WWW-Authenticate': 'Bearer' },
-      });
+      throw new AppError(
+        'UNAUTHENTICATED',
+        'This needs a bearer token in the Authorization header.',
+        {
+          headers: { 'WWW-Authenticate': 'Bearer' },
+        },
+      );
     const token = more === undefined ? BEARER.exec(header)?.[1] : undefined;
-    if (token === undefined) throw refused('The Authorization header holds no token of the form that is accepted here.');
+    if (token === undefined)
+      throw refused('The Authorization header holds no token of the form that is accepted here.');
 
     const head = segment(token, 0);
     const problem = head === undefined ? 'cannot be read' : headerProblem(head, keys.algorithms);
     if (problem !== undefined) throw refused(`The token ${problem}.`);
     let payload: JWTPayload;
     try {
-      payload = await keys.verify(token, { clockTolerance: CLOCK_SKEW_S, requiredClaims: ['exp', 'iat'] });
+      payload = await keys.verify(token, {
+        clockTolerance: CLOCK_SKEW_S,
+        requiredClaims: ['exp', 'iat'],
+      });
     } catch (cause) {
       if (cause instanceof KeyServerError)
-        throw new AppError('UNAVAILABLE', 'The keys that tokens are verified with cannot be had right now. Try again.', {
-          headers: { 'Retry-After': String(cause.retryAfterS) },
-          cause,
-        });
-      throw refused('The token is not valid: wrongly signed, expired, not valid yet, or not meant for this service.', cause);
+        throw new AppError(
+          'UNAVAILABLE',
+          'The keys that tokens are verified with cannot be had right now. Try again.',
+          {
+            headers: { 'Retry-After': String(cause.retryAfterS) },
+            cause,
+          },
+        );
+      throw refused(
+        'The token is not valid: wrongly signed, expired, not valid yet, or not meant for this service.',
+        cause,
+      );
     }
-    if (segment(token, 1) === undefined) throw refused('The token names a claim twice or holds what cannot be read.');
+    if (segment(token, 1) === undefined)
+      throw refused('The token names a claim twice or holds what cannot be read.');
     return callerOf(payload, config);
   };
 }
 
 const refused = (detail: string, cause?: unknown): AppError =>
-  new AppError('UNAUTHENTICATED', detail, { headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' }, cause });
+  new AppError('UNAUTHENTICATED', detail, {
+    headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+    cause,
+  });
 
 function callerOf(payload: JWTPayload, config: AuthenticateConfig): Caller {
   const { exp, iat, sub } = payload;
-  if (typeof exp !== 'number' || typeof iat !== 'number') throw refused('The token does not say when it was made and when it ends.');
+  if (typeof exp !== 'number' || typeof iat !== 'number')
+    throw refused('The token does not say when it was made and when it ends.');
   if (iat > Date.now() / 1000 + CLOCK_SKEW_S) throw refused('The token was made in the future.');
-  if (exp - iat > config.maxTokenAgeS) throw refused('The token lives longer than is accepted here.');
+  if (exp - iat > config.maxTokenAgeS)
+    throw refused('The token lives longer than is accepted here.');
   const org = payload[config.orgClaim];
   if (!isSubject(sub)) throw refused('The token names no usable subject.');
-  if (sub === OPERATOR || sub === EXPIRY) throw refused(`The subject "${sub}" is kept for decisions that no token makes.`);
+  if (sub === OPERATOR || sub === EXPIRY)
+    throw refused(`The subject "${sub}" is kept for decisions that no token makes.`);
   if (!isSubject(org)) throw refused('The token names no usable organisation.');
   const roles = payload[config.rolesClaim];
   return {

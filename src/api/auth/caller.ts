@@ -1,22 +1,31 @@
-// Who calls: what a verified token says, and nothing of the token itself. Imports no library of tokens.
+// Who calls: what a verified token says, and nothing of the token itself. Imports no library of
+// tokens.
 
 import { AppError } from '../../contract/errors.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
 
-export type Scope = 'runs:write' | 'runs:read' | 'runs:cancel' | 'runs:approve' | 'runs:impersonate' | 'admin';
+export type Scope =
+  'runs:write' | 'runs:read' | 'runs:cancel' | 'runs:approve' | 'runs:impersonate' | 'admin';
 
 export interface Caller extends Viewer {
   /** The token's `exp`: a stream closes then. */
   readonly expiresAt: Date;
 }
 
-/** The Authorization header's values, as they came. AppError UNAUTHENTICATED, or UNAVAILABLE where the key server is away. */
+/**
+ * The Authorization header's values, as they came. AppError UNAUTHENTICATED, or UNAVAILABLE where
+ * the key server is away.
+ */
 export type Authenticate = (authorization: readonly string[]) => Promise<Caller>;
 
 /** No scope implies another, admin none at all. */
 export function requireScope(caller: Caller, scope: Scope): void {
   if (caller.scopes.has(scope)) return;
-  throw new AppError('INSUFFICIENT_SCOPE', `This needs the scope ${scope}, which the token does not have.`, {
-    headers: { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
-  });
+  throw new AppError(
+    'INSUFFICIENT_SCOPE',
+    `This needs the scope ${scope}, which the token does not have.`,
+    {
+      headers: { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
+    },
+  );
 }

@@ -1,13 +1,27 @@
-// What tokens are verified with: one secret, or the keys of a key server. jose asks the server again for an unknown key id, but not
-// within 15 s of the last time; a token that comes in between and names an unknown key may be a good one of a new key, so it is not
-// called bad. While the server is away the keys it gave last go on.
+// What tokens are verified with: one secret, or the keys of a key server. jose asks the server
+// again for an unknown key id, but not within 15 s of the last time; a token that comes in between
+// and names an unknown key may be a good one of a new key, so it is not called bad. While the
+// server is away the keys it gave last go on.
 
-import { createRemoteJWKSet, customFetch, decodeJwt, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  decodeJwt,
+  errors,
+  jwtVerify,
+  type JWTPayload,
+  type JWTVerifyOptions,
+} from 'jose';
 import { callDeclared } from '../../egress/fetch-declared.ts';
 
 export type KeySettings =
   | { readonly kind: 'secret'; readonly secret: string }
-  | { readonly kind: 'jwks'; readonly uri: string; readonly issuer: string; readonly audience: string };
+  | {
+      readonly kind: 'jwks';
+      readonly uri: string;
+      readonly issuer: string;
+      readonly audience: string;
+    };
 
 export interface Keys {
   readonly algorithms: readonly string[];
@@ -17,7 +31,10 @@ export interface Keys {
 
 export class KeyServerError extends Error {
   readonly retryAfterS: number;
-  constructor(message: string, options: { readonly cause?: unknown; readonly retryAfterMs?: number } = {}) {
+  constructor(
+    message: string,
+    options: { readonly cause?: unknown; readonly retryAfterMs?: number } = {},
+  ) {
     super(message, options);
     this.retryAfterS = Math.max(1, Math.ceil((options.retryAfterMs ?? 0) / 1000));
   }
@@ -37,9 +54,14 @@ export const createKeys = (settings: KeySettings): Keys =>
 
 function secretKeys(secret: string): Keys {
   const key = new TextEncoder().encode(secret);
-  if (key.length < SECRET_MIN_BYTES) throw new Error(`the secret of tokens must have at least ${SECRET_MIN_BYTES} bytes`);
+  if (key.length < SECRET_MIN_BYTES)
+    throw new Error(`the secret of tokens must have at least ${SECRET_MIN_BYTES} bytes`);
   const algorithms = ['HS256'];
-  return { algorithms, verify: async (token, options) => (await jwtVerify(token, key, { ...options, algorithms })).payload };
+  return {
+    algorithms,
+    verify: async (token, options) =>
+      (await jwtVerify(token, key, { ...options, algorithms })).payload,
+  };
 }
 
 function serverKeys({ uri, issuer, audience }: Extract<KeySettings, { kind: 'jwks' }>): Keys {
@@ -59,11 +81,19 @@ function serverKeys({ uri, issuer, audience }: Extract<KeySettings, { kind: 'jwk
         return (await jwtVerify(token, keyOf, all)).payload;
       } catch (error) {
         // The set itself is broken: that is not the token's fault.
-        if (error instanceof errors.JWKSInvalid) throw new KeyServerError('the key server sent no keys', { cause: error });
-        if (error instanceof errors.JWKSNoMatchingKey && server.heardAt() < cameAt && isMeantForUs(token, issuer, audience))
-          throw new KeyServerError('the key is unknown, and the key server was asked a moment ago', {
-            retryAfterMs: FETCH_COOLDOWN_MS - (cameAt - server.askedAt()),
-          });
+        if (error instanceof errors.JWKSInvalid)
+          throw new KeyServerError('the key server sent no keys', { cause: error });
+        if (
+          error instanceof errors.JWKSNoMatchingKey &&
+          server.heardAt() < cameAt &&
+          isMeantForUs(token, issuer, audience)
+        )
+          throw new KeyServerError(
+            'the key is unknown, and the key server was asked a moment ago',
+            {
+              retryAfterMs: FETCH_COOLDOWN_MS - (cameAt - server.askedAt()),
+            },
+          );
         if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
         return verifyWithAny(token, error, all);
       }
@@ -114,14 +144,20 @@ const NEVER = new AbortController().signal;
 function isSet(text: string): boolean {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys);
+    return (
+      typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys)
+    );
   } catch {
     return false;
   }
 }
 
 /** A token that names no key id, of a server with several keys of its kind. */
-async function verifyWithAny(token: string, keys: errors.JWKSMultipleMatchingKeys, options: JWTVerifyOptions): Promise<JWTPayload> {
+async function verifyWithAny(
+  token: string,
+  keys: errors.JWKSMultipleMatchingKeys,
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> {
   for await (const key of keys) {
     try {
       return (await jwtVerify(token, key, options)).payload;

@@ -1,11 +1,14 @@
-// A token's text before and beside its verification: jose reads JSON as JSON.parse does, which takes the last of two equal keys
-// without a word, and it leaves to the caller which headers and types are welcome. Sentences say why not.
+// A token's text before and beside its verification: jose reads JSON as JSON.parse does, which
+// takes the last of two equal keys without a word, and it leaves to the caller which headers and
+// types are welcome. Sentences say why not.
 
 import { base64url } from 'jose';
 import { parseStrict } from '../../json/strict.ts';
 
 const TYPES: readonly unknown[] = [undefined, 'jwt', 'at+jwt'];
-/** Headers that bring a key or its address along, and extensions that we would have to understand. */
+/**
+ * Headers that bring a key or its address along, and extensions that we would have to understand.
+ */
 const REFUSED_HEADERS = ['crit', 'jwk', 'jku', 'x5u', 'x5c', 'b64', 'zip'];
 
 type Json = Readonly<Record<string, unknown>>;
@@ -21,12 +24,17 @@ export function segment(token: string, index: 0 | 1): Json | undefined {
   }
 }
 
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export function headerProblem(header: Json, algorithms: readonly string[]): string | undefined {
-  if (typeof header['alg'] !== 'string' || !algorithms.includes(header['alg'])) return 'is signed in a way that is not accepted here';
+  if (typeof header['alg'] !== 'string' || !algorithms.includes(header['alg']))
+    return 'is signed in a way that is not accepted here';
   const typ = header['typ'];
-  if (!TYPES.includes(typeof typ === 'string' ? typ.toLowerCase() : typ)) return 'is of a type that is not accepted here';
+  if (!TYPES.includes(typeof typ === 'string' ? typ.toLowerCase() : typ))
+    return 'is of a type that is not accepted here';
   const refused = REFUSED_HEADERS.find((name) => Object.hasOwn(header, name));
-  return refused === undefined ? undefined : `carries the header ${refused}, which is not accepted here`;
+  return refused === undefined
+    ? undefined
+    : `carries the header ${refused}, which is not accepted here`;
 }

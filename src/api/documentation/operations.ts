@@ -1,5 +1,6 @@
-// What each route does and answers, in words, by its method and path. What it takes is not here: that is in the route's own schemas.
-// A route that is missing here, or a line here without a route, fails a test.
+// What each route does and answers, in words, by its method and path. What it takes is not here:
+// that is in the route's own schemas. A route that is missing here, or a line here without a route,
+// fails a test.
 
 import type { ProblemCode } from '../../contract/errors.ts';
 import type { RequestHeader, ResponseHeader } from './parameters.ts';
@@ -28,7 +29,8 @@ const RUN = '/api/agents/{agentId}/runs/{runId}';
 const RUNS = '/api/agents/{agentId}/runs';
 
 const settled: AnswerNote = {
-  description: 'The run has settled: COMPLETED, PAUSED, FAILED or CANCELLED. A run that fails after it was accepted is a 200 too.',
+  description:
+    'The run has settled: COMPLETED, PAUSED, FAILED or CANCELLED. A run that fails after it was accepted is a 200 too.',
   schema: 'RunResponse',
   headers: ['ContentLocation', 'PreferenceApplied', 'IdempotencyReplayed'],
 };
@@ -52,22 +54,48 @@ const startRefusals = [
   'IDEMPOTENCY_KEY_REUSED',
 ] as const;
 const nothing = (description: string): AnswerNote => ({ description });
-const page = (schema: SchemaName): AnswerNote => ({ description: 'A page.', schema, headers: ['Link'] });
+const page = (schema: SchemaName): AnswerNote => ({
+  description: 'A page.',
+  schema,
+  headers: ['Link'],
+});
 
 export const OPERATIONS: Readonly<Record<string, OperationNote>> = {
   [`POST ${RUNS}`]: {
-    ...{ tag: 'runs', id: 'startRun', summary: 'Run an agent and wait for the answer', headers: ['IdempotencyKey', 'Prefer'] },
-    description: 'The run is committed before anything is answered. A client that goes away neither cancels nor loses it.',
+    ...{
+      tag: 'runs',
+      id: 'startRun',
+      summary: 'Run an agent and wait for the answer',
+      headers: ['IdempotencyKey', 'Prefer'],
+    },
+    description:
+      'The run is committed before anything is answered. A client that goes away neither cancels nor loses it.',
     answers: { 200: settled, 202: accepted },
     refusals: startRefusals,
   },
   [`POST ${RUNS}/background`]: {
-    ...{ tag: 'runs', id: 'startRunInBackground', summary: 'Start a run and return', headers: ['IdempotencyKey'] },
-    answers: { 200: { description: 'Started.', schema: 'Started', headers: ['Location', 'IdempotencyReplayed'] } },
+    ...{
+      tag: 'runs',
+      id: 'startRunInBackground',
+      summary: 'Start a run and return',
+      headers: ['IdempotencyKey'],
+    },
+    answers: {
+      200: {
+        description: 'Started.',
+        schema: 'Started',
+        headers: ['Location', 'IdempotencyReplayed'],
+      },
+    },
     refusals: startRefusals,
   },
   [`POST ${RUNS}/stream`]: {
-    ...{ tag: 'runs', id: 'startRunAndStream', summary: 'Run an agent and stream what happens', headers: ['IdempotencyKey'] },
+    ...{
+      tag: 'runs',
+      id: 'startRunAndStream',
+      summary: 'Run an agent and stream what happens',
+      headers: ['IdempotencyKey'],
+    },
     answers: { 200: { ...stream, headers: ['IdempotencyReplayed'] } },
     refusals: startRefusals,
   },
@@ -82,7 +110,12 @@ export const OPERATIONS: Readonly<Record<string, OperationNote>> = {
     refusals: ['NOT_FOUND'],
   },
   [`GET ${RUN}/stream`]: {
-    ...{ tag: 'runs', id: 'streamRun', summary: 'Join or resume the stream of a run', headers: ['LastEventId'] },
+    ...{
+      tag: 'runs',
+      id: 'streamRun',
+      summary: 'Join or resume the stream of a run',
+      headers: ['LastEventId'],
+    },
     answers: { 200: stream, 204: nothing('Everything up to the end was already seen.') },
     refusals: ['NOT_FOUND', 'EVENTS_GONE'],
   },
@@ -93,7 +126,12 @@ export const OPERATIONS: Readonly<Record<string, OperationNote>> = {
     refusals: ['NOT_FOUND', 'EVENTS_GONE'],
   },
   [`POST ${RUN}/continue`]: {
-    ...{ tag: 'decisions', id: 'continueRun', summary: 'Approve or reject what a run waits for', headers: ['IdempotencyKey', 'Prefer'] },
+    ...{
+      tag: 'decisions',
+      id: 'continueRun',
+      summary: 'Approve or reject what a run waits for',
+      headers: ['IdempotencyKey', 'Prefer'],
+    },
     description:
       'Waits for what comes next: the next settled state, or at once PAUSED while anything is still open. The same vote again is 200 and changes nothing. 428: name the call (`callId`, `argumentsHash`, `pauseId`), because its risk is high, its outcome unknown, or the run is paused again since.',
     answers: { 200: settled, 202: accepted },
@@ -120,7 +158,11 @@ export const OPERATIONS: Readonly<Record<string, OperationNote>> = {
     answers: { 200: page('RunPage') },
   },
   'GET /api/approvals': {
-    ...{ tag: 'decisions', id: 'listApprovals', summary: 'The inbox: calls that wait for a vote one may cast, oldest first' },
+    ...{
+      tag: 'decisions',
+      id: 'listApprovals',
+      summary: 'The inbox: calls that wait for a vote one may cast, oldest first',
+    },
     answers: { 200: page('WaitingPage') },
   },
   'GET /api/sessions': {
@@ -130,17 +172,26 @@ export const OPERATIONS: Readonly<Record<string, OperationNote>> = {
   },
   'GET /api/sessions/{sessionId}': {
     ...{ tag: 'sessions', id: 'readSession', summary: 'Read a session with its messages' },
-    description: 'Two users may have sessions of the same id: one’s own is meant, unless `userId` names another.',
+    description:
+      'Two users may have sessions of the same id: one’s own is meant, unless `userId` names another.',
     answers: { 200: { description: 'The session.', schema: 'Conversation' } },
     refusals: ['NOT_FOUND'],
   },
   'GET /api/sessions/{sessionId}/runs': {
-    ...{ tag: 'sessions', id: 'listSessionRuns', summary: 'List the runs of a session that one may see, newest first' },
+    ...{
+      tag: 'sessions',
+      id: 'listSessionRuns',
+      summary: 'List the runs of a session that one may see, newest first',
+    },
     answers: { 200: page('RunPage') },
     refusals: ['NOT_FOUND'],
   },
   'DELETE /api/sessions/{sessionId}': {
-    ...{ tag: 'sessions', id: 'deleteSession', summary: 'Delete a session with everything said in it' },
+    ...{
+      tag: 'sessions',
+      id: 'deleteSession',
+      summary: 'Delete a session with everything said in it',
+    },
     description:
       'Its user’s, or with `admin` anyone’s. Runs, messages, calls and events go, and what they count in `usage`; audit lines stay, and so do idempotency keys, which answer 404 from then on.',
     answers: { 204: nothing('It is gone, or was never there.') },
@@ -148,7 +199,8 @@ export const OPERATIONS: Readonly<Record<string, OperationNote>> = {
   },
   'GET /api/usage': {
     ...{ tag: 'usage', id: 'readUsage', summary: 'Runs, tokens and time, by day' },
-    description: 'Of oneself, or with `admin` of the org. Without `from`: thirty days; without `to`: up to now.',
+    description:
+      'Of oneself, or with `admin` of the org. Without `from`: thirty days; without `to`: up to now.',
     answers: { 200: { description: 'The usage.', schema: 'Usage' } },
   },
   'GET /api/agents': {
@@ -175,6 +227,11 @@ export const OPERATIONS: Readonly<Record<string, OperationNote>> = {
   },
   'GET /docs': {
     ...{ tag: 'service', id: 'readDocumentation', summary: 'This document as a page' },
-    answers: { 200: { description: 'HTML, without scripts and without requests to anywhere.', type: 'text/html' } },
+    answers: {
+      200: {
+        description: 'HTML, without scripts and without requests to anywhere.',
+        type: 'text/html',
+      },
+    },
   },
 };

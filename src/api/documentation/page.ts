@@ -1,4 +1,5 @@
-// The document as one page of HTML: no script, no request to anywhere, readable in any browser and printed.
+// The document as one page of HTML: no script, no request to anywhere, readable in any browser and
+// printed.
 
 import type { Answered, OpenApiDocument, Operation, Parameter } from '../http/openapi.ts';
 import type { JsonSchema } from './schemas.ts';
@@ -16,7 +17,11 @@ nav a { margin-right: .8rem; }
 `;
 
 const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 /** Paragraphs and `code`, as the notes use them. */
 const prose = (text: string): string =>
   text
@@ -28,13 +33,19 @@ const json = (value: unknown): string => `<pre>${escaped(JSON.stringify(value, n
 
 export function documentationPage(document: OpenApiDocument): string {
   const operations = Object.entries(document.paths).flatMap(([path, item]) =>
-    Object.entries(item).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+    Object.entries(item).map(([method, operation]) => ({
+      method: method.toUpperCase(),
+      path,
+      operation,
+    })),
   );
   const sections = document.tags.map(({ name, description }) => {
     const own = operations.filter(({ operation }) => operation.tags.includes(name));
     return `<h2 id="${name}">${escaped(name)}</h2>${prose(description)}${own.map((o) => operationHtml(o.method, o.path, o.operation)).join('')}`;
   });
-  const schemas = Object.entries(document.components.schemas).map(([name, schema]) => schemaHtml(name, schema));
+  const schemas = Object.entries(document.components.schemas).map(([name, schema]) =>
+    schemaHtml(name, schema),
+  );
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escaped(document.info.title)} API</title><style>${PAGE_STYLE}</style></head>
@@ -60,7 +71,8 @@ const parametersHtml = (parameters: readonly Parameter[]): string =>
     ? ''
     : `<table><tr><th>Parameter</th><th>in</th><th></th></tr>${parameters
         .map(
-          (p) => `<tr><td><code>${escaped(p.name)}</code></td><td>${p.in}</td><td>${inline(p.description)} ${typeHtml(p.schema)}</td></tr>`,
+          (p) =>
+            `<tr><td><code>${escaped(p.name)}</code></td><td>${p.in}</td><td>${inline(p.description)} ${typeHtml(p.schema)}</td></tr>`,
         )
         .join('')}</table>`;
 
@@ -70,7 +82,9 @@ const answerHtml = (status: string, answer: Answered): string =>
 const contentHtml = (content: NonNullable<Answered['content']>): string =>
   Object.entries(content)
     .map(([type, { schema, examples = {} }]) => {
-      const shown = Object.entries(examples).map(([name, { summary, value }]) => `<p>${inline(summary ?? name)}</p>${json(value)}`);
+      const shown = Object.entries(examples).map(
+        ([name, { summary, value }]) => `<p>${inline(summary ?? name)}</p>${json(value)}`,
+      );
       return `<p><code>${escaped(type)}</code> ${typeHtml(schema)}</p>${shown.join('')}`;
     })
     .join('');

@@ -1,5 +1,6 @@
-// Parameters and headers of the OpenAPI document, each described once. Query parameters are listed by the routes' own schemas; here is
-// what they mean, and what they are where the schema sees only text.
+// Parameters and headers of the OpenAPI document, each described once. Query parameters are listed
+// by the routes' own schemas; here is what they mean, and what they are where the schema sees only
+// text.
 
 import { POSITION } from '../../contract/position.ts';
 import type { JsonSchema } from './schemas.ts';
@@ -18,11 +19,23 @@ const timeSchema: JsonSchema = {
 };
 
 export const QUERY_NOTES: Readonly<Record<string, ParameterNote>> = {
-  limit: { description: 'Items of a page.', schema: { type: 'integer', minimum: 1, maximum: 100, default: 20 } },
+  limit: {
+    description: 'Items of a page.',
+    schema: { type: 'integer', minimum: 1, maximum: 100, default: 20 },
+  },
   after: { description: '`nextCursor` of the page before; for events, an event’s id.' },
-  wait: { description: 'Seconds to wait for the run to settle, up to the server’s maximum.', schema: { type: 'integer', minimum: 0 } },
-  from: { description: 'Started at or after this time; a date is the beginning of its day in UTC.', schema: timeSchema },
-  to: { description: 'Started before this time; a date is the end of its day in UTC.', schema: timeSchema },
+  wait: {
+    description: 'Seconds to wait for the run to settle, up to the server’s maximum.',
+    schema: { type: 'integer', minimum: 0 },
+  },
+  from: {
+    description: 'Started at or after this time; a date is the beginning of its day in UTC.',
+    schema: timeSchema,
+  },
+  to: {
+    description: 'Started before this time; a date is the end of its day in UTC.',
+    schema: timeSchema,
+  },
   userId: { description: 'Of this user.' },
   agentId: { description: 'Of this agent.' },
   sessionId: { description: 'Of this session.' },
@@ -37,12 +50,19 @@ export const PATH_NOTES: Readonly<Record<string, ParameterNote>> = {
   sessionId: { description: 'The session’s id.' },
 };
 
-/** As idempotency-key.ts reads it: printable, and within quotes with a backslash before each quote and backslash. */
+/**
+ * As idempotency-key.ts reads it: printable, and within quotes with a backslash before each quote
+ * and backslash.
+ */
 const IDEMPOTENCY_KEY = String.raw`^(?:[!#-~](?:[ -~]{0,253}[!-~])?|"(?:[ !#-\[\]-~]|\\["\\]){1,255}")$`;
 
 export const REQUEST_HEADERS = {
   IdempotencyKey: {
-    ...{ name: 'Idempotency-Key', in: 'header', schema: { type: 'string', pattern: IDEMPOTENCY_KEY } },
+    ...{
+      name: 'Idempotency-Key',
+      in: 'header',
+      schema: { type: 'string', pattern: IDEMPOTENCY_KEY },
+    },
     description:
       'At most 255 characters, bare or quoted. The same key with the same body never starts or votes again: it answers the run as it stands. Kept at least 24 hours after the run’s end. Where the run was deleted with its session: 404.',
   },
@@ -52,7 +72,11 @@ export const REQUEST_HEADERS = {
       '`wait=N`: answer after N seconds at the latest. `respond-async`: at once. Both: after N seconds. A malformed one is ignored.',
   },
   LastEventId: {
-    ...{ name: 'Last-Event-ID', in: 'header', schema: { type: 'string', pattern: `${POSITION.source}|^$`, examples: ['3.0'] } },
+    ...{
+      name: 'Last-Event-ID',
+      in: 'header',
+      schema: { type: 'string', pattern: `${POSITION.source}|^$`, examples: ['3.0'] },
+    },
     description: 'Go on after this frame. Empty: from the beginning.',
   },
 } as const;
@@ -71,6 +95,9 @@ export const RESPONSE_HEADERS = {
     ...text('`true`: nothing was started or voted, this is the earlier run as it stands.'),
   },
   Link: { header: 'Link', ...text('`rel="next"`: the next page, where there is one.') },
-  WwwAuthenticate: { header: 'WWW-Authenticate', ...text('`Bearer`, and what is wrong with the token.') },
+  WwwAuthenticate: {
+    header: 'WWW-Authenticate',
+    ...text('`Bearer`, and what is wrong with the token.'),
+  },
 } as const;
 export type ResponseHeader = keyof typeof RESPONSE_HEADERS;

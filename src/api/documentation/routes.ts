@@ -14,14 +14,22 @@ const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256'
 /** `others`: all routes but these two. */
 export function documentationRoutes(others: readonly Route[]): readonly Route[] {
   const own: readonly Route[] = [
-    defineRoute({ method: 'GET', path: '/openapi.json', scope: 'open', handle: async () => ({ status: 200, body: document }) }),
+    defineRoute({
+      method: 'GET',
+      path: '/openapi.json',
+      scope: 'open',
+      handle: async () => ({ status: 200, body: document }),
+    }),
     defineRoute({
       method: 'GET',
       path: '/docs',
       scope: 'open',
       handle: async () => ({
         status: 200,
-        headers: { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': PAGE_POLICY },
+        headers: {
+          'Content-Type': 'text/html; charset=utf-8',
+          'Content-Security-Policy': PAGE_POLICY,
+        },
         body: page,
       }),
     }),

@@ -1,5 +1,6 @@
-// The named schemas of the OpenAPI document: the zod schemas that validate and that present.ts answers by, as JSON Schema 2020-12.
-// By zod's own converter: it follows what the schemas say of themselves, and knows what goes in from what comes out.
+// The named schemas of the OpenAPI document: the zod schemas that validate and that present.ts
+// answers by, as JSON Schema 2020-12. By zod's own converter: it follows what the schemas say of
+// themselves, and knows what goes in from what comes out.
 
 import { z } from 'zod';
 import { PROBLEM_STATUS, type ProblemCode } from '../../contract/errors.ts';
@@ -44,9 +45,22 @@ export const ProblemSchema = z.object({
 });
 
 const AgentSchema = z.object({
-  ...{ id: z.string(), name: z.string(), description: z.string(), is_team: z.boolean(), model: z.string(), models: z.array(z.string()) },
+  ...{
+    id: z.string(),
+    name: z.string(),
+    description: z.string(),
+    is_team: z.boolean(),
+    model: z.string(),
+    models: z.array(z.string()),
+  },
   ...{ vision: z.boolean(), audio: z.boolean(), active: z.boolean() },
-  tools: z.array(z.object({ name: z.string(), description: z.string(), approval: z.enum(['required', 'never']) })),
+  tools: z.array(
+    z.object({
+      name: z.string(),
+      description: z.string(),
+      approval: z.enum(['required', 'never']),
+    }),
+  ),
 });
 
 /** Everything a client may want a type of, by name. */
@@ -85,7 +99,9 @@ export const refTo = (name: SchemaName): JsonSchema => ({ $ref: `${REF}${name}` 
 
 type Mutable = Record<string, unknown>;
 
-/** What zod says more exactly than a reader of the document, or a generator of clients, wants it. */
+/**
+ * What zod says more exactly than a reader of the document, or a generator of clients, wants it.
+ */
 function plainer({ jsonSchema }: { jsonSchema: Mutable }): void {
   if (jsonSchema['format'] !== undefined) delete jsonSchema['pattern'];
   if (jsonSchema['maximum'] === Number.MAX_SAFE_INTEGER) delete jsonSchema['maximum'];
@@ -93,14 +109,20 @@ function plainer({ jsonSchema }: { jsonSchema: Mutable }): void {
   delete jsonSchema['propertyNames'];
 }
 
-/** `io: 'input'`: as it is sent. Answers have no defaults and transforms, so that both are the same there. */
+/**
+ * `io: 'input'`: as it is sent. Answers have no defaults and transforms, so that both are the same
+ * there.
+ */
 const OPTIONS = { io: 'input', override: plainer } as const;
 
 export function componentSchemas(): Readonly<Record<SchemaName, JsonSchema>> {
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(SCHEMAS)) registry.add(schema, { id });
   const { schemas } = z.toJSONSchema(registry, { ...OPTIONS, uri: (id) => `${REF}${id}` });
-  const named = Object.entries(schemas).map(([name, schema]) => [name, withNotes(name, plain(schema as Mutable))]);
+  const named = Object.entries(schemas).map(([name, schema]) => [
+    name,
+    withNotes(name, plain(schema as Mutable)),
+  ]);
   return Object.fromEntries(named) as Record<SchemaName, JsonSchema>;
 }
 
@@ -120,7 +142,10 @@ function withNotes(name: string, schema: Mutable): JsonSchema {
 }
 
 /** A route's query or body, where it has no name of its own. */
-export function schemaOf(schema: z.ZodType): { readonly properties?: Record<string, JsonSchema>; readonly required?: readonly string[] } {
+export function schemaOf(schema: z.ZodType): {
+  readonly properties?: Record<string, JsonSchema>;
+  readonly required?: readonly string[];
+} {
   return plain(z.toJSONSchema(schema, OPTIONS) as Mutable);
 }
 

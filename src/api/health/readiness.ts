@@ -16,10 +16,20 @@ export interface Readiness {
   readonly draining: AbortSignal;
 }
 
-export function createNotReady({ store, temporal, working, draining }: Readiness): () => Promise<readonly string[]> {
-  const inTime = async (what: string, check: () => Promise<unknown>): Promise<readonly string[]> => {
+export function createNotReady({
+  store,
+  temporal,
+  working,
+  draining,
+}: Readiness): () => Promise<readonly string[]> {
+  const inTime = async (
+    what: string,
+    check: () => Promise<unknown>,
+  ): Promise<readonly string[]> => {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error('late')), ANSWER_WITHIN_MS)));
+    const late = new Promise(
+      (_, reject) => (timer = setTimeout(() => reject(new Error('late')), ANSWER_WITHIN_MS)),
+    );
     try {
       await Promise.race([check(), late]);
       return [];

@@ -1,4 +1,5 @@
-// Is the process alive, and can it take work? For balancers and launchers: no token, no hosts, no names.
+// Is the process alive, and can it take work? For balancers and launchers: no token, no hosts, no
+// names.
 
 import { AppError } from '../../contract/errors.ts';
 import type { AppDeps } from '../app.ts';

@@ -1,4 +1,5 @@
-// Everything under /api needs a token, whether the path exists or not: this runs before routing, parsing and validation.
+// Everything under /api needs a token, whether the path exists or not: this runs before routing,
+// parsing and validation.
 
 import type { ApiMiddleware } from './api-context.ts';
 import type { Authenticate } from '../auth/caller.ts';
@@ -9,6 +10,7 @@ const GUARDED = /^\/api(\/|$)/i;
 export const authentication =
   (authenticate: Authenticate): ApiMiddleware =>
   async (ctx, next) => {
-    if (GUARDED.test(ctx.path)) ctx.state.caller = await authenticate(ctx.req.headersDistinct['authorization'] ?? []);
+    if (GUARDED.test(ctx.path))
+      ctx.state.caller = await authenticate(ctx.req.headersDistinct['authorization'] ?? []);
     await next();
   };

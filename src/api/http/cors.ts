@@ -1,13 +1,28 @@
-// Which pages may call the API from a browser: those of the origins that are set, and none by default. Stands before authentication: a
-// browser asks first, without the token. No credentials of the browser's own are wanted: callers bring a bearer token.
+// Which pages may call the API from a browser: those of the origins that are set, and none by
+// default. Stands before authentication: a browser asks first, without the token. No credentials of
+// the browser's own are wanted: callers bring a bearer token.
 
 import cors from '@koa/cors';
 import type { ApiMiddleware } from './api-context.ts';
 
 /** What callers send beside what browsers send anyway, and what they want to read of an answer. */
-const REQUEST_HEADERS = ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID', 'Prefer', 'X-Request-Id'];
+const REQUEST_HEADERS = [
+  'Authorization',
+  'Content-Type',
+  'Idempotency-Key',
+  'Last-Event-ID',
+  'Prefer',
+  'X-Request-Id',
+];
 const ANSWER_HEADERS = [
-  ...['Allow', 'Content-Location', 'Idempotency-Replayed', 'Link', 'Location', 'Preference-Applied'],
+  ...[
+    'Allow',
+    'Content-Location',
+    'Idempotency-Replayed',
+    'Link',
+    'Location',
+    'Preference-Applied',
+  ],
   ...['Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
 ];
 /** What Chromium keeps such an answer at most. */

@@ -1,18 +1,25 @@
-// A response as an event stream: frames, comments where there are none for a while, and an end to clients that do not read. Written
-// here rather than taken from better-sse: what has to be known is how much is unsent, and that is not in its hands (docs/decisions.md).
+// A response as an event stream: frames, comments where there are none for a while, and an end to
+// clients that do not read. Written here rather than taken from better-sse: what has to be known is
+// how much is unsent, and that is not in its hands (docs/decisions.md).
 
 import type { ServerResponse } from 'node:http';
 import type { IdentifiedFrame } from '../runs/present-event.ts';
 import { createDeadline } from '../runs/wait.ts';
 
 /** No compression, no buffering by proxies; Cache-Control: no-store has every answer. */
-export const STREAM_HEADERS = { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' } as const;
+export const STREAM_HEADERS = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'X-Accel-Buffering': 'no',
+} as const;
 
 /** Contract: a comment every 15 s at most. */
 const KEEP_ALIVE_MS = 12_000;
 const KEEP_ALIVE = ':\n\n';
 
-/** More than this is not held for a client; one that has not taken it after 10 s is cut off, and may resume. */
+/**
+ * More than this is not held for a client; one that has not taken it after 10 s is cut off, and may
+ * resume.
+ */
 export const MAX_UNSENT_BYTES = 256 * 1024;
 const TAKEN_WITHIN_MS = 10_000;
 /** The last frame is the whole record, up to a megabyte or so of it. */
@@ -36,14 +43,24 @@ export interface Ends {
   readonly signals: readonly AbortSignal[];
 }
 
-export function openEventStream(response: ServerResponse, ends: Ends, pace: Partial<typeof PACE> = {}): EventStream {
+export function openEventStream(
+  response: ServerResponse,
+  ends: Ends,
+  pace: Partial<typeof PACE> = {},
+): EventStream {
   const { keepAliveMs, takenWithinMs } = { ...PACE, ...pace };
-  const deadline = createDeadline(Math.min(ends.at.getTime() - Date.now(), LONGEST_TIMER_MS), ends.signals);
+  const deadline = createDeadline(
+    Math.min(ends.at.getTime() - Date.now(), LONGEST_TIMER_MS),
+    ends.signals,
+  );
   response.on('error', () => undefined); // the client went while it was written to
   response.socket?.setNoDelay(true);
   response.flushHeaders();
   // To a client that does not read, a comment is only more of what it does not read.
-  const comments = setInterval(() => response.writableLength === 0 && !response.destroyed && response.write(KEEP_ALIVE), keepAliveMs);
+  const comments = setInterval(
+    () => response.writableLength === 0 && !response.destroyed && response.write(KEEP_ALIVE),
+    keepAliveMs,
+  );
 
   async function write(text: string): Promise<void> {
     if (text === '' || response.destroyed) return;
@@ -91,4 +108,5 @@ export function openEventStream(response: ServerResponse, ends: Ends, pace: Part
   };
 }
 
-const written = ({ id, frame }: IdentifiedFrame): string => `id: ${id}\nevent: ${frame.event}\ndata: ${JSON.stringify(frame)}\n\n`;
+const written = ({ id, frame }: IdentifiedFrame): string =>
+  `id: ${id}\nevent: ${frame.event}\ndata: ${JSON.stringify(frame)}\n\n`;

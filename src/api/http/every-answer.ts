@@ -1,4 +1,5 @@
-// What every answer carries, good or bad: its request id and the headers that keep a browser from doing anything with it.
+// What every answer carries, good or bad: its request id and the headers that keep a browser from
+// doing anything with it.
 
 import { randomUUID } from 'node:crypto';
 import type { ApiMiddleware } from './api-context.ts';

@@ -1,4 +1,5 @@
-// The Idempotency-Key header: a structured-field string, or the bare text most clients send; both spell the same key.
+// The Idempotency-Key header: a structured-field string, or the bare text most clients send; both
+// spell the same key.
 
 import { AppError } from '../../contract/errors.ts';
 
@@ -17,7 +18,12 @@ export function readIdempotencyKey(values: readonly string[]): string | undefine
       'INVALID_REQUEST',
       `The Idempotency-Key must be given once, as 1 to ${KEY_MAX_CHARS} printable characters, bare or in quotes.`,
       {
-        errors: [{ path: 'Idempotency-Key', message: `must be 1 to ${KEY_MAX_CHARS} printable characters` }],
+        errors: [
+          {
+            path: 'Idempotency-Key',
+            message: `must be 1 to ${KEY_MAX_CHARS} printable characters`,
+          },
+        ],
       },
     );
   return key;

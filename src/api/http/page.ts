@@ -1,4 +1,5 @@
-// Pages: `limit`, `after` and the opaque cursor behind it, and the answer with its Link header. Knows no list.
+// Pages: `limit`, `after` and the opaque cursor behind it, and the answer with its Link header.
+// Knows no list.
 
 import { z } from 'zod';
 import type { After, Listed, PageWanted } from '../../store/queries/run-lists.ts';
@@ -18,7 +19,8 @@ export interface CursorKind {
 }
 
 export function defineCursor(list: string, ids: readonly z.ZodType<string>[]): CursorKind {
-  const write = ({ at, ids: values }: After): string => Buffer.from(JSON.stringify([list, at.getTime(), ...values])).toString('base64url');
+  const write = ({ at, ids: values }: After): string =>
+    Buffer.from(JSON.stringify([list, at.getTime(), ...values])).toString('base64url');
   return {
     write,
     read: (text) => {
@@ -60,7 +62,10 @@ export const pageQuery = (cursor: CursorKind) => ({
     .transform((text, ctx): After => {
       const after = cursor.read(text);
       if (after !== undefined) return after;
-      ctx.addIssue({ code: 'custom', message: 'is not a cursor of this list: take nextCursor of the page before' });
+      ctx.addIssue({
+        code: 'custom',
+        message: 'is not a cursor of this list: take nextCursor of the page before',
+      });
       return z.NEVER;
     })
     .optional(),
@@ -71,7 +76,10 @@ export interface PageQuery {
   readonly after?: After | undefined;
 }
 
-export const wanted = ({ limit = LIMIT_DEFAULT, after }: PageQuery): PageWanted => ({ limit, after });
+export const wanted = ({ limit = LIMIT_DEFAULT, after }: PageQuery): PageWanted => ({
+  limit,
+  after,
+});
 
 type Values = Readonly<Record<string, string | number | Date | After | undefined>>;
 
@@ -89,7 +97,9 @@ export function pageAnswer<T>(
     return [[name, value instanceof Date ? value.toISOString() : String(value)]];
   });
   const link =
-    nextCursor === null ? undefined : `<${path}?${new URLSearchParams([...kept, ['after', nextCursor]]).toString()}>; rel="next"`;
+    nextCursor === null
+      ? undefined
+      : `<${path}?${new URLSearchParams([...kept, ['after', nextCursor]]).toString()}>; rel="next"`;
   return {
     status: 200,
     ...(link === undefined ? {} : { headers: { Link: link } }),

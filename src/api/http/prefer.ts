@@ -1,4 +1,5 @@
-// The Prefer header (RFC 7240), as far as it is honoured: how long a caller waits for an answer. A malformed one is ignored.
+// The Prefer header (RFC 7240), as far as it is honoured: how long a caller waits for an answer. A
+// malformed one is ignored.
 
 import parsePreferHeader from 'parse-prefer-header';
 
@@ -10,7 +11,8 @@ export interface Preference {
 
 export function readPreference(header: string, maxMs: number): Preference {
   const { wait, respondAsync } = parsePreferHeader(header);
-  const asked = typeof wait === 'string' && /^\d{1,10}$/.test(wait) ? Number(wait) * 1000 : undefined;
+  const asked =
+    typeof wait === 'string' && /^\d{1,10}$/.test(wait) ? Number(wait) * 1000 : undefined;
   const async = respondAsync === true;
   const waitMs = Math.min(asked ?? (async ? 0 : maxMs), maxMs);
   return {

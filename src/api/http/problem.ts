@@ -1,7 +1,12 @@
-// Every answer of 400 and above, from whatever layer, is one of these (RFC 9457). What was thrown is logged with the request's id;
-// the caller is shown nothing of it but an AppError's own words.
+// Every answer of 400 and above, from whatever layer, is one of these (RFC 9457). What was thrown
+// is logged with the request's id; the caller is shown nothing of it but an AppError's own words.
 
-import { AppError, PROBLEM_STATUS, type FieldProblem, type ProblemCode } from '../../contract/errors.ts';
+import {
+  AppError,
+  PROBLEM_STATUS,
+  type FieldProblem,
+  type ProblemCode,
+} from '../../contract/errors.ts';
 import { StoreUnavailableError } from '../../store/database/access.ts';
 import type { ApiContext, ApiMiddleware, Log } from './api-context.ts';
 
@@ -36,9 +41,18 @@ const BY_STATUS: ReadonlyMap<number, readonly [ProblemCode, string]> = new Map([
   [401, ['UNAUTHENTICATED', 'This needs a bearer token in the Authorization header.']],
   [403, ['FORBIDDEN', 'This is not allowed.']],
   [404, ['NOT_FOUND', 'There is nothing at this address.']],
-  [405, ['METHOD_NOT_ALLOWED', 'This address does not take this method; the Allow header lists those it takes.']],
+  [
+    405,
+    [
+      'METHOD_NOT_ALLOWED',
+      'This address does not take this method; the Allow header lists those it takes.',
+    ],
+  ],
   [413, ['PAYLOAD_TOO_LARGE', 'The body is too large.']],
-  [415, ['UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON in UTF-8 (Content-Type: application/json).']],
+  [
+    415,
+    ['UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON in UTF-8 (Content-Type: application/json).'],
+  ],
   [429, ['TOO_MANY_REQUESTS', 'Too many requests. Try again later.']],
 ]);
 
@@ -73,7 +87,12 @@ export const problemLayer =
       const error = asAppError(thrown);
       if (PROBLEM_STATUS[error.code] >= 500)
         log.error(
-          { requestId: ctx.state.requestId, method: ctx.method, code: error.code, err: error.extras.cause ?? error },
+          {
+            requestId: ctx.state.requestId,
+            method: ctx.method,
+            code: error.code,
+            err: error.extras.cause ?? error,
+          },
           'a request failed',
         );
       answerProblem(ctx, error);
@@ -105,19 +124,32 @@ function answerProblem(ctx: ApiContext, error: AppError): void {
 export function asAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
   if (thrown instanceof StoreUnavailableError)
-    return new AppError('UNAVAILABLE', 'The database cannot be reached right now. Try again.', { cause: thrown });
+    return new AppError('UNAVAILABLE', 'The database cannot be reached right now. Try again.', {
+      cause: thrown,
+    });
   const status = isHttpError(thrown) ? thrown.status : 500;
   return byStatus(status, thrown);
 }
 
 function byStatus(status: number, cause?: unknown): AppError {
   const [code, detail] =
-    BY_STATUS.get(status) ?? (status < 500 ? (['INVALID_REQUEST', 'The request cannot be understood.'] as const) : INTERNAL);
+    BY_STATUS.get(status) ??
+    (status < 500 ? (['INVALID_REQUEST', 'The request cannot be understood.'] as const) : INTERNAL);
   return new AppError(code, detail, { cause });
 }
 
-const INTERNAL = ['INTERNAL', 'Something went wrong on our side. Tell us the request id if it happens again.'] as const;
+const INTERNAL = [
+  'INTERNAL',
+  'Something went wrong on our side. Tell us the request id if it happens again.',
+] as const;
 
-/** Those of http-errors, which koa, its router and raw-body throw; `expose` is theirs alone, a driver's errors lack it. */
+/**
+ * Those of http-errors, which koa, its router and raw-body throw; `expose` is theirs alone, a
+ * driver's errors lack it.
+ */
 const isHttpError = (thrown: unknown): thrown is Error & { readonly status: number } =>
-  thrown instanceof Error && 'expose' in thrown && thrown.expose === true && 'status' in thrown && typeof thrown.status === 'number';
+  thrown instanceof Error &&
+  'expose' in thrown &&
+  thrown.expose === true &&
+  'status' in thrown &&
+  typeof thrown.status === 'number';

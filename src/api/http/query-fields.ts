@@ -5,13 +5,17 @@ import { RUN_STATUS } from '../../contract/names.ts';
 import { SubjectSchema } from '../../contract/run.ts';
 
 const DAY_MS = 86_400_000;
-const TIME_WORDING = 'must be a time (RFC 3339, for example 2026-01-31T12:00:00Z) or a date (2026-01-31)';
+const TIME_WORDING =
+  'must be a time (RFC 3339, for example 2026-01-31T12:00:00Z) or a date (2026-01-31)';
 
 /** A date stands for its whole day in UTC: as `from` it is the day's beginning, as `to` its end. */
 const time = (edge: 'from' | 'to') =>
   z
     .string(TIME_WORDING)
-    .refine((text) => z.union([z.iso.datetime({ offset: true }), z.iso.date()]).safeParse(text).success, TIME_WORDING)
+    .refine(
+      (text) => z.union([z.iso.datetime({ offset: true }), z.iso.date()]).safeParse(text).success,
+      TIME_WORDING,
+    )
     .transform((text) => {
       const at = new Date(text);
       return edge === 'to' && !text.includes('T') ? new Date(at.getTime() + DAY_MS) : at;
@@ -28,7 +32,8 @@ export const REQUEST_ID = short('must be a request’s id').optional();
 export const STATUS = z.enum(RUN_STATUS).optional();
 
 /** As it is stored and compared; undefined where it can be no session's. */
-export const sessionIdFrom = (text: string): string | undefined => (z.uuid().safeParse(text).success ? text.toLowerCase() : undefined);
+export const sessionIdFrom = (text: string): string | undefined =>
+  z.uuid().safeParse(text).success ? text.toLowerCase() : undefined;
 export const SESSION_ID = z
   .uuid('must be a UUID')
   .transform((id) => id.toLowerCase())

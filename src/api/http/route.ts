@@ -1,5 +1,6 @@
-// A route is a column you can read: method, path, scope, schemas, handler. This file puts it on the router, in the order that the
-// contract demands: token, scope, query, body, then the handler, which knows nothing of koa.
+// A route is a column you can read: method, path, scope, schemas, handler. This file puts it on the
+// router, in the order that the contract demands: token, scope, query, body, then the handler,
+// which knows nothing of koa.
 
 import type { ServerResponse } from 'node:http';
 import Router from '@koa/router';
@@ -52,7 +53,9 @@ export interface Route extends Pick<RouteSpec<unknown, unknown>, 'method' | 'pat
 
 const NoQuery = z.strictObject({});
 
-export function defineRoute<Query = unknown, Body = undefined>(spec: RouteSpec<Query, Body>): Route {
+export function defineRoute<Query = unknown, Body = undefined>(
+  spec: RouteSpec<Query, Body>,
+): Route {
   const { method, path, scope } = spec;
   return {
     method,
@@ -63,8 +66,15 @@ export function defineRoute<Query = unknown, Body = undefined>(spec: RouteSpec<Q
     run: async (ctx, params) => {
       const caller = scope === 'open' ? NOBODY : callerOf(ctx);
       if (scope !== 'token' && scope !== 'open') requireScope(caller, scope);
-      const query = validate<Query>(spec.query ?? (NoQuery as unknown as z.ZodType<Query>), ctx.query, 'query');
-      const body = spec.body === undefined ? (undefined as Body) : validate(spec.body.schema, await readJsonBody(ctx, spec.body), 'body');
+      const query = validate<Query>(
+        spec.query ?? (NoQuery as unknown as z.ZodType<Query>),
+        ctx.query,
+        'query',
+      );
+      const body =
+        spec.body === undefined
+          ? (undefined as Body)
+          : validate(spec.body.schema, await readJsonBody(ctx, spec.body), 'body');
       return spec.handle({
         caller,
         param: (name) => params[name] ?? '',
@@ -80,11 +90,20 @@ export function defineRoute<Query = unknown, Body = undefined>(spec: RouteSpec<Q
 }
 
 /** What open routes are handed: it may do nothing. */
-const NOBODY: Caller = { subject: '', orgId: '', scopes: new Set(), roles: [], service: false, expiresAt: new Date(0) };
+const NOBODY: Caller = {
+  subject: '',
+  orgId: '',
+  scopes: new Set(),
+  roles: [],
+  service: false,
+  expiresAt: new Date(0),
+};
 
 function callerOf(ctx: ApiContext): Caller {
-  // Authentication goes by path and has been here; should it ever not have, this is the second lock.
-  if (ctx.state.caller === undefined) throw new AppError('UNAUTHENTICATED', 'This needs a bearer token in the Authorization header.');
+  // Authentication goes by path and has been here; should it ever not have, this is the second
+  // lock.
+  if (ctx.state.caller === undefined)
+    throw new AppError('UNAUTHENTICATED', 'This needs a bearer token in the Authorization header.');
   return ctx.state.caller;
 }
 
@@ -112,7 +131,11 @@ export function mountRoutes(app: Koa<ApiState>, routes: readonly Route[]): void 
 }
 
 /** From here on there is no status to answer with: what goes wrong ends the response. */
-function startStream(app: Koa<ApiState>, ctx: ApiContext, write: NonNullable<Answer['stream']>): void {
+function startStream(
+  app: Koa<ApiState>,
+  ctx: ApiContext,
+  write: NonNullable<Answer['stream']>,
+): void {
   ctx.respond = false;
   if (ctx.method === 'HEAD') return void ctx.res.end();
   write(ctx.res).catch((error: unknown) => {
@@ -121,14 +144,20 @@ function startStream(app: Koa<ApiState>, ctx: ApiContext, write: NonNullable<Ans
   });
 }
 
-/** A known path and another method: 405 with Allow, for methods nobody has heard of too; OPTIONS says Allow alone. */
+/**
+ * A known path and another method: 405 with Allow, for methods nobody has heard of too; OPTIONS
+ * says Allow alone.
+ */
 const otherMethods =
   (router: Router<ApiState>): ApiMiddleware =>
   async (ctx) => {
     const matching = router.match(ctx.path, ctx.method).path;
-    // Of …/runs/background and …/runs/:runId, the one that is meant: its methods are not those of a run.
+    // Of …/runs/background and …/runs/:runId, the one that is meant: its methods are not those of a
+    // run.
     const fewest = Math.min(...matching.map((layer) => layer.paramNames.length));
-    const methods = new Set(matching.flatMap((layer) => (layer.paramNames.length === fewest ? layer.methods : [])));
+    const methods = new Set(
+      matching.flatMap((layer) => (layer.paramNames.length === fewest ? layer.methods : [])),
+    );
     if (methods.size === 0) return;
     ctx.set('Allow', [...methods, 'OPTIONS'].join(', '));
     if (ctx.method === 'OPTIONS') ctx.status = 204;

@@ -1,8 +1,15 @@
-// The HTTP server as far as it is not koa's: clients that hold a socket without using it are cut, and what node would answer by itself,
-// before any layer of ours, is a problem like every other.
+// The HTTP server as far as it is not koa's: clients that hold a socket without using it are cut,
+// and what node would answer by itself, before any layer of ours, is a problem like every other.
 
 import { randomUUID } from 'node:crypto';
-import { createServer, STATUS_CODES, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../../contract/errors.ts';
 import { problemOf } from './problem.ts';
@@ -10,7 +17,10 @@ import { problemOf } from './problem.ts';
 /** Headers not whole, or a socket without a request, after 5 s: looked at every second. */
 const HEADERS_TIMEOUT_MS = 5000;
 const CHECK_EVERY_MS = 1000;
-/** Slower than any line that a body of 28 MiB is worth waiting for: at this pace it takes half an hour. */
+/**
+ * Slower than any line that a body of 28 MiB is worth waiting for: at this pace it takes half an
+ * hour.
+ */
 const PACE_BYTES = 64 * 1024;
 const PACE_WINDOW_S = 5;
 /** For the refusal to be written, if the client reads at all. */
@@ -19,7 +29,10 @@ const LAST_WORDS_MS = 500;
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
-/** Calls `onSlow` once, if fewer than 64 KiB came in any five seconds before the body was whole. Returns how to stop watching. */
+/**
+ * Calls `onSlow` once, if fewer than 64 KiB came in any five seconds before the body was whole.
+ * Returns how to stop watching.
+ */
 export function watchPace(req: IncomingMessage, onSlow: () => void): () => void {
   if (!hasBody(req) || req.complete) return () => undefined;
   const seen = [req.socket.bytesRead];
@@ -53,7 +66,9 @@ export function createGuardedServer(handle: RequestListener): Server {
   );
   server.on('request', (req) => {
     // Also a body that nobody reads: an answer may have been given before it came.
-    watchPace(req, () => setTimeout(() => req.complete || req.socket.destroy(), LAST_WORDS_MS).unref());
+    watchPace(req, () =>
+      setTimeout(() => req.complete || req.socket.destroy(), LAST_WORDS_MS).unref(),
+    );
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
@@ -77,9 +92,15 @@ function refuse(res: ServerResponse, code: number, detail: string): void {
   res.writeHead(status, head).end(body);
 }
 
-function problem(status: number, detail: string): { status: number; head: Record<string, string | number>; body: string } {
+function problem(
+  status: number,
+  detail: string,
+): { status: number; head: Record<string, string | number>; body: string } {
   const requestId = randomUUID();
-  const body = JSON.stringify({ ...problemOf(new AppError('INVALID_REQUEST', detail), requestId), status });
+  const body = JSON.stringify({
+    ...problemOf(new AppError('INVALID_REQUEST', detail), requestId),
+    status,
+  });
   const head = {
     'Content-Type': 'application/problem+json',
     'Content-Length': Buffer.byteLength(body),

@@ -1,5 +1,6 @@
-// A reader of a run: subscribes first, then reads the store from its position, then takes what is said live in this process; whatever
-// it is woken by, it goes on from its position, so nothing is lost and nothing comes twice. Pull only: who reads slowly holds nothing.
+// A reader of a run: subscribes first, then reads the store from its position, then takes what is
+// said live in this process; whatever it is woken by, it goes on from its position, so nothing is
+// lost and nothing comes twice. Pull only: who reads slowly holds nothing.
 
 import { isAfter, type Position } from '../../contract/position.ts';
 import { StoreUnavailableError, type Store } from '../../store/database/access.ts';
@@ -21,7 +22,11 @@ export interface Following {
 const ASK_AGAIN_MS = 500;
 
 /** Until the run's last frame was sent, or `over`; at least what is there already is sent. */
-export async function followRun(store: Store, read: ReadFramesAfter, { orgId, runId, from, send, over }: Following): Promise<void> {
+export async function followRun(
+  store: Store,
+  read: ReadFramesAfter,
+  { orgId, runId, from, send, over }: Following,
+): Promise<void> {
   let position = from;
   let stale = true;
   const wakeUp = createWakeUp();

@@ -1,5 +1,5 @@
-// Frames of a run after a position, from its stored record. Readers who stand at the same place and ask in the same moment share one
-// query: a run with fifty streams is read once at each change.
+// Frames of a run after a position, from its stored record. Readers who stand at the same place and
+// ask in the same moment share one query: a run with fifty streams is read once at each change.
 
 import type { Position } from '../../contract/position.ts';
 import type { Store } from '../../store/database/access.ts';
@@ -38,11 +38,15 @@ export const readFrames = (store: Store, wanted: FramesWanted): Promise<Frames> 
     };
   });
 
-const isEnd = ({ kind }: Line): boolean => kind === 'STOP' || kind === 'CANCELLED' || kind === 'ERROR';
+const isEnd = ({ kind }: Line): boolean =>
+  kind === 'STOP' || kind === 'CANCELLED' || kind === 'ERROR';
 
 export const LINES_AT_ONCE = 100;
 
-export type ReadFramesAfter = (run: { readonly orgId: string; readonly runId: string }, after: Position) => Promise<Frames>;
+export type ReadFramesAfter = (
+  run: { readonly orgId: string; readonly runId: string },
+  after: Position,
+) => Promise<Frames>;
 
 export function createSharedReads(store: Store): ReadFramesAfter {
   const share = createShareReads<Frames>();
@@ -52,5 +56,9 @@ export function createSharedReads(store: Store): ReadFramesAfter {
     );
 }
 
-/** The end of the record where a client claims to have seen more than there is: it may have met the record before a restore. */
-export const within = (after: Position, last: number): Position => (after.seq > last ? { seq: last, offset: 0 } : after);
+/**
+ * The end of the record where a client claims to have seen more than there is: it may have met the
+ * record before a restore.
+ */
+export const within = (after: Position, last: number): Position =>
+  after.seq > last ? { seq: last, offset: 0 } : after;

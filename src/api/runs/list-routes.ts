@@ -1,4 +1,5 @@
-// Lists over all agents: the runs that the caller may see, and the inbox of calls that wait for a vote he may cast.
+// Lists over all agents: the runs that the caller may see, and the inbox of calls that wait for a
+// vote he may cast.
 
 import { z } from 'zod';
 import { RUN_ID } from '../../contract/run.ts';
@@ -6,14 +7,30 @@ import { listRuns, listWaiting } from '../../store/queries/run-lists.ts';
 import type { AppDeps } from '../app.ts';
 import { defineCursor, pageAnswer, pageQuery, wanted } from '../http/page.ts';
 import { presentRun, presentWaiting } from './present.ts';
-import { AGENT_ID, FROM, REQUEST_ID, SESSION_ID, STATUS, TO, USER_ID } from '../http/query-fields.ts';
+import {
+  AGENT_ID,
+  FROM,
+  REQUEST_ID,
+  SESSION_ID,
+  STATUS,
+  TO,
+  USER_ID,
+} from '../http/query-fields.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 
 export const RUNS_CURSOR = defineCursor('runs', [z.string().regex(RUN_ID)]);
 const APPROVALS_CURSOR = defineCursor('approvals', [z.string().regex(/^[\w-]{1,100}$/)]);
 
 const RunsQuery = z.strictObject({
-  ...{ sessionId: SESSION_ID, agentId: AGENT_ID, status: STATUS, userId: USER_ID, requestId: REQUEST_ID, from: FROM, to: TO },
+  ...{
+    sessionId: SESSION_ID,
+    agentId: AGENT_ID,
+    status: STATUS,
+    userId: USER_ID,
+    requestId: REQUEST_ID,
+    from: FROM,
+    to: TO,
+  },
   ...pageQuery(RUNS_CURSOR),
 });
 const ApprovalsQuery = z.strictObject({ agentId: AGENT_ID, ...pageQuery(APPROVALS_CURSOR) });
@@ -25,7 +42,9 @@ export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     scope: 'runs:read',
     query: RunsQuery,
     handle: async ({ caller, query }) => {
-      const runs = await store.asOrg(caller.orgId, (tx) => listRuns(tx, caller, query, wanted(query)));
+      const runs = await store.asOrg(caller.orgId, (tx) =>
+        listRuns(tx, caller, query, wanted(query)),
+      );
       return pageAnswer('/api/runs', query, RUNS_CURSOR, runs, presentRun);
     },
   }),
@@ -35,8 +54,12 @@ export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     scope: 'runs:approve',
     query: ApprovalsQuery,
     handle: async ({ caller, query }) => {
-      const waiting = await store.asOrg(caller.orgId, (tx) => listWaiting(tx, caller, query, wanted(query)));
-      return pageAnswer('/api/approvals', query, APPROVALS_CURSOR, waiting, ({ run, call }) => presentWaiting(run, call));
+      const waiting = await store.asOrg(caller.orgId, (tx) =>
+        listWaiting(tx, caller, query, wanted(query)),
+      );
+      return pageAnswer('/api/approvals', query, APPROVALS_CURSOR, waiting, ({ run, call }) =>
+        presentWaiting(run, call),
+      );
     },
   }),
 ];

@@ -1,4 +1,5 @@
-// The only way from a line of a run's record to a frame: the same for every reader, live, joined or replayed.
+// The only way from a line of a run's record to a frame: the same for every reader, live, joined or
+// replayed.
 
 import type { Frame } from '../../contract/frame.ts';
 import { assertNever } from '../../contract/names.ts';
@@ -12,14 +13,22 @@ export interface IdentifiedFrame {
   readonly frame: Frame;
 }
 
-/** undefined for a line that is no frame. `run`, as it ended: for a STOP, which is the whole of it. */
+/**
+ * undefined for a line that is no frame. `run`, as it ended: for a STOP, which is the whole of it.
+ */
 export function presentLine(line: Line, run?: RunRecord): IdentifiedFrame | undefined {
   const said = isDelta(line)
-    ? ({ event: line.kind === 'CONTENT' ? 'CONTENT_DELTA' : 'REASONING_DELTA', data: line.text } as const)
+    ? ({
+        event: line.kind === 'CONTENT' ? 'CONTENT_DELTA' : 'REASONING_DELTA',
+        data: line.text,
+      } as const)
     : presentEvent(line, run);
   if (said === undefined) return undefined;
   const { event, data } = said;
-  return { id: writePosition(positionOf(line)), frame: { event, data, timestamp: line.at.getTime(), turn: line.turn } as Frame };
+  return {
+    id: writePosition(positionOf(line)),
+    frame: { event, data, timestamp: line.at.getTime(), turn: line.turn } as Frame,
+  };
 }
 
 type Said = { [E in Frame as E['event']]: Pick<E, 'event' | 'data'> }[Frame['event']];
@@ -51,6 +60,10 @@ function presentEvent(event: EventLine, run: RunRecord | undefined): Said | unde
 }
 
 function pauseOf({ data, at }: EventLine): Extract<Said, { event: 'PAUSED' }>['data'] {
-  const { pauseId, quorum, calls } = data as { pauseId: string; quorum: number; calls: readonly CallRecord[] };
+  const { pauseId, quorum, calls } = data as {
+    pauseId: string;
+    quorum: number;
+    calls: readonly CallRecord[];
+  };
   return { pauseId, pending: calls.map((call) => presentPending({ quorum, updatedAt: at }, call)) };
 }

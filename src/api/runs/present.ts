@@ -1,7 +1,14 @@
-// The only way from a run's record, and from an agent's snapshot, to JSON. What is not named here never leaves.
+// The only way from a run's record, and from an agent's snapshot, to JSON. What is not named here
+// never leaves.
 
 import type { AgentSnapshot } from '../../contract/agent.ts';
-import { WAITING_INPUT_MAX_CHARS, type Conversation, type Message, type Session, type WaitingCall } from '../../contract/lists.ts';
+import {
+  WAITING_INPUT_MAX_CHARS,
+  type Conversation,
+  type Message,
+  type Session,
+  type WaitingCall,
+} from '../../contract/lists.ts';
 import { isTerminal } from '../../contract/names.ts';
 import type { Decision, PendingCall, RunResponse } from '../../contract/run.ts';
 import type { CallRecord, RecordedDecision, RunRecord } from '../../store/queries/run-record.ts';
@@ -29,24 +36,38 @@ export function presentRun(run: RunRecord): RunResponse {
       completionTokens: run.completionTokens,
       totalTokens: run.promptTokens + run.completionTokens,
       ...(run.usageEstimated ? { usageEstimated: true as const } : {}),
-      ...(run.status === 'COMPLETED' && run.finishReason !== null ? { finishReason: run.finishReason } : {}),
+      ...(run.status === 'COMPLETED' && run.finishReason !== null
+        ? { finishReason: run.finishReason }
+        : {}),
       ...(run.followUps === null ? {} : { followUps: [...run.followUps] }),
       agentRevision: run.revision,
     },
     tools: run.calls.flatMap((call) => presentOutcome(run, call) ?? []),
-    reasoningSteps: run.reasoning.flatMap(({ reasoning, text }) => [reasoning, text]).filter((step) => step !== ''),
+    reasoningSteps: run.reasoning
+      .flatMap(({ reasoning, text }) => [reasoning, text])
+      .filter((step) => step !== ''),
     ...(paused
-      ? { pauseId: run.pauseId, pending: run.calls.filter((call) => call.pauseId === run.pauseId).map((call) => presentPending(run, call)) }
+      ? {
+          pauseId: run.pauseId,
+          pending: run.calls
+            .filter((call) => call.pauseId === run.pauseId)
+            .map((call) => presentPending(run, call)),
+        }
       : {}),
-    ...(run.status === 'FAILED' && run.errorCode !== null ? { error: { code: run.errorCode, message: run.errorMessage ?? '' } } : {}),
+    ...(run.status === 'FAILED' && run.errorCode !== null
+      ? { error: { code: run.errorCode, message: run.errorMessage ?? '' } }
+      : {}),
     createdAt: run.createdAt.toISOString(),
     updatedAt: run.updatedAt.toISOString(),
   };
 }
 
-const NOBODY_KNOWS = 'It is not known whether this call happened: the run ended before an answer came.';
+const NOBODY_KNOWS =
+  'It is not known whether this call happened: the run ended before an answer came.';
 
-/** The call's line in `tools`; undefined for one that has no outcome (yet), or was never dispatched. */
+/**
+ * The call's line in `tools`; undefined for one that has no outcome (yet), or was never dispatched.
+ */
 function presentOutcome(run: RunRecord, call: CallRecord): ToolEntry | undefined {
   switch (call.state) {
     case 'SUCCEEDED':
@@ -55,11 +76,17 @@ function presentOutcome(run: RunRecord, call: CallRecord): ToolEntry | undefined
     case 'REJECTED':
       return entry(call, { result: call.result ?? '', isError: true });
     case 'LEFT':
-      return entry(call, { result: call.result ?? NOBODY_KNOWS, isError: true, outcome: 'UNKNOWN' });
+      return entry(call, {
+        result: call.result ?? NOBODY_KNOWS,
+        isError: true,
+        outcome: 'UNKNOWN',
+      });
     case 'DISPATCHING':
     case 'UNKNOWN':
       // In an open run a person is still going to be asked, or the answer is still awaited.
-      return isTerminal(run.status) ? entry(call, { result: call.result ?? NOBODY_KNOWS, isError: true, outcome: 'UNKNOWN' }) : undefined;
+      return isTerminal(run.status)
+        ? entry(call, { result: call.result ?? NOBODY_KNOWS, isError: true, outcome: 'UNKNOWN' })
+        : undefined;
     case 'PROPOSED':
     case 'APPROVED':
     case 'CLOSED':
@@ -67,7 +94,10 @@ function presentOutcome(run: RunRecord, call: CallRecord): ToolEntry | undefined
   }
 }
 
-const entry = (call: CallRecord, outcome: Pick<ToolEntry, 'result' | 'isError' | 'outcome'>): ToolEntry => ({
+const entry = (
+  call: CallRecord,
+  outcome: Pick<ToolEntry, 'result' | 'isError' | 'outcome'>,
+): ToolEntry => ({
   callId: call.callId,
   name: call.name,
   arguments: argumentsOf(call.arguments),
@@ -84,7 +114,10 @@ const presentDecision = (d: RecordedDecision): Decision => ({
   ...(d.proposedArguments === null ? {} : { proposedArguments: argumentsOf(d.proposedArguments) }),
 });
 
-export const presentPending = (run: Pick<RunRecord, 'quorum' | 'updatedAt'>, call: CallRecord): PendingCall => {
+export const presentPending = (
+  run: Pick<RunRecord, 'quorum' | 'updatedAt'>,
+  call: CallRecord,
+): PendingCall => {
   const kind = call.pauseKind ?? 'APPROVAL';
   return {
     callId: call.callId,
@@ -98,7 +131,8 @@ export const presentPending = (run: Pick<RunRecord, 'quorum' | 'updatedAt'>, cal
     ...(kind === 'OUTCOME_UNKNOWN' && call.evidence !== null ? { evidence: call.evidence } : {}),
     requestedAt: call.requestedAt ?? run.updatedAt.toISOString(),
     expiresAt: call.expiresAt,
-    // The total, not what is missing: a repeated click on an unknown outcome must never need company.
+    // The total, not what is missing: a repeated click on an unknown outcome must never need
+    // company.
     votesNeeded: kind === 'OUTCOME_UNKNOWN' ? 1 : run.quorum,
     votes: call.votes.map((vote) => ({ ...vote })),
   };
@@ -127,7 +161,10 @@ export const presentSession = (s: SessionRecord): Session => ({
   updatedAt: s.updatedAt.toISOString(),
 });
 
-export const presentConversation = (session: SessionRecord, exchanges: readonly ExchangeRecord[]): Conversation => ({
+export const presentConversation = (
+  session: SessionRecord,
+  exchanges: readonly ExchangeRecord[],
+): Conversation => ({
   ...presentSession(session),
   messages: exchanges.flatMap(({ runId, question, askedAt, answer, answeredAt }): Message[] => [
     { role: 'user', content: question, runId, createdAt: askedAt.toISOString() },
@@ -144,7 +181,8 @@ function argumentsOf(text: string): Arguments {
   }
 }
 
-const isArguments = (value: unknown): value is Arguments => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isArguments = (value: unknown): value is Arguments =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export interface AgentResponse {
   readonly id: string;
@@ -155,7 +193,11 @@ export interface AgentResponse {
   readonly models: readonly string[];
   readonly vision: boolean;
   readonly audio: boolean;
-  readonly tools: readonly { readonly name: string; readonly description: string; readonly approval: 'required' | 'never' }[];
+  readonly tools: readonly {
+    readonly name: string;
+    readonly description: string;
+    readonly approval: 'required' | 'never';
+  }[];
   readonly active: boolean;
 }
 

@@ -28,7 +28,9 @@ export async function runToActOn(
 ): Promise<FoundRun & { readonly runId: string }> {
   const runId = runIdOf(request);
   const { caller } = request;
-  const found = await store.asOrg(caller.orgId, (tx) => findVisibleRun(tx, caller, request.param('agentId'), runId));
+  const found = await store.asOrg(caller.orgId, (tx) =>
+    findVisibleRun(tx, caller, request.param('agentId'), runId),
+  );
   if (found === undefined) throw noSuchRun();
   return { ...found, runId };
 }
@@ -55,12 +57,20 @@ export function runRoutes(deps: AppDeps): readonly Route[] {
         handle: async (request) => {
           const runId = runIdOf(request);
           const { caller } = request;
-          const run = await deps.store.asOrg(caller.orgId, (tx) => readVisibleRun(tx, caller, request.param('agentId'), runId));
+          const run = await deps.store.asOrg(caller.orgId, (tx) =>
+            readVisibleRun(tx, caller, request.param('agentId'), runId),
+          );
           if (run === undefined) throw noSuchRun();
-          if (request.query.wait === undefined || isSettled(run.status)) return { status: 200, body: presentRun(run) };
+          if (request.query.wait === undefined || isSettled(run.status))
+            return { status: 200, body: presentRun(run) };
           const deadline = createDeadline(request.query.wait * 1000, [deps.draining, request.gone]);
           try {
-            const awaited = { orgId: caller.orgId, runId, deadline: deadline.signal, stopBehindPause: false };
+            const awaited = {
+              orgId: caller.orgId,
+              runId,
+              deadline: deadline.signal,
+              stopBehindPause: false,
+            };
             return { status: 200, body: presentRun(await waitForRun(deps.store, awaited)) };
           } finally {
             deadline.close();
@@ -76,9 +86,13 @@ export function runRoutes(deps: AppDeps): readonly Route[] {
         const { caller } = request;
         const run = await runToActOn(deps, request);
         if (![run.userId, run.startedBy].includes(caller.subject) && !caller.scopes.has('admin'))
-          throw new AppError('FORBIDDEN', 'Only who started this run, its user, or an admin may cancel it.');
+          throw new AppError(
+            'FORBIDDEN',
+            'Only who started this run, its user, or an admin may cancel it.',
+          );
         await deps.store.asOrg(caller.orgId, (tx) => cancelRun(tx, run.runId, caller.subject));
-        // The commit is the answer; the line goes out beside it, and again by any process if it fails.
+        // The commit is the answer; the line goes out beside it, and again by any process if it
+        // fails.
         void deps.send(run.runId).catch(() => false);
         return { status: 204 };
       },

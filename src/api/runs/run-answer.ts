@@ -1,4 +1,5 @@
-// How a run that was waited for is answered: 200 when it has settled, 202 with where to look when it has not.
+// How a run that was waited for is answered: 200 when it has settled, 202 with where to look when
+// it has not.
 
 import type { RunRecord } from '../../store/queries/run-record.ts';
 import type { Preference } from '../http/prefer.ts';
@@ -9,7 +10,8 @@ import { isSettled } from './wait.ts';
 /** How long a poller should leave the run alone: `?wait=` is there for who wants it sooner. */
 const RETRY_AFTER_S = '1';
 
-export const pathOfRun = (agentId: string, runId: string): string => `/api/agents/${encodeURIComponent(agentId)}/runs/${runId}`;
+export const pathOfRun = (agentId: string, runId: string): string =>
+  `/api/agents/${encodeURIComponent(agentId)}/runs/${runId}`;
 
 export interface RunAnswerOptions {
   readonly preference: Preference;
@@ -23,7 +25,9 @@ export function runAnswer(run: RunRecord, { preference, replayed }: RunAnswerOpt
   return {
     status: settled ? 200 : 202,
     headers: {
-      ...(settled ? { 'Content-Location': path } : { Location: path, 'Retry-After': RETRY_AFTER_S }),
+      ...(settled
+        ? { 'Content-Location': path }
+        : { Location: path, 'Retry-After': RETRY_AFTER_S }),
       ...(applied === undefined ? {} : { 'Preference-Applied': applied }),
       ...(replayed ? { 'Idempotency-Replayed': 'true' } : {}),
     },

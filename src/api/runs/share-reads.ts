@@ -1,4 +1,5 @@
-// Readers who ask for the same in the same moment, as they do when they are woken by one change, share one read.
+// Readers who ask for the same in the same moment, as they do when they are woken by one change,
+// share one read.
 
 export type ShareReads<T> = (key: string, read: () => Promise<T>) => Promise<T>;
 
@@ -8,7 +9,8 @@ export function createShareReads<T>(): ShareReads<T> {
     const already = asked.get(key);
     if (already !== undefined) return already;
     const reading = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
-      // From here on it is too late to join: what a later one was woken for may not be seen by this read.
+      // From here on it is too late to join: what a later one was woken for may not be seen by this
+      // read.
       asked.delete(key);
       return read();
     });

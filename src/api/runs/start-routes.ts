@@ -1,5 +1,5 @@
-// Starting a run: committed first, then told to Temporal, then waited for. Once it is committed the answer is never a 503: the run
-// is kept, and where it can be read is said.
+// Starting a run: committed first, then told to Temporal, then waited for. Once it is committed the
+// answer is never a 503: the run is kept, and where it can be read is said.
 
 import { randomUUID } from 'node:crypto';
 import { v7 } from 'uuid';
@@ -24,7 +24,11 @@ import { createDeadline, waitForRun } from './wait.ts';
 import { agentOf } from '../agents/routes.ts';
 
 /** Eight pieces of media at most, and base64 adds a third. */
-export const START_BODY = { schema: StartBodySchema, maxBytes: 28 * BODY_MAX_BYTES, uncounted: mediaLength };
+export const START_BODY = {
+  schema: StartBodySchema,
+  maxBytes: 28 * BODY_MAX_BYTES,
+  uncounted: mediaLength,
+};
 
 type StartRequest = RouteRequest<unknown, StartBody>;
 
@@ -41,8 +45,15 @@ export const startRoutes = (deps: AppDeps): readonly Route[] => [
         const run = newRun(deps, request, 'run');
         const started = await commit(deps, run);
         void deps.send(started.runId).then((taken) => taken || deadline.end(), deadline.end);
-        const awaited = { orgId: run.orgId, runId: started.runId, deadline: deadline.signal, stopBehindPause: true };
-        const standing = await waitForRun(deps.store, awaited).catch((error: unknown) => committedOr(error, run, started));
+        const awaited = {
+          orgId: run.orgId,
+          runId: started.runId,
+          deadline: deadline.signal,
+          stopBehindPause: true,
+        };
+        const standing = await waitForRun(deps.store, awaited).catch((error: unknown) =>
+          committedOr(error, run, started),
+        );
         return runAnswer(standing, { preference, replayed: started.kind === 'REPLAYED' });
       } finally {
         deadline.close();
@@ -59,22 +70,41 @@ export const startRoutes = (deps: AppDeps): readonly Route[] => [
       const started = await commit(deps, run);
       void deps.send(started.runId).catch(() => false);
       const replayed = started.kind === 'REPLAYED';
-      const standing = replayed ? await deps.store.asOrg(run.orgId, (tx) => readRun(tx, run.orgId, started.runId)) : undefined;
+      const standing = replayed
+        ? await deps.store.asOrg(run.orgId, (tx) => readRun(tx, run.orgId, started.runId))
+        : undefined;
       return {
         status: 200,
-        headers: { Location: pathOfRun(run.agent.id, started.runId), ...(replayed ? { 'Idempotency-Replayed': 'true' } : {}) },
-        body: { runId: started.runId, sessionId: standing?.sessionId ?? run.sessionId, status: standing?.status ?? 'QUEUED' },
+        headers: {
+          Location: pathOfRun(run.agent.id, started.runId),
+          ...(replayed ? { 'Idempotency-Replayed': 'true' } : {}),
+        },
+        body: {
+          runId: started.runId,
+          sessionId: standing?.sessionId ?? run.sessionId,
+          status: standing?.status ?? 'QUEUED',
+        },
       };
     },
   }),
 ];
 
-/** Everything that a start is refused for before the store is asked; the run's ids are made here, so that a repeated transaction finds itself. */
-export function newRun({ agents, egressAllow = [] }: AppDeps, request: StartRequest, route: KeyUse['route']): NewRun {
+/**
+ * Everything that a start is refused for before the store is asked; the run's ids are made here, so
+ * that a repeated transaction finds itself.
+ */
+export function newRun(
+  { agents, egressAllow = [] }: AppDeps,
+  request: StartRequest,
+  route: KeyUse['route'],
+): NewRun {
   const { caller, body } = request;
   const key = readIdempotencyKey(request.headerValues('Idempotency-Key'));
   if (body.orgId !== undefined && body.orgId !== caller.orgId)
-    throw new AppError('FORBIDDEN', "The orgId is not the token's: runs start in the token's org only.");
+    throw new AppError(
+      'FORBIDDEN',
+      "The orgId is not the token's: runs start in the token's org only.",
+    );
   const userId = body.userId ?? caller.subject;
   if (userId !== caller.subject) requireScope(caller, 'runs:impersonate');
   const agent = agentOf(agents, caller.orgId, request.param('agentId'));
@@ -93,10 +123,27 @@ export function newRun({ agents, egressAllow = [] }: AppDeps, request: StartRequ
     options,
     generateFollowups: body.generateFollowups ?? false,
     requestId: request.requestId,
-    ...(agent.active ? {} : { refusal: new AppError('AGENT_INACTIVE', `The agent "${agent.id}" is switched off and takes no runs.`) }),
+    ...(agent.active
+      ? {}
+      : {
+          refusal: new AppError(
+            'AGENT_INACTIVE',
+            `The agent "${agent.id}" is switched off and takes no runs.`,
+          ),
+        }),
     ...(key === undefined
       ? {}
-      : { key: { orgId: caller.orgId, caller: caller.subject, route, agentId: agent.id, target: '', key, bodyHash: hashOf(body) } }),
+      : {
+          key: {
+            orgId: caller.orgId,
+            caller: caller.subject,
+            route,
+            agentId: agent.id,
+            target: '',
+            key,
+            bodyHash: hashOf(body),
+          },
+        }),
   };
 }
 
@@ -113,9 +160,13 @@ const hashOf = (body: StartBody): string =>
 
 function refuseModel(agent: AgentSnapshot, model: string | undefined): void {
   if (model === undefined || model === agent.model || agent.models.includes(model)) return;
-  throw new AppError('INVALID_REQUEST', `options.model must be one that the agent allows: ${agent.models.join(', ')}.`, {
-    errors: [{ path: 'options.model', message: `must be one of ${agent.models.join(', ')}` }],
-  });
+  throw new AppError(
+    'INVALID_REQUEST',
+    `options.model must be one that the agent allows: ${agent.models.join(', ')}.`,
+    {
+      errors: [{ path: 'options.model', message: `must be one of ${agent.models.join(', ')}` }],
+    },
+  );
 }
 
 export async function commit({ store }: AppDeps, run: NewRun): Promise<Started> {
@@ -134,7 +185,10 @@ export async function commit({ store }: AppDeps, run: NewRun): Promise<Started> 
   }
 }
 
-/** The database went away after the commit. The run is there, and as far as we know it is as it was made. */
+/**
+ * The database went away after the commit. The run is there, and as far as we know it is as it was
+ * made.
+ */
 function committedOr(error: unknown, run: NewRun, started: Started): RunRecord {
   if (!(error instanceof StoreUnavailableError) || started.kind === 'REPLAYED') throw error;
   const now = new Date();
@@ -147,8 +201,29 @@ function committedOr(error: unknown, run: NewRun, started: Started): RunRecord {
       orgId: run.orgId,
       startedBy: run.startedBy,
     },
-    ...{ status: 'QUEUED', input: run.input, content: '', model: null, finishReason: null, followUps: null, pauseId: null },
-    ...{ promptTokens: 0, completionTokens: 0, usageEstimated: false, revision: run.agent.revision, errorCode: null, errorMessage: null },
-    ...{ quorum: run.agent.approvals.quorum, createdAt: now, updatedAt: now, reasoning: [], calls: [] },
+    ...{
+      status: 'QUEUED',
+      input: run.input,
+      content: '',
+      model: null,
+      finishReason: null,
+      followUps: null,
+      pauseId: null,
+    },
+    ...{
+      promptTokens: 0,
+      completionTokens: 0,
+      usageEstimated: false,
+      revision: run.agent.revision,
+      errorCode: null,
+      errorMessage: null,
+    },
+    ...{
+      quorum: run.agent.approvals.quorum,
+      createdAt: now,
+      updatedAt: now,
+      reasoning: [],
+      calls: [],
+    },
   };
 }

@@ -1,4 +1,5 @@
-// The record of a run as it grows: a start that streams, joining and resuming any run's stream, and the stored events as pages.
+// The record of a run as it grows: a start that streams, joining and resuming any run's stream, and
+// the stored events as pages.
 
 import { setMaxListeners } from 'node:events';
 import { z } from 'zod';
@@ -31,13 +32,27 @@ export function streamRoutes(deps: AppDeps): readonly Route[] {
   const read = createSharedReads(deps.store);
   setMaxListeners(0, deps.draining); // each open stream is one
 
-  const streamed = ({ caller, gone }: Request, runId: string, from: Position, headers: Record<string, string> = {}): Answer => ({
+  const streamed = (
+    { caller, gone }: Request,
+    runId: string,
+    from: Position,
+    headers: Record<string, string> = {},
+  ): Answer => ({
     status: 200,
     headers: { ...STREAM_HEADERS, ...headers },
     stream: async (response) => {
-      const stream = openEventStream(response, { at: caller.expiresAt, signals: [deps.draining, gone] });
+      const stream = openEventStream(response, {
+        at: caller.expiresAt,
+        signals: [deps.draining, gone],
+      });
       try {
-        await followRun(deps.store, read, { orgId: caller.orgId, runId, from, send: stream.send, over: stream.over });
+        await followRun(deps.store, read, {
+          orgId: caller.orgId,
+          runId,
+          from,
+          send: stream.send,
+          over: stream.over,
+        });
       } finally {
         stream.close();
       }
@@ -54,7 +69,12 @@ export function streamRoutes(deps: AppDeps): readonly Route[] {
         const run = newRun(deps, request, 'stream');
         const started = await commit(deps, run);
         void deps.send(started.runId).catch(() => false);
-        return streamed(request, started.runId, BEGINNING, started.kind === 'REPLAYED' ? { 'Idempotency-Replayed': 'true' } : {});
+        return streamed(
+          request,
+          started.runId,
+          BEGINNING,
+          started.kind === 'REPLAYED' ? { 'Idempotency-Replayed': 'true' } : {},
+        );
       },
     }),
     defineRoute({
@@ -79,19 +99,30 @@ export function streamRoutes(deps: AppDeps): readonly Route[] {
         const { limit = LIMIT_DEFAULT, after = BEGINNING } = request.query;
         const { runId, record } = await recordToRead(deps, request);
         if (record.gone && after.seq < record.last) throw eventsGone();
-        const wanted = { orgId: request.caller.orgId, runId, after, limit: limit + 1, framesOnly: true };
+        const wanted = {
+          orgId: request.caller.orgId,
+          runId,
+          after,
+          limit: limit + 1,
+          framesOnly: true,
+        };
         const { frames } = await readFrames(deps.store, wanted);
         const data = frames.slice(0, limit).map(({ id, frame }) => ({ id, ...frame }));
         const hasMore = frames.length > limit;
         const nextCursor = hasMore ? (data.at(-1)?.id ?? null) : null;
         const next = `${pathOfRun(request.param('agentId'), runId)}/events?limit=${limit}&after=${nextCursor}`;
-        return { status: 200, ...(hasMore ? { headers: { Link: `<${next}>; rel="next"` } } : {}), body: { data, hasMore, nextCursor } };
+        return {
+          status: 200,
+          ...(hasMore ? { headers: { Link: `<${next}>; rel="next"` } } : {}),
+          body: { data, hasMore, nextCursor },
+        };
       },
     }),
   ];
 }
 
-const eventsGone = (): AppError => new AppError('EVENTS_GONE', "This run's events were deleted by retention. Read the run itself.");
+const eventsGone = (): AppError =>
+  new AppError('EVENTS_GONE', "This run's events were deleted by retention. Read the run itself.");
 
 /** Newer than `?after=`: a browser that reconnects sends it with the address it was once given. */
 function lastEventId({ headerValues }: Pick<Request, 'headerValues'>): Position | undefined {
@@ -99,12 +130,19 @@ function lastEventId({ headerValues }: Pick<Request, 'headerValues'>): Position 
   if (text === '' && more === undefined) return undefined;
   const position = more === undefined ? readPosition(text.trim()) : undefined;
   if (position !== undefined) return position;
-  throw new AppError('INVALID_REQUEST', `The Last-Event-ID ${NOT_AN_ID}: send that of the last frame you got, or none.`, {
-    errors: [{ path: 'Last-Event-ID', message: NOT_AN_ID }],
-  });
+  throw new AppError(
+    'INVALID_REQUEST',
+    `The Last-Event-ID ${NOT_AN_ID}: send that of the last frame you got, or none.`,
+    {
+      errors: [{ path: 'Last-Event-ID', message: NOT_AN_ID }],
+    },
+  );
 }
 
-async function recordToRead({ store }: Pick<AppDeps, 'store'>, request: Request): Promise<{ runId: string; record: RecordState }> {
+async function recordToRead(
+  { store }: Pick<AppDeps, 'store'>,
+  request: Request,
+): Promise<{ runId: string; record: RecordState }> {
   const runId = runIdOf(request);
   const { caller } = request;
   const record = await store.asOrg(caller.orgId, async (tx) => {

@@ -1,15 +1,20 @@
-// Waiting for a run to settle. A waiter subscribes, then reads, and again at each announcement; it owns nothing: when its deadline
-// ends (deadline, drain, client gone) the run goes on.
+// Waiting for a run to settle. A waiter subscribes, then reads, and again at each announcement; it
+// owns nothing: when its deadline ends (deadline, drain, client gone) the run goes on.
 
 import { AppError } from '../../contract/errors.ts';
 import type { RunStatus } from '../../contract/names.ts';
-import { StoreUnavailableError, type Store, type StoreTransaction } from '../../store/database/access.ts';
+import {
+  StoreUnavailableError,
+  type Store,
+  type StoreTransaction,
+} from '../../store/database/access.ts';
 import type { Watch } from '../../store/events/notifications.ts';
 import { readRun, type RunRecord } from '../../store/queries/run-record.ts';
 import { readStanding } from '../../store/queries/visibility.ts';
 import { createShareReads, type ShareReads } from './share-reads.ts';
 
-export const isSettled = (status: RunStatus): boolean => status !== 'QUEUED' && status !== 'RUNNING';
+export const isSettled = (status: RunStatus): boolean =>
+  status !== 'QUEUED' && status !== 'RUNNING';
 
 export interface Deadline {
   /** Aborted when there is no more of it. */
@@ -19,7 +24,10 @@ export interface Deadline {
   readonly close: () => void;
 }
 
-/** Ends after `waitMs`, or with the first of `signals`. Not AbortSignal.any: of a signal as old as the process that one keeps every dependant. */
+/**
+ * Ends after `waitMs`, or with the first of `signals`. Not AbortSignal.any: of a signal as old as
+ * the process that one keeps every dependant.
+ */
 export function createDeadline(waitMs: number, signals: readonly AbortSignal[]): Deadline {
   const over = new AbortController();
   const end = (): void => over.abort();
@@ -55,8 +63,9 @@ export async function waitForRun(store: Store, awaited: AwaitedRun): Promise<Run
     for (;;) {
       const over = deadline.aborted;
       try {
-        const run = await shareOf(store)(`${orgId} ${awaited.runId} ${awaited.stopBehindPause} ${over}`, () =>
-          store.asOrg(orgId, (tx) => look(tx, awaited, over)),
+        const run = await shareOf(store)(
+          `${orgId} ${awaited.runId} ${awaited.stopBehindPause} ${over}`,
+          () => store.asOrg(orgId, (tx) => look(tx, awaited, over)),
         );
         if (run !== undefined) return run;
         await watch.changed(deadline);
@@ -79,7 +88,11 @@ function shareOf(store: Store): ShareReads<RunRecord | undefined> {
 }
 
 /** The record, if the wait is over with it. */
-async function look(tx: StoreTransaction, { orgId, runId, stopBehindPause }: AwaitedRun, over: boolean): Promise<RunRecord | undefined> {
+async function look(
+  tx: StoreTransaction,
+  { orgId, runId, stopBehindPause }: AwaitedRun,
+  over: boolean,
+): Promise<RunRecord | undefined> {
   const standing = over ? undefined : await readStanding(tx, orgId, runId);
   if (!over && standing === undefined) throw gone();
   const enough = over || (stopBehindPause && standing?.behindPause === true);

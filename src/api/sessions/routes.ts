@@ -1,9 +1,16 @@
-// Sessions: listed, read with their conversation, their runs, deleted. One that the caller may not see is one that is not there.
+// Sessions: listed, read with their conversation, their runs, deleted. One that the caller may not
+// see is one that is not there.
 
 import { z } from 'zod';
 import { AppError } from '../../contract/errors.ts';
 import { listRuns } from '../../store/queries/run-lists.ts';
-import { deleteSession, findSession, listSessions, readConversation, type SessionRecord } from '../../store/runs/sessions.ts';
+import {
+  deleteSession,
+  findSession,
+  listSessions,
+  readConversation,
+  type SessionRecord,
+} from '../../store/runs/sessions.ts';
 import type { AppDeps } from '../app.ts';
 import { defineCursor, pageAnswer, pageQuery, wanted } from '../http/page.ts';
 import { presentConversation, presentRun, presentSession } from '../runs/present.ts';
@@ -13,8 +20,14 @@ import { SubjectSchema } from '../../contract/run.ts';
 import { RUNS_CURSOR } from '../runs/list-routes.ts';
 
 const SESSIONS_CURSOR = defineCursor('sessions', [z.uuid(), SubjectSchema]);
-const ListQuery = z.strictObject({ userId: USER_ID, agentId: AGENT_ID, ...pageQuery(SESSIONS_CURSOR) });
-/** Users may have sessions of the same id: `userId` says whose is meant, where it is not one's own. */
+const ListQuery = z.strictObject({
+  userId: USER_ID,
+  agentId: AGENT_ID,
+  ...pageQuery(SESSIONS_CURSOR),
+});
+/**
+ * Users may have sessions of the same id: `userId` says whose is meant, where it is not one's own.
+ */
 const OneQuery = z.strictObject({ userId: USER_ID });
 const RunsQuery = z.strictObject({ userId: USER_ID, ...pageQuery(RUNS_CURSOR) });
 
@@ -37,7 +50,9 @@ export const sessionRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     scope: 'runs:read',
     query: ListQuery,
     handle: async ({ caller, query }) => {
-      const sessions = await store.asOrg(caller.orgId, (tx) => listSessions(tx, caller, query, wanted(query)));
+      const sessions = await store.asOrg(caller.orgId, (tx) =>
+        listSessions(tx, caller, query, wanted(query)),
+      );
       return pageAnswer('/api/sessions', query, SESSIONS_CURSOR, sessions, presentSession);
     },
   }),
@@ -63,7 +78,9 @@ export const sessionRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     handle: async ({ caller, query, param }) => {
       const sessionId = idIn(param('sessionId'));
       const runs = await store.asOrg(caller.orgId, async (tx) => {
-        const { userId } = found(await findSession(tx, caller, { sessionId, userId: query.userId }));
+        const { userId } = found(
+          await findSession(tx, caller, { sessionId, userId: query.userId }),
+        );
         return listRuns(tx, caller, { sessionId, userId }, wanted(query));
       });
       return pageAnswer(`/api/sessions/${sessionId}/runs`, query, RUNS_CURSOR, runs, presentRun);
@@ -77,8 +94,11 @@ export const sessionRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     handle: async ({ caller, query, param }) => {
       const sessionId = sessionIdFrom(param('sessionId'));
       if (sessionId === undefined) return { status: 204 };
-      const deleted = await store.asOrg(caller.orgId, (tx) => deleteSession(tx, caller, { sessionId, userId: query.userId }));
-      if (deleted.kind === 'FORBIDDEN') throw new AppError('FORBIDDEN', 'Only its user, or an admin, may delete this session.');
+      const deleted = await store.asOrg(caller.orgId, (tx) =>
+        deleteSession(tx, caller, { sessionId, userId: query.userId }),
+      );
+      if (deleted.kind === 'FORBIDDEN')
+        throw new AppError('FORBIDDEN', 'Only its user, or an admin, may delete this session.');
       if (deleted.kind === 'OPEN')
         throw new AppError(
           'SESSION_HAS_OPEN_RUNS',

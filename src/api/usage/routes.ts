@@ -21,11 +21,19 @@ export const usageRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route[]
     query: UsageQuery,
     handle: async ({ caller, query }) => {
       const to = query.to ?? new Date(dayOf(new Date()) + DAY_MS);
-      const from = query.from ?? new Date(dayOf(new Date(to.getTime() - 1)) - (DAYS_DEFAULT - 1) * DAY_MS);
-      const data = await store.asOrg(caller.orgId, (tx) => readUsage(tx, caller, { ...query, from, to }));
+      const from =
+        query.from ?? new Date(dayOf(new Date(to.getTime() - 1)) - (DAYS_DEFAULT - 1) * DAY_MS);
+      const data = await store.asOrg(caller.orgId, (tx) =>
+        readUsage(tx, caller, { ...query, from, to }),
+      );
       return {
         status: 200,
-        body: { from: from.toISOString(), to: to.toISOString(), data: [...data], totals: totalsOf(data) } satisfies Usage,
+        body: {
+          from: from.toISOString(),
+          to: to.toISOString(),
+          data: [...data],
+          totals: totalsOf(data),
+        } satisfies Usage,
       };
     },
   }),
@@ -34,7 +42,8 @@ export const usageRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route[]
 const dayOf = (at: Date): number => Math.floor(at.getTime() / DAY_MS) * DAY_MS;
 
 const totalsOf = (days: readonly UsageDay[]): Usage['totals'] => {
-  const sum = (of: (day: UsageDay) => number): number => days.reduce((total, day) => total + of(day), 0);
+  const sum = (of: (day: UsageDay) => number): number =>
+    days.reduce((total, day) => total + of(day), 0);
   return {
     runs: sum((day) => day.runs),
     promptTokens: sum((day) => day.promptTokens),

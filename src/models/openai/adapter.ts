@@ -1,19 +1,39 @@
-// The adapter to every OpenAI-compatible server, over streamed chat completions. The only file that imports openai.
-// Owns the request's shape and the clock of a call. Retries nothing: Temporal does.
+// The adapter to every OpenAI-compatible server, over streamed chat completions. The only file that
+// imports openai. Owns the request's shape and the clock of a call. Retries nothing: Temporal does.
 
 import OpenAI from 'openai';
-import { ModelError, type Model, type ModelFault, type ModelMessage, type ModelPart, type ModelRequest, type ModelTool } from '../model.ts';
+import {
+  ModelError,
+  type Model,
+  type ModelFault,
+  type ModelMessage,
+  type ModelPart,
+  type ModelRequest,
+  type ModelTool,
+} from '../model.ts';
 import { providerFault } from './errors.ts';
 import { createReplyCollector } from './collector.ts';
 
 export interface ModelTimeouts {
-  /** Connection, headers and the first byte: a queue at the provider or a cold start is over by then, a dead host is not. */
+  /**
+   * Connection, headers and the first byte: a queue at the provider or a cold start is over by
+   * then, a dead host is not.
+   */
   readonly firstByteMs: number;
-  /** Silence within an answer: a live server sends tokens or keep-alive comments, a dead connection sends nothing for ever. */
+  /**
+   * Silence within an answer: a live server sends tokens or keep-alive comments, a dead connection
+   * sends nothing for ever.
+   */
   readonly silenceMs: number;
-  /** The whole call, against a server that drips for ever; the longest answers of slow models take some minutes. */
+  /**
+   * The whole call, against a server that drips for ever; the longest answers of slow models take
+   * some minutes.
+   */
   readonly wholeMs: number;
-  /** After a complete reply only its usage may follow, at once if at all: against a server that then keeps the stream open. */
+  /**
+   * After a complete reply only its usage may follow, at once if at all: against a server that then
+   * keeps the stream open.
+   */
   readonly trailerMs: number;
 }
 
@@ -21,16 +41,32 @@ export interface OpenAiModelOptions {
   readonly baseUrl: string;
   /** Empty: no Authorization header is sent (a local server without keys). */
   readonly apiKey: string;
-  /** What `reply.model` says instead of the requested name: the demonstration model answers for every name. */
+  /**
+   * What `reply.model` says instead of the requested name: the demonstration model answers for
+   * every name.
+   */
   readonly reportedName?: string;
   readonly timeouts?: Partial<ModelTimeouts>;
 }
 
-const TIMEOUTS: ModelTimeouts = { firstByteMs: 60_000, silenceMs: 60_000, wholeMs: 600_000, trailerMs: 2_000 };
-/** A whole reply of 1 MiB may come as one event. More is not read on: the client keeps a line without a limit, and scans it anew with every piece. */
+const TIMEOUTS: ModelTimeouts = {
+  firstByteMs: 60_000,
+  silenceMs: 60_000,
+  wholeMs: 600_000,
+  trailerMs: 2_000,
+};
+/**
+ * A whole reply of 1 MiB may come as one event. More is not read on: the client keeps a line
+ * without a limit, and scans it anew with every piece.
+ */
 const EVENT_MAX_BYTES = 2 * 1024 * 1024;
 
-export function createOpenAiModel({ baseUrl, apiKey, reportedName, timeouts }: OpenAiModelOptions): Model {
+export function createOpenAiModel({
+  baseUrl,
+  apiKey,
+  reportedName,
+  timeouts,
+}: OpenAiModelOptions): Model {
   const clock = { ...TIMEOUTS, ...timeouts };
 
   return {
@@ -56,7 +92,10 @@ export function createOpenAiModel({ baseUrl, apiKey, reportedName, timeouts }: O
         }
       });
 
-      const whole = setTimeout(() => stop('UNAVAILABLE', `The model did not finish within ${seconds(clock.wholeMs)}.`), clock.wholeMs);
+      const whole = setTimeout(
+        () => stop('UNAVAILABLE', `The model did not finish within ${seconds(clock.wholeMs)}.`),
+        clock.wholeMs,
+      );
       let silence: NodeJS.Timeout | undefined;
       const waitAtMost = (ms: number): void => {
         clearTimeout(silence);
@@ -71,12 +110,15 @@ export function createOpenAiModel({ baseUrl, apiKey, reportedName, timeouts }: O
       const heard = (bytes: number): void => {
         if (!collector.finished()) waitAtMost(clock.silenceMs);
         unparsedBytes += bytes;
-        if (unparsedBytes > EVENT_MAX_BYTES) stop('OUTPUT_TOO_LARGE', "The model's server sent more than 2 MiB in one piece.");
+        if (unparsedBytes > EVENT_MAX_BYTES)
+          stop('OUTPUT_TOO_LARGE', "The model's server sent more than 2 MiB in one piece.");
       };
 
       try {
         const client = clientOf({ baseUrl, apiKey, timeoutMs: clock.wholeMs, heard });
-        const chunks = await client.chat.completions.create(bodyOf(request), { signal: call.signal });
+        const chunks = await client.chat.completions.create(bodyOf(request), {
+          signal: call.signal,
+        });
         for await (const chunk of chunks) {
           if (stopped !== undefined) break;
           unparsedBytes = 0;
@@ -89,7 +131,8 @@ export function createOpenAiModel({ baseUrl, apiKey, reportedName, timeouts }: O
       } catch (error) {
         if (callerError !== undefined) throw callerError.error;
         if (stopped === undefined && error instanceof ModelError) throw error;
-        if (stopped === undefined && collector.finished()) return collector.reply(reportedName ?? request.model);
+        if (stopped === undefined && collector.finished())
+          return collector.reply(reportedName ?? request.model);
         if (stopped === undefined) throw providerFault(error, collector.usage(), apiKey);
       } finally {
         clearTimeout(whole);
@@ -112,7 +155,10 @@ interface ClientOptions {
   readonly heard: (bytes: number) => void;
 }
 
-/** One a call, so that its bytes can be watched. Sockets are shared all the same: Node's fetch keeps them. */
+/**
+ * One a call, so that its bytes can be watched. Sockets are shared all the same: Node's fetch keeps
+ * them.
+ */
 function clientOf({ baseUrl, apiKey, timeoutMs, heard }: ClientOptions): OpenAI {
   return new OpenAI({
     baseURL: baseUrl,
@@ -164,12 +210,14 @@ function messageOf(message: ModelMessage): OpenAI.ChatCompletionMessageParam {
     case 'system':
       return { role: 'system', content: message.text };
     case 'user': {
-      if (message.media === undefined || message.media.length === 0) return { role: 'user', content: message.text };
+      if (message.media === undefined || message.media.length === 0)
+        return { role: 'user', content: message.text };
       const text = message.text === '' ? [] : [{ type: 'text' as const, text: message.text }];
       return { role: 'user', content: [...text, ...message.media.map(partOf)] };
     }
     case 'assistant': {
-      if (message.toolCalls === undefined || message.toolCalls.length === 0) return { role: 'assistant', content: message.text };
+      if (message.toolCalls === undefined || message.toolCalls.length === 0)
+        return { role: 'assistant', content: message.text };
       const calls = message.toolCalls.map(({ id, name, argumentsText }) => ({
         id,
         type: 'function' as const,

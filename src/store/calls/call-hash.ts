@@ -1,5 +1,6 @@
-// What an approval covers: SHA-256 over org, run, call, tool, the tool's version and the arguments, as RFC 8785 text.
-// The stored arguments are canonical already, so the text is put together, not parsed: a changed byte changes the hash.
+// What an approval covers: SHA-256 over org, run, call, tool, the tool's version and the arguments,
+// as RFC 8785 text. The stored arguments are canonical already, so the text is put together, not
+// parsed: a changed byte changes the hash.
 
 import { createHash } from 'node:crypto';
 
@@ -24,9 +25,11 @@ export function hashOfCall(call: HashedCall): string {
 }
 
 /** Made by us, since providers repeat theirs; the same for every attempt of a turn. */
-export const callIdOf = (runId: string, turn: number, index: number): string => `call_${digest(`${runId} ${turn} ${index}`).slice(0, 24)}`;
+export const callIdOf = (runId: string, turn: number, index: number): string =>
+  `call_${digest(`${runId} ${turn} ${index}`).slice(0, 24)}`;
 
-export const pauseIdOf = (runId: string, turn: number, n: number): string => `pause_${digest(`${runId} ${turn} pause ${n}`).slice(0, 24)}`;
+export const pauseIdOf = (runId: string, turn: number, n: number): string =>
+  `pause_${digest(`${runId} ${turn} pause ${n}`).slice(0, 24)}`;
 
 /** Short name of a result or of a call's content, to compare without the text. */
 export const shortDigest = (text: string): string => digest(text).slice(0, 16);

@@ -1,6 +1,7 @@
-// The store's row of a call is the one authority for decisions. Votes of people, an operator's signal and an expiry all lock the
-// run's row first, so they have one order; the transaction that decides the last open call sets the run RUNNING again and writes the
-// outbox line that wakes its workflow.
+// The store's row of a call is the one authority for decisions. Votes of people, an operator's
+// signal and an expiry all lock the run's row first, so they have one order; the transaction that
+// decides the last open call sets the run RUNNING again and writes the outbox line that wakes its
+// workflow.
 
 import { sql } from 'kysely';
 import type { AgentSnapshot, ToolSnapshot } from '../../contract/agent.ts';
@@ -38,7 +39,10 @@ export interface Cast {
   readonly resumed: boolean;
 }
 
-/** A refusal that must not undo what was found on the way (an expiry): returned, so that the transaction commits, and thrown after. */
+/**
+ * A refusal that must not undo what was found on the way (an expiry): returned, so that the
+ * transaction commits, and thrown after.
+ */
 export type CastResult = { readonly cast: Cast } | { readonly refused: AppError };
 
 export async function castVotes(
@@ -54,9 +58,14 @@ export async function castVotes(
   try {
     const verdict = judgeVote(situation, voter, request);
     const edits = new Map(
-      verdict.flatMap(({ call, vote }) => (vote.arguments ? [[call.callId, editOf(agent, call, vote.arguments, checkEdit)] as const] : [])),
+      verdict.flatMap(({ call, vote }) =>
+        vote.arguments
+          ? [[call.callId, editOf(agent, call, vote.arguments, checkEdit)] as const]
+          : [],
+      ),
     );
-    for (const { call, vote } of verdict) await castOne(tx, now, situation, call, vote, nameOf(voter), edits.get(call.callId));
+    for (const { call, vote } of verdict)
+      await castOne(tx, now, situation, call, vote, nameOf(voter), edits.get(call.callId));
     const resumed = verdict.length > 0 && (await resumeIfDecided(tx, now));
     return { cast: { run: now, resumed } };
   } catch (error) {
@@ -65,17 +74,30 @@ export async function castVotes(
   }
 }
 
-function editOf(agent: AgentSnapshot, call: OpenCall, edited: Readonly<Record<string, unknown>>, checkEdit: CheckEdit): string {
+function editOf(
+  agent: AgentSnapshot,
+  call: OpenCall,
+  edited: Readonly<Record<string, unknown>>,
+  checkEdit: CheckEdit,
+): string {
   const tool = agent.tools.find((t) => t.name === call.name);
-  const checked = tool === undefined ? { problem: 'the tool is not known any more' } : checkEdit(tool, edited);
+  const checked =
+    tool === undefined ? { problem: 'the tool is not known any more' } : checkEdit(tool, edited);
   if ('problem' in checked)
-    throw new AppError('INVALID_REQUEST', `The edited arguments of ${call.callId} do not fit the tool: ${checked.problem}`, {
-      errors: [{ path: 'arguments', message: checked.problem }],
-    });
+    throw new AppError(
+      'INVALID_REQUEST',
+      `The edited arguments of ${call.callId} do not fit the tool: ${checked.problem}`,
+      {
+        errors: [{ path: 'arguments', message: checked.problem }],
+      },
+    );
   return checked.canonical;
 }
 
-async function readSituation(tx: StoreTransaction, run: LockedRun): Promise<{ situation: Situation; agent: AgentSnapshot }> {
+async function readSituation(
+  tx: StoreTransaction,
+  run: LockedRun,
+): Promise<{ situation: Situation; agent: AgentSnapshot }> {
   const { rows } = await sql<{
     agent: AgentSnapshot;
     open: OpenCall[];
@@ -94,7 +116,9 @@ async function readSituation(tx: StoreTransaction, run: LockedRun): Promise<{ si
         from decisions d where d.run_id = r.run_id), '[]') as decisions,
       coalesce((select jsonb_agg(jsonb_build_object('id', p.pause_id, 'kind', p.kind) order by p.turn, p.n)
         from pauses p where p.run_id = r.run_id), '[]') as pauses
-    from runs r join agent_snapshots s using (revision) where r.run_id = ${run.runId}`.execute(tx.db);
+    from runs r join agent_snapshots s using (revision) where r.run_id = ${run.runId}`.execute(
+    tx.db,
+  );
   const row = rows[0];
   if (row === undefined) throw new AppError('NOT_FOUND', 'There is no such run.');
   const { agent, pauses, ...rest } = row;
@@ -136,11 +160,19 @@ async function castOne(
     action: 'call.vote',
     data: { callId: call.callId, pauseId, vote: vote.action, hash: call.argumentsHash },
   });
-  const earlier = s.votes.filter((v) => v.pauseId === pauseId && v.callId === call.callId && v.action === 'APPROVE' && v.person !== person);
+  const earlier = s.votes.filter(
+    (v) =>
+      v.pauseId === pauseId &&
+      v.callId === call.callId &&
+      v.action === 'APPROVE' &&
+      v.person !== person,
+  );
   const approvers = [...earlier.map((v) => v.person), person];
-  if (vote.action === 'REJECT') return decide(tx, run, call, { action: 'REJECT', by: [person], reason: vote.reason });
+  if (vote.action === 'REJECT')
+    return decide(tx, run, call, { action: 'REJECT', by: [person], reason: vote.reason });
   const needed = call.kind === 'OUTCOME_UNKNOWN' ? 1 : s.quorum;
-  if (approvers.length >= needed) await decide(tx, run, call, { action: 'APPROVE', by: approvers, reason: vote.reason, edited });
+  if (approvers.length >= needed)
+    await decide(tx, run, call, { action: 'APPROVE', by: approvers, reason: vote.reason, edited });
 }
 
 interface DecisionToMake {
@@ -150,13 +182,26 @@ interface DecisionToMake {
   readonly edited?: string | undefined;
 }
 
-async function decide(tx: StoreTransaction, run: LockedRun, call: OpenCall, d: DecisionToMake): Promise<void> {
-  const { rows } = await sql<{ arguments: string; tool_version: string; turn: number; evidence: string | null }>`
-    select arguments, tool_version, turn, evidence from calls where call_id = ${call.callId} for no key update`.execute(tx.db);
+async function decide(
+  tx: StoreTransaction,
+  run: LockedRun,
+  call: OpenCall,
+  d: DecisionToMake,
+): Promise<void> {
+  const { rows } = await sql<{
+    arguments: string;
+    tool_version: string;
+    turn: number;
+    evidence: string | null;
+  }>`
+    select arguments, tool_version, turn, evidence from calls where call_id = ${call.callId} for no key update`.execute(
+    tx.db,
+  );
   const stored = rows[0];
   if (stored === undefined) return;
   const text = d.edited ?? stored.arguments;
-  // What was shown is what is approved: the hash the voters saw, unless one of them changed the arguments.
+  // What was shown is what is approved: the hash the voters saw, unless one of them changed the
+  // arguments.
   const hash =
     d.edited === undefined
       ? call.argumentsHash
@@ -175,7 +220,8 @@ async function decide(tx: StoreTransaction, run: LockedRun, call: OpenCall, d: D
     on conflict (pause_id, call_id) do nothing`.execute(tx.db);
   const unknown = call.kind === 'OUTCOME_UNKNOWN';
   const state = d.action === 'APPROVE' ? 'APPROVED' : unknown ? 'LEFT' : 'REJECTED';
-  const result = d.action === 'APPROVE' ? null : unknown ? leftResult(stored.evidence) : refusalResult(d);
+  const result =
+    d.action === 'APPROVE' ? null : unknown ? leftResult(stored.evidence) : refusalResult(d);
   await sql`
     update calls set state = ${state}, decided_pause_id = pause_id, pause_id = null, arguments = ${text}, arguments_hash = ${hash},
       proposed_arguments = ${d.edited === undefined ? null : stored.arguments}, unanswered = 0, result = ${result}
@@ -195,7 +241,11 @@ async function decide(tx: StoreTransaction, run: LockedRun, call: OpenCall, d: D
       turn: stored.turn,
       data: { callId: call.callId, name: call.name, arguments: JSON.parse(text) as unknown },
     });
-  events.push({ kind: 'TOOL_END', turn: stored.turn, data: { callId: call.callId, name: call.name, result, isError: true } });
+  events.push({
+    kind: 'TOOL_END',
+    turn: stored.turn,
+    data: { callId: call.callId, name: call.name, result, isError: true },
+  });
   await appendEvents(tx, run.runId, events);
 }
 
@@ -206,14 +256,20 @@ const refusalResult = (d: DecisionToMake): string =>
 const leftResult = (evidence: string | null): string =>
   `It is not known whether this call happened${evidence === null ? '' : ` (${evidence})`}. It was not repeated.`;
 
-/** Calls whose time is over are rejected by the database's clock, whoever comes first to see it. True if any was. */
+/**
+ * Calls whose time is over are rejected by the database's clock, whoever comes first to see it.
+ * True if any was.
+ */
 async function expireDue(tx: StoreTransaction, run: LockedRun): Promise<boolean> {
   if (run.status !== 'PAUSED') return false;
   const { rows } = await sql<OpenCall>`
     select c.call_id as "callId", c.name, p.kind, c.risk, c.approval = 'required' as guarded, c.arguments_hash as "argumentsHash", c.approvers
     from calls c join pauses p on p.pause_id = c.pause_id
-    where c.run_id = ${run.runId} and c.expires_at <= clock_timestamp() order by c.idx`.execute(tx.db);
-  for (const call of rows) await decide(tx, run, call, { action: 'REJECT', by: [EXPIRY], reason: 'expired' });
+    where c.run_id = ${run.runId} and c.expires_at <= clock_timestamp() order by c.idx`.execute(
+    tx.db,
+  );
+  for (const call of rows)
+    await decide(tx, run, call, { action: 'REJECT', by: [EXPIRY], reason: 'expired' });
   if (rows.length > 0) await resumeIfDecided(tx, run);
   return rows.length > 0;
 }
@@ -222,16 +278,22 @@ async function resumeIfDecided(tx: StoreTransaction, run: LockedRun): Promise<bo
   if (run.pauseId === null) return false;
   const { rows } = await sql<{ turn: number }>`
     update pauses set closed_at = clock_timestamp() where pause_id = ${run.pauseId} and closed_at is null
-      and not exists (select 1 from calls where run_id = ${run.runId} and pause_id = ${run.pauseId}) returning turn`.execute(tx.db);
+      and not exists (select 1 from calls where run_id = ${run.runId} and pause_id = ${run.pauseId}) returning turn`.execute(
+    tx.db,
+  );
   if (rows.length === 0) {
     tx.announce(run.runId, 'EVENTS');
-    await sql`update runs set updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${run.runId}`.execute(tx.db);
+    await sql`update runs set updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${run.runId}`.execute(
+      tx.db,
+    );
     return false;
   }
   await sql`update runs set status = 'RUNNING', pause_id = null, updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${run.runId}`.execute(
     tx.db,
   );
-  await appendEvents(tx, run.runId, [{ kind: 'RESUMED', turn: rows[0]?.turn ?? 0, data: { pauseId: run.pauseId } }]);
+  await appendEvents(tx, run.runId, [
+    { kind: 'RESUMED', turn: rows[0]?.turn ?? 0, data: { pauseId: run.pauseId } },
+  ]);
   await addOutboxLine(tx, run.orgId, run.runId, { kind: 'SIGNAL', pauseId: run.pauseId });
   return true;
 }
@@ -242,8 +304,14 @@ export interface PauseOutcome {
   readonly approved: readonly string[];
 }
 
-/** What a pause has come to, expiries included. For the workflow, which trusts no signal's words. */
-export async function readPause(tx: StoreTransaction, run: LockedRun, pauseId: string): Promise<PauseOutcome> {
+/**
+ * What a pause has come to, expiries included. For the workflow, which trusts no signal's words.
+ */
+export async function readPause(
+  tx: StoreTransaction,
+  run: LockedRun,
+  pauseId: string,
+): Promise<PauseOutcome> {
   if (!isTerminal(run.status)) await expireDue(tx, run);
   const { rows } = await sql<{ open: boolean; expires_in_ms: number | null; approved: string[] }>`
     select p.closed_at is null as open,

@@ -1,4 +1,5 @@
-// Opening a pause, once per (run, turn, n), and what an operator in Temporal's Web UI is shown of it.
+// Opening a pause, once per (run, turn, n), and what an operator in Temporal's Web UI is shown of
+// it.
 
 import { sql } from 'kysely';
 import type { PauseKind, PauseView } from '../../contract/turn.ts';
@@ -13,8 +14,15 @@ export interface PauseToOpen {
   readonly callIds: readonly string[];
 }
 
-/** `opened` is false for a repeated attempt, which changes nothing: a decision may have been made since. */
-export async function openPause(tx: StoreTransaction, run: LockedRun, p: PauseToOpen): Promise<{ pauseId: string; opened: boolean }> {
+/**
+ * `opened` is false for a repeated attempt, which changes nothing: a decision may have been made
+ * since.
+ */
+export async function openPause(
+  tx: StoreTransaction,
+  run: LockedRun,
+  p: PauseToOpen,
+): Promise<{ pauseId: string; opened: boolean }> {
   const pauseId = pauseIdOf(run.runId, p.turn, p.n);
   const made = await sql`
     insert into pauses (pause_id, run_id, org_id, turn, n, kind, opened_at)
@@ -26,14 +34,20 @@ export async function openPause(tx: StoreTransaction, run: LockedRun, p: PauseTo
     update calls c set pause_id = ${pauseId}, requested_at = now.t,
       expires_at = now.t + make_interval(secs => (s.body->'approvals'->>'expiresAfterMs')::float8 / 1000)
     from (select date_trunc('milliseconds', clock_timestamp()) as t) now, runs r join agent_snapshots s using (revision)
-    where c.run_id = ${run.runId} and c.call_id = any(${p.callIds}) and c.state = ${waitsIn} and r.run_id = c.run_id`.execute(tx.db);
+    where c.run_id = ${run.runId} and c.call_id = any(${p.callIds}) and c.state = ${waitsIn} and r.run_id = c.run_id`.execute(
+    tx.db,
+  );
   return { pauseId, opened: true };
 }
 
-// C0 and C1 controls, bidirectional marks and overrides, zero-width characters: shown as \u{…} so that what is read is what is there.
-const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+// C0 and C1 controls, bidirectional marks and overrides, zero-width characters: shown as \u{…} so
+// that what is read is what is there.
+const INVISIBLE =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 const visible = (text: string): string =>
-  text.replace(INVISIBLE, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`).replaceAll('`', '\u02cb');
+  text
+    .replace(INVISIBLE, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`)
+    .replaceAll('`', '\u02cb');
 
 const ARGUMENTS_SHOWN = 2000;
 
@@ -57,7 +71,9 @@ export async function viewPause(tx: StoreTransaction, pauseId: string): Promise<
     from pauses p join calls c on c.run_id = p.run_id and c.pause_id = p.pause_id where p.pause_id = ${pauseId} order by c.idx`.execute(
     tx.db,
   );
-  const expiries = rows.flatMap((row) => (row.expires_in_ms === null ? [] : [Math.max(0, Math.ceil(row.expires_in_ms))]));
+  const expiries = rows.flatMap((row) =>
+    row.expires_in_ms === null ? [] : [Math.max(0, Math.ceil(row.expires_in_ms))],
+  );
   return {
     pauseId,
     waitingSince: (rows[0]?.opened_at ?? new Date()).toISOString(),
@@ -79,10 +95,13 @@ function describe(pauseId: string, rows: readonly Waiting[]): string {
     const more = [
       `callId \`${row.call_id}\``,
       ...(row.risk === 'high' ? [`**high risk**, argumentsHash \`${row.arguments_hash}\``] : []),
-      ...(row.approvers === null ? [] : [`may be approved by ${row.approvers.map(visible).join(', ')}`]),
+      ...(row.approvers === null
+        ? []
+        : [`may be approved by ${row.approvers.map(visible).join(', ')}`]),
       ...(row.evidence === null ? [] : [`known: ${visible(row.evidence)}`]),
     ];
-    return `- **${visible(row.name)}** with \`${args}\` · ${more.join(' · ')}`; // the Web UI draws no list inside a list
+    // the Web UI draws no list inside a list
+    return `- **${visible(row.name)}** with \`${args}\` · ${more.join(' · ')}`;
   });
   const where = 'To decide from here: **More Actions → Send a Signal**';
   const risky = rows.find((row) => row.risk === 'high');

@@ -1,5 +1,6 @@
-// May this vote be cast? Pure: the situation as it was read under the run's lock, the voter, the request; a verdict comes out.
-// The order of the checks is the contract's; api/ and an operator's signal both come through here.
+// May this vote be cast? Pure: the situation as it was read under the run's lock, the voter, the
+// request; a verdict comes out. The order of the checks is the contract's; api/ and an operator's
+// signal both come through here.
 
 import { AppError } from '../../contract/errors.ts';
 import { OPERATOR, type RunStatus } from '../../contract/names.ts';
@@ -9,10 +10,16 @@ import type { PauseKind } from '../../contract/turn.ts';
 export type OperatorDecisions = 'full' | 'reject-only' | 'off';
 
 export type Voter =
-  | { readonly kind: 'person'; readonly subject: string; readonly roles: readonly string[]; readonly service: boolean }
+  | {
+      readonly kind: 'person';
+      readonly subject: string;
+      readonly roles: readonly string[];
+      readonly service: boolean;
+    }
   | { readonly kind: 'operator'; readonly allowed: OperatorDecisions };
 
-export const nameOf = (voter: Voter): string => (voter.kind === 'operator' ? OPERATOR : voter.subject);
+export const nameOf = (voter: Voter): string =>
+  voter.kind === 'operator' ? OPERATOR : voter.subject;
 
 export interface VoteOn {
   readonly callId: string;
@@ -25,7 +32,8 @@ export interface VoteOn {
 export interface VoteRequest {
   readonly pauseId?: string | undefined;
   readonly votes:
-    { readonly all: { readonly action: Action; readonly reason?: string | undefined } } | { readonly each: readonly VoteOn[] };
+    | { readonly all: { readonly action: Action; readonly reason?: string | undefined } }
+    | { readonly each: readonly VoteOn[] };
   /** A fresh Idempotency-Key: the caller can't be repeating an older request. */
   readonly keyed: boolean;
 }
@@ -74,7 +82,8 @@ export interface Situation {
 /** The votes to write, in the pause's order; none where the same vote stands already. */
 export type VotesToCast = readonly { readonly call: OpenCall; readonly vote: VoteOn }[];
 
-const decided = (d: MadeDecision): string => `${d.action === 'APPROVE' ? 'approved' : 'rejected'} by ${d.by.join(', ')} at ${d.at}`;
+const decided = (d: MadeDecision): string =>
+  `${d.action === 'APPROVE' ? 'approved' : 'rejected'} by ${d.by.join(', ')} at ${d.at}`;
 
 export function judgeVote(s: Situation, voter: Voter, request: VoteRequest): VotesToCast {
   const person = nameOf(voter);
@@ -85,7 +94,11 @@ export function judgeVote(s: Situation, voter: Voter, request: VoteRequest): Vot
   for (const vote of wanted ?? []) {
     if (openById.has(vote.callId)) continue;
     const decision = s.decisions.findLast((d) => d.callId === vote.callId);
-    if (decision !== undefined) throw new AppError('ALREADY_DECIDED', `The call ${vote.callId} is already decided: ${decided(decision)}.`);
+    if (decision !== undefined)
+      throw new AppError(
+        'ALREADY_DECIDED',
+        `The call ${vote.callId} is already decided: ${decided(decision)}.`,
+      );
   }
   if (s.status !== 'PAUSED') {
     const last = s.decisions.at(-1);
@@ -101,11 +114,15 @@ export function judgeVote(s: Situation, voter: Voter, request: VoteRequest): Vot
     );
   for (const vote of wanted ?? [])
     if (!openById.has(vote.callId))
-      throw new AppError('NOT_THIS_PAUSE', `The call ${vote.callId} is not open in the present pause ${s.pauseId ?? ''}.`);
+      throw new AppError(
+        'NOT_THIS_PAUSE',
+        `The call ${vote.callId} is not open in the present pause ${s.pauseId ?? ''}.`,
+      );
 
   const all = 'all' in request.votes ? request.votes.all : undefined;
   const votes: VotesToCast = s.open.flatMap((call) => {
-    const vote = wanted?.find((v) => v.callId === call.callId) ?? (all && { callId: call.callId, ...all });
+    const vote =
+      wanted?.find((v) => v.callId === call.callId) ?? (all && { callId: call.callId, ...all });
     return vote === undefined ? [] : [{ call, vote }];
   });
 
@@ -113,7 +130,8 @@ export function judgeVote(s: Situation, voter: Voter, request: VoteRequest): Vot
     const problem = voterProblem(s, call, voter, vote.action);
     if (problem !== undefined) throw new AppError('FORBIDDEN', problem);
   }
-  for (const { call, vote } of votes) if (vote.action === 'APPROVE') checkExactness(s, voter, request, call, vote, all !== undefined);
+  for (const { call, vote } of votes)
+    if (vote.action === 'APPROVE') checkExactness(s, voter, request, call, vote, all !== undefined);
   for (const { call, vote } of votes)
     if (vote.argumentsHash !== undefined && vote.argumentsHash !== call.argumentsHash)
       throw new AppError(
@@ -123,34 +141,70 @@ export function judgeVote(s: Situation, voter: Voter, request: VoteRequest): Vot
   for (const { call, vote } of votes) {
     if (vote.arguments === undefined) continue;
     if (call.kind === 'OUTCOME_UNKNOWN')
-      throw new AppError('INVALID_REQUEST', 'A call of unknown outcome is done again as it was or left: its arguments cannot be edited.');
+      throw new AppError(
+        'INVALID_REQUEST',
+        'A call of unknown outcome is done again as it was or left: its arguments cannot be edited.',
+      );
     if (s.quorum > 1)
-      throw new AppError('INVALID_REQUEST', 'Several people approve this call, so its arguments cannot be edited: reject it instead.');
+      throw new AppError(
+        'INVALID_REQUEST',
+        'Several people approve this call, so its arguments cannot be edited: reject it instead.',
+      );
   }
   // A vote of this body that stands already is written again by nobody.
   return votes.filter(
     ({ call, vote }) =>
-      !s.votes.some((v) => v.pauseId === s.pauseId && v.callId === call.callId && v.person === person && v.action === vote.action),
+      !s.votes.some(
+        (v) =>
+          v.pauseId === s.pauseId &&
+          v.callId === call.callId &&
+          v.person === person &&
+          v.action === vote.action,
+      ),
   );
 }
 
 /** 428: what is dangerous is approved by naming it. A rejection never needs that. */
-function checkExactness(s: Situation, voter: Voter, request: VoteRequest, call: OpenCall, vote: VoteOn, bare: boolean): void {
+function checkExactness(
+  s: Situation,
+  voter: Voter,
+  request: VoteRequest,
+  call: OpenCall,
+  vote: VoteOn,
+  bare: boolean,
+): void {
   const refuse = (detail: string): never => {
     throw new AppError('CALL_ID_REQUIRED', detail);
   };
   if (call.kind === 'OUTCOME_UNKNOWN' && (bare || request.pauseId === undefined))
-    refuse(`Nobody knows whether ${call.callId} happened. To do it again, approve it by callId and pauseId "${s.pauseId ?? ''}".`);
-  if (call.risk === 'high' && call.kind === 'APPROVAL' && (bare || vote.argumentsHash === undefined))
-    refuse(`${call.name} is of high risk: approve it by callId "${call.callId}" with its argumentsHash.`);
+    refuse(
+      `Nobody knows whether ${call.callId} happened. To do it again, approve it by callId and pauseId "${s.pauseId ?? ''}".`,
+    );
+  if (
+    call.risk === 'high' &&
+    call.kind === 'APPROVAL' &&
+    (bare || vote.argumentsHash === undefined)
+  )
+    refuse(
+      `${call.name} is of high risk: approve it by callId "${call.callId}" with its argumentsHash.`,
+    );
   const decidedBefore = s.decisions.some((d) => d.pauseId !== s.pauseId);
-  if (bare && voter.kind === 'person' && decidedBefore && request.pauseId === undefined && !request.keyed)
+  if (
+    bare &&
+    voter.kind === 'person' &&
+    decidedBefore &&
+    request.pauseId === undefined &&
+    !request.keyed
+  )
     refuse(
       `The run is paused again since an earlier decision. Approve by pauseId "${s.pauseId ?? ''}", by callId, or with an Idempotency-Key.`,
     );
 }
 
-/** The right to vote on a call, by the policy in the run's snapshot and the claims of the token that votes. */
+/**
+ * The right to vote on a call, by the policy in the run's snapshot and the claims of the token that
+ * votes.
+ */
 export function voterProblem(
   s: Pick<Situation, 'fourEyes' | 'startedBy' | 'userId'>,
   call: OpenCall,
@@ -161,14 +215,18 @@ export function voterProblem(
     if (voter.allowed === 'off') return 'Decisions by operators are switched off.';
     if (action === 'REJECT') return undefined;
     if (voter.allowed === 'reject-only') return 'Operators may only reject here.';
-    return call.approvers === null || call.approvers.includes(OPERATOR) ? undefined : `${call.name} is not approved by operators.`;
+    return call.approvers === null || call.approvers.includes(OPERATOR)
+      ? undefined
+      : `${call.name} is not approved by operators.`;
   }
   const byName = call.approvers?.includes(`user:${voter.subject}`) ?? false;
-  if (voter.service && !byName) return `A service token decides only where it is named; ${call.name} does not name it.`;
+  if (voter.service && !byName)
+    return `A service token decides only where it is named; ${call.name} does not name it.`;
   if (s.fourEyes && call.guarded && (voter.subject === s.startedBy || voter.subject === s.userId))
     return 'Somebody else has to decide: this agent does not let the one who asked decide (four eyes).';
   const byRole = voter.roles.some((role) => call.approvers?.includes(`role:${role}`));
-  if (call.approvers !== null && !byName && !byRole) return `You are not among those who may decide about ${call.name}.`;
+  if (call.approvers !== null && !byName && !byRole)
+    return `You are not among those who may decide about ${call.name}.`;
   return undefined;
 }
 
@@ -179,17 +237,24 @@ function isSameVote(s: Situation, person: string, request: VoteRequest): boolean
       const pauseId = request.pauseId ?? latestPauseOf(s, vote.callId);
       if (pauseId === undefined) return false;
       // Money is at stake: a repeated click without the pause's id must not count as anything.
-      if (s.pauses.get(pauseId) === 'OUTCOME_UNKNOWN' && request.pauseId === undefined) return false;
-      return mine.some((v) => v.pauseId === pauseId && v.callId === vote.callId && v.action === vote.action);
+      if (s.pauses.get(pauseId) === 'OUTCOME_UNKNOWN' && request.pauseId === undefined)
+        return false;
+      return mine.some(
+        (v) => v.pauseId === pauseId && v.callId === vote.callId && v.action === vote.action,
+      );
     });
   const { action } = request.votes.all;
-  const pauseId = request.pauseId ?? (s.status === 'PAUSED' ? s.pauseId : [...s.pauses.keys()].at(-1));
+  const pauseId =
+    request.pauseId ?? (s.status === 'PAUSED' ? s.pauseId : [...s.pauses.keys()].at(-1));
   if (pauseId === undefined || pauseId === null) return false;
   if (s.pauses.get(pauseId) === 'OUTCOME_UNKNOWN' && request.pauseId === undefined) return false;
   const inPause = mine.filter((v) => v.pauseId === pauseId);
   if (inPause.length === 0 || inPause.some((v) => v.action !== action)) return false;
-  // In the present pause calls may be open that this person has not voted on: then it is a new vote.
-  return pauseId !== s.pauseId || s.open.every((call) => inPause.some((v) => v.callId === call.callId));
+  // In the present pause calls may be open that this person has not voted on: then it is a new
+  // vote.
+  return (
+    pauseId !== s.pauseId || s.open.every((call) => inPause.some((v) => v.callId === call.callId))
+  );
 }
 
 function latestPauseOf(s: Situation, callId: string): string | undefined {

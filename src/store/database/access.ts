@@ -1,6 +1,7 @@
-// The only ways to the store: asOrg for callers, asWorker for activities, asReconciler for the outbox and the reconciler.
-// Each is one transaction, repeated as a whole where the database asks for it or its reply was lost: so everything inside
-// must find itself again by ids made before. Nothing in here may await anything but the database.
+// The only ways to the store: asOrg for callers, asWorker for activities, asReconciler for the
+// outbox and the reconciler. Each is one transaction, repeated as a whole where the database asks
+// for it or its reply was lost: so everything inside must find itself again by ids made before.
+// Nothing in here may await anything but the database.
 
 import { sql, type Transaction } from 'kysely';
 import type { Announcer } from '../events/notifications.ts';
@@ -39,7 +40,11 @@ export class StoreUnavailableError extends Error {
 }
 
 /** A database that has gone silent is not waited for longer than one that refuses. */
-async function within<T>(giveUpAt: number, progress: { abandoned: boolean }, work: () => Promise<T>): Promise<T> {
+async function within<T>(
+  giveUpAt: number,
+  progress: { abandoned: boolean },
+  work: () => Promise<T>,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_, reject) => {
     timer = setTimeout(

@@ -1,5 +1,5 @@
-// One handle, one dialect, one driver: PostgreSQL by its address, or PGlite in a folder, both behind node-postgres' pool.
-// Nobody but access.ts and migrate.ts gets at the handle.
+// One handle, one dialect, one driver: PostgreSQL by its address, or PGlite in a folder, both
+// behind node-postgres' pool. Nobody but access.ts and migrate.ts gets at the handle.
 
 import { PGlite } from '@electric-sql/pglite';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
@@ -22,7 +22,10 @@ pg.types.setTypeParser(20, Number);
 
 const POOL_SIZE = 20;
 
-/** A connection is given up after 2.5 s, so that a caller hears 503 within the 3 s the contract allows. */
+/**
+ * A connection is given up after 2.5 s, so that a caller hears 503 within the 3 s the contract
+ * allows.
+ */
 const CONNECT_TIMEOUT_MS = 2500;
 
 export async function openPostgres(url: string): Promise<Database> {
@@ -30,26 +33,33 @@ export async function openPostgres(url: string): Promise<Database> {
     connectionString: url,
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    // A blackholed server must not hold a request for ever: longer than any statement of ours takes.
+    // A blackholed server must not hold a request for ever: longer than any statement of ours
+    // takes.
     query_timeout: 5000,
     statement_timeout: 5000,
     idle_in_transaction_session_timeout: 15_000,
     keepAlive: true,
     application_name: 'holdpoint',
   });
-  pool.on('error', () => undefined); // an idle connection that broke: the next query takes a new one
-  // The pool listens while a connection is idle only: one that breaks between two statements of a transaction would end the process.
+  // an idle connection that broke: the next query takes a new one
+  pool.on('error', () => undefined);
+  // The pool listens while a connection is idle only: one that breaks between two statements of a
+  // transaction would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
   return { kind: 'postgres', kysely, url, close: () => kysely.destroy() };
 }
 
-/** Statements that are prepared once a connection: those met first, which are those of every run. The many forms of a filtered list are not. */
+/**
+ * Statements that are prepared once a connection: those met first, which are those of every run.
+ * The many forms of a filtered list are not.
+ */
 const PREPARED = 150;
 
 /**
- * Planning a statement costs as much again as running it: it is prepared, by a name, once a connection. And a connection on which a query
- * was lost leaves the pool: nobody else shall wait on it.
+ * Planning a statement costs as much again as running it: it is prepared, by a name, once a
+ * connection. And a connection on which a query was lost leaves the pool: nobody else shall wait on
+ * it.
  */
 function guarded(pool: pg.Pool): PostgresPool {
   const names = new Map<string, string>();

@@ -1,4 +1,5 @@
-// Brings a database to this release's schema; several processes may do it at once (the migrator takes a lock).
+// Brings a database to this release's schema; several processes may do it at once (the migrator
+// takes a lock).
 
 import { Migrator, type MigrationProvider } from 'kysely';
 import type { Database } from './database.ts';
@@ -8,7 +9,13 @@ import { media } from './migrations/0003-media.ts';
 import { openRuns } from './migrations/0004-open-runs.ts';
 
 const provider: MigrationProvider = {
-  getMigrations: () => Promise.resolve({ '0001-first': first, '0002-tenants': tenants, '0003-media': media, '0004-open-runs': openRuns }),
+  getMigrations: () =>
+    Promise.resolve({
+      '0001-first': first,
+      '0002-tenants': tenants,
+      '0003-media': media,
+      '0004-open-runs': openRuns,
+    }),
 };
 
 export async function migrateToLatest(db: Database): Promise<void> {

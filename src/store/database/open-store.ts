@@ -1,4 +1,5 @@
-// The store as a process opens it: the database brought to this release, and what is announced over it.
+// The store as a process opens it: the database brought to this release, and what is announced over
+// it.
 
 import { createAnnouncer } from '../events/notifications.ts';
 import { createStore, type Store } from './access.ts';
@@ -22,7 +23,10 @@ export interface OpenStore {
 }
 
 export async function openStore(settings: StoreSettings): Promise<OpenStore> {
-  const db = settings.databaseUrl === null ? await openPglite(settings.dir) : await openPostgres(settings.databaseUrl);
+  const db =
+    settings.databaseUrl === null
+      ? await openPglite(settings.dir)
+      : await openPostgres(settings.databaseUrl);
   try {
     if (settings.migrationDatabaseUrl === null) await migrateToLatest(db);
     const problem = await rowLevelSecurityProblem(db);
@@ -41,10 +45,18 @@ export async function openStore(settings: StoreSettings): Promise<OpenStore> {
   };
 }
 
-/** Waits for a database server that is not there yet; undefined where the process was told to stop meanwhile. */
+/**
+ * Waits for a database server that is not there yet; undefined where the process was told to stop
+ * meanwhile.
+ */
 export const openWhenThere = (
   settings: Omit<StoreSettings, 'dir'>,
   log: WaitOptions['log'],
   stopping: AbortSignal,
 ): Promise<OpenStore | undefined> =>
-  whenThere(() => openStore({ ...settings, dir: '' }), { server: 'database', isAway: isConnectionLoss, log, stopping });
+  whenThere(() => openStore({ ...settings, dir: '' }), {
+    server: 'database',
+    isAway: isConnectionLoss,
+    log,
+    stopping,
+  });

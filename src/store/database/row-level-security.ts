@@ -1,5 +1,6 @@
-// Who a transaction is: the service's role, and the org or the part of us that works in it. The policies of migrations/0002 go by
-// these settings, which end with the transaction. Also the check at start that they really bind.
+// Who a transaction is: the service's role, and the org or the part of us that works in it. The
+// policies of migrations/0002 go by these settings, which end with the transaction. Also the check
+// at start that they really bind.
 
 import { sql, type Transaction } from 'kysely';
 import type { Database } from './database.ts';
@@ -7,10 +8,15 @@ import { SERVICE_ROLE } from './migrations/tenant-policies.ts';
 
 export type As = 'worker' | 'reconciler' | { readonly org: string };
 
-/** One statement: it is on the way of every transaction. The role first, or a refusal would leave the rest set. */
+/**
+ * One statement: it is on the way of every transaction. The role first, or a refusal would leave
+ * the rest set.
+ */
 export async function enterAs(tx: Transaction<unknown>, as: As): Promise<void> {
   const [name, value] = typeof as === 'string' ? ['holdpoint.as', as] : ['holdpoint.org', as.org];
-  await sql`select set_config('role', ${SERVICE_ROLE}, true), set_config(${name}, ${value}, true)`.execute(tx);
+  await sql`select set_config('role', ${SERVICE_ROLE}, true), set_config(${name}, ${value}, true)`.execute(
+    tx,
+  );
 }
 
 interface Binding {
@@ -22,7 +28,9 @@ interface Binding {
 /** Why tenants would not be kept apart in this database; a sentence that says what to do. */
 export async function rowLevelSecurityProblem(db: Database): Promise<string | undefined> {
   const { rows } = await sql<{ login: string; role_exists: boolean }>`
-    select session_user as login, exists (select 1 from pg_roles where rolname = ${SERVICE_ROLE}) as role_exists`.execute(db.kysely);
+    select session_user as login, exists (select 1 from pg_roles where rolname = ${SERVICE_ROLE}) as role_exists`.execute(
+    db.kysely,
+  );
   const login = rows[0]?.login ?? '';
   if (rows[0]?.role_exists !== true)
     return `The database has no role ${SERVICE_ROLE}: run npm run migrate, with MIGRATION_DATABASE_URL naming a role that may create roles.`;

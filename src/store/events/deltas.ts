@@ -1,13 +1,22 @@
-// What models said, as it is stored: in chunks of a tenth of a second, each with the position that a reader has reached with it.
-// All deltas of an attempt are stored before its reply is, or with it, so that no later event of the run can come before them.
+// What models said, as it is stored: in chunks of a tenth of a second, each with the position that
+// a reader has reached with it. All deltas of an attempt are stored before its reply is, or with
+// it, so that no later event of the run can come before them.
 
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
 import { appendEvents, HIDDEN } from './events.ts';
 import type { Delta } from './live-deltas.ts';
 
-/** Written again after a lost reply it finds itself; where the chunks were cut otherwise then, readers skip what they have. */
-export async function appendDeltas(tx: StoreTransaction, runId: string, orgId: string, deltas: readonly Delta[]): Promise<void> {
+/**
+ * Written again after a lost reply it finds itself; where the chunks were cut otherwise then,
+ * readers skip what they have.
+ */
+export async function appendDeltas(
+  tx: StoreTransaction,
+  runId: string,
+  orgId: string,
+  deltas: readonly Delta[],
+): Promise<void> {
   if (deltas.length === 0) return;
   await sql`
     insert into deltas (run_id, org_id, seq, chunk_offset, kind, text, at)
@@ -16,23 +25,42 @@ export async function appendDeltas(tx: StoreTransaction, runId: string, orgId: s
     on conflict do nothing`.execute(tx.db);
 }
 
-/** What a RETRY says: the last frame before the first attempt at that turn. What came after it is void. */
-export async function keepThrough(tx: StoreTransaction, runId: string, turn: number): Promise<string> {
+/**
+ * What a RETRY says: the last frame before the first attempt at that turn. What came after it is
+ * void.
+ */
+export async function keepThrough(
+  tx: StoreTransaction,
+  runId: string,
+  turn: number,
+): Promise<string> {
   const { rows } = await sql<{ seq: number }>`
     select coalesce(max(seq), 0) as seq from events where run_id = ${runId} and kind <> all(${HIDDEN}) and seq < (
-      select min(seq) from events where run_id = ${runId} and turn = ${turn} and kind in ('ATTEMPT', 'RETRY'))`.execute(tx.db);
+      select min(seq) from events where run_id = ${runId} and turn = ${turn} and kind in ('ATTEMPT', 'RETRY'))`.execute(
+    tx.db,
+  );
   return `${rows[0]?.seq ?? 0}.0`;
 }
 
 /**
- * In the transaction that records a reply: where a later attempt at the turn has begun to speak meanwhile, the reply that counts is said
- * once more, after that one's words. Else a reader would be left with those.
+ * In the transaction that records a reply: where a later attempt at the turn has begun to speak
+ * meanwhile, the reply that counts is said once more, after that one's words. Else a reader would
+ * be left with those.
  */
-export async function sayAgainIfOvertaken(tx: StoreTransaction, runId: string, turn: number, attemptSeq: number): Promise<void> {
+export async function sayAgainIfOvertaken(
+  tx: StoreTransaction,
+  runId: string,
+  turn: number,
+  attemptSeq: number,
+): Promise<void> {
   const { rows } = await sql`
-    select 1 from events where run_id = ${runId} and turn = ${turn} and kind = 'RETRY' and seq > ${attemptSeq} limit 1`.execute(tx.db);
+    select 1 from events where run_id = ${runId} and turn = ${turn} and kind = 'RETRY' and seq > ${attemptSeq} limit 1`.execute(
+    tx.db,
+  );
   if (rows.length === 0) return;
-  const seq = await appendEvents(tx, runId, [{ kind: 'RETRY', turn, data: { keepThrough: await keepThrough(tx, runId, turn) } }]);
+  const seq = await appendEvents(tx, runId, [
+    { kind: 'RETRY', turn, data: { keepThrough: await keepThrough(tx, runId, turn) } },
+  ]);
   await sql`
     insert into deltas (run_id, org_id, seq, chunk_offset, kind, text, at)
     select run_id, org_id, ${seq}, chunk_offset, kind, text, clock_timestamp() from deltas

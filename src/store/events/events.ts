@@ -1,11 +1,22 @@
-// The stored record of a run: lines counted on the run's row under its lock (a database sequence commits out of order, and
-// readers would lose lines). An event's id on a stream is `<seq>.<offset>`; deltas take their attempt's seq.
+// The stored record of a run: lines counted on the run's row under its lock (a database sequence
+// commits out of order, and readers would lose lines). An event's id on a stream is
+// `<seq>.<offset>`; deltas take their attempt's seq.
 
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
 
 export type EventKind =
-  'START' | 'ATTEMPT' | 'RETRY' | 'TOOL_START' | 'TOOL_END' | 'PAUSED' | 'RESUMED' | 'FOLLOW_UPS' | 'STOP' | 'CANCELLED' | 'ERROR';
+  | 'START'
+  | 'ATTEMPT'
+  | 'RETRY'
+  | 'TOOL_START'
+  | 'TOOL_END'
+  | 'PAUSED'
+  | 'RESUMED'
+  | 'FOLLOW_UPS'
+  | 'STOP'
+  | 'CANCELLED'
+  | 'ERROR';
 
 /** Kinds that no reader outside sees: marks for the order of what he does see. */
 export const HIDDEN: readonly EventKind[] = ['ATTEMPT', 'RESUMED'];
@@ -20,7 +31,11 @@ export interface NewEvent {
 }
 
 /** Appends to a run whose row the transaction has locked. Returns the seq of the last one. */
-export async function appendEvents(tx: StoreTransaction, runId: string, events: readonly NewEvent[]): Promise<number> {
+export async function appendEvents(
+  tx: StoreTransaction,
+  runId: string,
+  events: readonly NewEvent[],
+): Promise<number> {
   if (events.length === 0) return 0;
   const { rows } = await sql<{ seq: number }>`
     with counted as (

@@ -1,5 +1,6 @@
-// What models are saying right now in this process and the store does not have yet. A reader here gets a delta the moment it is said; what
-// is stored is let go of, so this holds a tenth of a second of each reply. Ids only in announce.ts, text only here; no source of truth.
+// What models are saying right now in this process and the store does not have yet. A reader here
+// gets a delta the moment it is said; what is stored is let go of, so this holds a tenth of a
+// second of each reply. Ids only in announce.ts, text only here; no source of truth.
 
 import { isAfter, type Position } from '../../contract/position.ts';
 
@@ -18,12 +19,16 @@ export interface Delta {
 
 export const positionAfter = ({ seq, offset }: Delta): Position => ({ seq, offset });
 
-/** The part of a delta that somebody at `position` has not seen; undefined where that is nothing. */
+/**
+ * The part of a delta that somebody at `position` has not seen; undefined where that is nothing.
+ */
 export function unseenPart(delta: Delta, position: Position): Delta | undefined {
   if (!isAfter(delta, position)) return undefined;
   if (delta.seq !== position.seq) return delta;
   const start = delta.offset - delta.text.length;
-  return position.offset <= start ? delta : { ...delta, text: delta.text.slice(position.offset - start) };
+  return position.offset <= start
+    ? delta
+    : { ...delta, text: delta.text.slice(position.offset - start) };
 }
 
 export interface LiveAttempt {
@@ -59,7 +64,8 @@ interface OpenAttempt {
 }
 
 export function createLiveDeltas(): LiveDeltas {
-  // A second attempt of a run: an attempt that Temporal gave up for dead while this process was busy.
+  // A second attempt of a run: an attempt that Temporal gave up for dead while this process was
+  // busy.
   const attempts = new Map<string, Set<OpenAttempt>>();
   const listeners = new Map<string, Set<() => void>>();
 
@@ -76,7 +82,9 @@ export function createLiveDeltas(): LiveDeltas {
         },
         unstored: () => joined(attempt.unstored),
         stored: (through) => {
-          attempt.unstored = attempt.unstored.flatMap((delta) => unseenPart(delta, { seq, offset: through }) ?? []);
+          attempt.unstored = attempt.unstored.flatMap(
+            (delta) => unseenPart(delta, { seq, offset: through }) ?? [],
+          );
           attempt.from = through;
         },
         close: () => leave(attempts, runId, attempt),
@@ -84,8 +92,14 @@ export function createLiveDeltas(): LiveDeltas {
     },
     after: (runId, position) => {
       for (const attempt of attempts.get(runId) ?? []) {
-        // Who has all events but its own, which says nothing, need not ask for that: only deltas and calls come between two turns.
-        if (attempt.first && attempt.from === 0 && attempt.seq === position.seq + 1 && position.offset === 0)
+        // Who has all events but its own, which says nothing, need not ask for that: only deltas
+        // and calls come between two turns.
+        if (
+          attempt.first &&
+          attempt.from === 0 &&
+          attempt.seq === position.seq + 1 &&
+          position.offset === 0
+        )
           return unseen(attempt.unstored, position);
         if (attempt.seq > position.seq) return 'STORE';
         if (attempt.seq < position.seq) continue;
@@ -112,7 +126,8 @@ function joined(deltas: readonly Delta[]): readonly Delta[] {
   const chunks: Delta[] = [];
   for (const delta of deltas) {
     const last = chunks.at(-1);
-    if (last?.kind === delta.kind) chunks[chunks.length - 1] = { ...last, offset: delta.offset, text: last.text + delta.text };
+    if (last?.kind === delta.kind)
+      chunks[chunks.length - 1] = { ...last, offset: delta.offset, text: last.text + delta.text };
     else chunks.push(delta);
   }
   return chunks;

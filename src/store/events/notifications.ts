@@ -1,6 +1,7 @@
-// Who waits for a run hears of its change: in this process at once, in others by NOTIFY (ids only, batched, on a connection of its
-// own: inside a transaction NOTIFY takes one database-wide lock). What is lost on the way a query every 2 s makes up for.
-// One watch a run and process, whatever the number of waiters. Nothing here is a source of truth: a waiter is told to read again.
+// Who waits for a run hears of its change: in this process at once, in others by NOTIFY (ids only,
+// batched, on a connection of its own: inside a transaction NOTIFY takes one database-wide lock).
+// What is lost on the way a query every 2 s makes up for. One watch a run and process, whatever the
+// number of waiters. Nothing here is a source of truth: a waiter is told to read again.
 
 import { sql } from 'kysely';
 import pg from 'pg';
@@ -8,14 +9,17 @@ import type { Database } from '../database/database.ts';
 import { enterAs } from '../database/row-level-security.ts';
 
 export interface Watch {
-  /** Resolves at the next change after the last call, or at once if there was one in between; also when `signal` aborts. */
+  /**
+   * Resolves at the next change after the last call, or at once if there was one in between; also
+   * when `signal` aborts.
+   */
   readonly changed: (signal?: AbortSignal) => Promise<void>;
   readonly close: () => void;
 }
 
 /**
- * `STATUS`: it has paused, ended, or what it waits behind has. `EVENTS`: something else of its record is new. `DELTAS`: chunks of what its
- * model says were stored.
+ * `STATUS`: it has paused, ended, or what it waits behind has. `EVENTS`: something else of its
+ * record is new. `DELTAS`: chunks of what its model says were stored.
  */
 export type Change = 'STATUS' | 'EVENTS' | 'DELTAS';
 
@@ -184,4 +188,5 @@ export function createAnnouncer(db: Database): Announcer {
 }
 
 /** Of the connection's server process; the driver has it and its types do not. */
-const pidOf = (client: pg.Client): unknown => (client as unknown as { readonly processID?: unknown }).processID;
+const pidOf = (client: pg.Client): unknown =>
+  (client as unknown as { readonly processID?: unknown }).processID;

@@ -1,4 +1,5 @@
-// The record of a run as its readers take it: events and deltas in one order, after a position, in one statement and so from one moment.
+// The record of a run as its readers take it: events and deltas in one order, after a position, in
+// one statement and so from one moment.
 
 import { sql } from 'kysely';
 import type { Position } from '../../contract/position.ts';
@@ -16,8 +17,12 @@ export interface EventLine {
 }
 export type Line = EventLine | Delta;
 
-export const isDelta = (line: Line): line is Delta => line.kind === 'CONTENT' || line.kind === 'REASONING';
-export const positionOf = (line: Line): Position => ({ seq: line.seq, offset: isDelta(line) ? line.offset : 0 });
+export const isDelta = (line: Line): line is Delta =>
+  line.kind === 'CONTENT' || line.kind === 'REASONING';
+export const positionOf = (line: Line): Position => ({
+  seq: line.seq,
+  offset: isDelta(line) ? line.offset : 0,
+});
 
 interface Row {
   readonly seq: number;
@@ -36,7 +41,10 @@ export interface LinesWanted {
   readonly framesOnly: boolean;
 }
 
-/** In order; fewer than `limit` rows means that these were the last for now. The first delta may be the rest of a stored chunk. */
+/**
+ * In order; fewer than `limit` rows means that these were the last for now. The first delta may be
+ * the rest of a stored chunk.
+ */
 export async function readLines(
   tx: StoreTransaction,
   runId: string,
@@ -62,8 +70,12 @@ export async function readLines(
   return { lines, more: rows.length === limit };
 }
 
-function lineOf({ seq, offset, kind, data, text, turn, at }: Row, position: Position): Line | undefined {
-  if (kind === 'CONTENT' || kind === 'REASONING') return unseenPart({ seq, offset, kind, text: text ?? '', turn, at }, position);
+function lineOf(
+  { seq, offset, kind, data, text, turn, at }: Row,
+  position: Position,
+): Line | undefined {
+  if (kind === 'CONTENT' || kind === 'REASONING')
+    return unseenPart({ seq, offset, kind, text: text ?? '', turn, at }, position);
   return { kind, seq, turn, at, data: data ?? {} };
 }
 
@@ -76,7 +88,10 @@ export interface RecordState {
   readonly gone: boolean;
 }
 
-export async function readRecordState(tx: StoreTransaction, runId: string): Promise<RecordState | undefined> {
+export async function readRecordState(
+  tx: StoreTransaction,
+  runId: string,
+): Promise<RecordState | undefined> {
   const { rows } = await sql<{ status: RunStatus; last: number; there: boolean }>`
     select status, event_seq as last, exists (select 1 from events e where e.run_id = r.run_id) as there
     from runs r where run_id = ${runId}`.execute(tx.db);

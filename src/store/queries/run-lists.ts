@@ -1,5 +1,6 @@
-// Lists of runs and of calls that wait for a vote, for a caller, a page at a time. A page goes on where the one before ended, by the
-// time and id of its last item, so that what comes in meanwhile moves nothing.
+// Lists of runs and of calls that wait for a vote, for a caller, a page at a time. A page goes on
+// where the one before ended, by the time and id of its last item, so that what comes in meanwhile
+// moves nothing.
 
 import { sql, type RawBuilder } from 'kysely';
 import type { RunStatus } from '../../contract/names.ts';
@@ -7,7 +8,10 @@ import type { StoreTransaction } from '../database/access.ts';
 import { readRuns, type CallRecord, type RunRecord } from './run-record.ts';
 import { mayVoteOn, visibleTo, type Viewer } from './visibility.ts';
 
-/** Where a page begins: after the item of this time and these ids. Times have milliseconds, as the columns they are compared with. */
+/**
+ * Where a page begins: after the item of this time and these ids. Times have milliseconds, as the
+ * columns they are compared with.
+ */
 export interface After {
   readonly at: Date;
   readonly ids: readonly string[];
@@ -26,14 +30,20 @@ export interface Listed<T> {
 }
 
 /** Takes a page out of one row more than it has. */
-export function listed<T>(rows: readonly T[], { limit }: PageWanted, placeOf: (row: T) => After): Listed<T> {
+export function listed<T>(
+  rows: readonly T[],
+  { limit }: PageWanted,
+  placeOf: (row: T) => After,
+): Listed<T> {
   const items = rows.slice(0, limit);
   const last = items.at(-1);
   const hasMore = rows.length > limit;
   return { items, hasMore, next: hasMore && last !== undefined ? placeOf(last) : undefined };
 }
 
-export const allOf = (conditions: readonly (RawBuilder<unknown> | undefined)[]): RawBuilder<unknown> =>
+export const allOf = (
+  conditions: readonly (RawBuilder<unknown> | undefined)[],
+): RawBuilder<unknown> =>
   sql.join(
     conditions.filter((condition) => condition !== undefined),
     sql` and `,
@@ -52,7 +62,12 @@ export interface RunFilter {
 }
 
 /** Newest first. */
-export async function listRuns(tx: StoreTransaction, viewer: Viewer, f: RunFilter, page: PageWanted): Promise<Listed<RunRecord>> {
+export async function listRuns(
+  tx: StoreTransaction,
+  viewer: Viewer,
+  f: RunFilter,
+  page: PageWanted,
+): Promise<Listed<RunRecord>> {
   const where = allOf([
     visibleTo(viewer),
     f.sessionId === undefined ? undefined : sql`r.session_id = ${f.sessionId}`,
@@ -62,9 +77,14 @@ export async function listRuns(tx: StoreTransaction, viewer: Viewer, f: RunFilte
     f.requestId === undefined ? undefined : sql`r.request_id = ${f.requestId}`,
     f.from === undefined ? undefined : sql`r.created_at >= ${f.from}`,
     f.to === undefined ? undefined : sql`r.created_at < ${f.to}`,
-    page.after && sql`(r.created_at, r.run_id) < (${page.after.at}::timestamptz, ${page.after.ids[0]}::text)`,
+    page.after &&
+      sql`(r.created_at, r.run_id) < (${page.after.at}::timestamptz, ${page.after.ids[0]}::text)`,
   ]);
-  const runs = await readRuns(tx, where, sql`order by r.created_at desc, r.run_id desc limit ${page.limit + 1}`);
+  const runs = await readRuns(
+    tx,
+    where,
+    sql`order by r.created_at desc, r.run_id desc limit ${page.limit + 1}`,
+  );
   return listed(runs, page, (run) => ({ at: run.createdAt, ids: [run.runId] }));
 }
 
@@ -79,7 +99,10 @@ interface WaitingPlace {
   readonly requestedAt: Date;
 }
 
-/** Open calls that the viewer, who holds `runs:approve`, may vote on; oldest first. Those whose time is over do not wait any more. */
+/**
+ * Open calls that the viewer, who holds `runs:approve`, may vote on; oldest first. Those whose time
+ * is over do not wait any more.
+ */
 export async function listWaiting(
   tx: StoreTransaction,
   viewer: Viewer,
@@ -91,7 +114,8 @@ export async function listWaiting(
     sql`(c.expires_at is null or c.expires_at > clock_timestamp())`,
     mayVoteOn(viewer),
     agentId === undefined ? undefined : sql`r.agent_id = ${agentId}`,
-    page.after && sql`(c.requested_at, c.call_id) > (${page.after.at}::timestamptz, ${page.after.ids[0]}::text)`,
+    page.after &&
+      sql`(c.requested_at, c.call_id) > (${page.after.at}::timestamptz, ${page.after.ids[0]}::text)`,
   ]);
   const { rows } = await sql<WaitingPlace>`
     select c.call_id as "callId", c.run_id as "runId", c.requested_at as "requestedAt"
@@ -100,11 +124,15 @@ export async function listWaiting(
   const places = listed(rows, page, (row) => ({ at: row.requestedAt, ids: [row.callId] }));
   if (places.items.length === 0) return { ...places, items: [] };
   const ids = [...new Set(places.items.map((place) => place.runId))];
-  const runs = new Map((await readRuns(tx, sql`r.run_id = any(${ids})`)).map((run) => [run.runId, run]));
+  const runs = new Map(
+    (await readRuns(tx, sql`r.run_id = any(${ids})`)).map((run) => [run.runId, run]),
+  );
   // Between the two statements somebody may have decided: such a call waits no more.
   const items = places.items.flatMap(({ runId, callId }) => {
     const run = runs.get(runId);
-    const call = run?.calls.find((c) => c.callId === callId && c.pauseId !== null && c.pauseId === run.pauseId);
+    const call = run?.calls.find(
+      (c) => c.callId === callId && c.pauseId !== null && c.pauseId === run.pauseId,
+    );
     return run === undefined || call === undefined ? [] : [{ run, call }];
   });
   return { ...places, items };

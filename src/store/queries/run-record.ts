@@ -1,4 +1,5 @@
-// A run as it stands, whole, in one statement: what api/present.ts turns into a RunResponse, and nothing else does.
+// A run as it stands, whole, in one statement: what api/present.ts turns into a RunResponse, and
+// nothing else does.
 
 import { sql, type RawBuilder } from 'kysely';
 import type { FailureCode, RunStatus } from '../../contract/names.ts';
@@ -20,7 +21,16 @@ export interface RecordedDecision {
   readonly proposedArguments: string | null;
 }
 
-export type CallState = 'PROPOSED' | 'APPROVED' | 'REJECTED' | 'DISPATCHING' | 'SUCCEEDED' | 'FAILED' | 'UNKNOWN' | 'LEFT' | 'CLOSED';
+export type CallState =
+  | 'PROPOSED'
+  | 'APPROVED'
+  | 'REJECTED'
+  | 'DISPATCHING'
+  | 'SUCCEEDED'
+  | 'FAILED'
+  | 'UNKNOWN'
+  | 'LEFT'
+  | 'CLOSED';
 
 export interface CallRecord {
   readonly callId: string;
@@ -109,6 +119,10 @@ export async function readRuns(
   return rows;
 }
 
-export async function readRun(tx: StoreTransaction, orgId: string, runId: string): Promise<RunRecord | undefined> {
+export async function readRun(
+  tx: StoreTransaction,
+  orgId: string,
+  runId: string,
+): Promise<RunRecord | undefined> {
   return (await readRuns(tx, sql`r.org_id = ${orgId} and r.run_id = ${runId}`))[0];
 }

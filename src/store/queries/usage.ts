@@ -1,4 +1,5 @@
-// What runs have used, by day in UTC of their start. Of runs that are kept: a deleted session takes its part with it.
+// What runs have used, by day in UTC of their start. Of runs that are kept: a deleted session takes
+// its part with it.
 
 import { sql } from 'kysely';
 import type { UsageDay } from '../../contract/lists.ts';
@@ -15,8 +16,15 @@ export interface UsageFilter {
   readonly to: Date;
 }
 
-/** Days with runs, oldest first. Of the viewer himself, or with `admin` of his org. Active time is written when a run settles. */
-export async function readUsage(tx: StoreTransaction, viewer: Viewer, f: UsageFilter): Promise<readonly UsageDay[]> {
+/**
+ * Days with runs, oldest first. Of the viewer himself, or with `admin` of his org. Active time is
+ * written when a run settles.
+ */
+export async function readUsage(
+  tx: StoreTransaction,
+  viewer: Viewer,
+  f: UsageFilter,
+): Promise<readonly UsageDay[]> {
   const where = allOf([
     sql`org_id = ${viewer.orgId} and created_at >= ${f.from} and created_at < ${f.to}`,
     viewer.scopes.has('admin') ? undefined : sql`user_id = ${viewer.subject}`,

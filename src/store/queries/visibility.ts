@@ -1,5 +1,6 @@
-// Who sees a run, its session, and who may vote: predicates used by every read for a caller, so that what he may not see is simply not there.
-// Always together with the org. The claims are those of the token that reads.
+// Who sees a run, its session, and who may vote: predicates used by every read for a caller, so
+// that what he may not see is simply not there. Always together with the org. The claims are those
+// of the token that reads.
 
 import { sql, type RawBuilder } from 'kysely';
 import type { RunStatus } from '../../contract/names.ts';
@@ -24,8 +25,9 @@ export function visibleTo(viewer: Viewer): RawBuilder<boolean> {
 }
 
 /**
- * Guarded calls count once they were asked about, open or decided; calls of unknown outcome while they are open, and for who voted on them.
- * `approvers` null is anyone with the scope, but for service tokens: those are named.
+ * Guarded calls count once they were asked about, open or decided; calls of unknown outcome while
+ * they are open, and for who voted on them. `approvers` null is anyone with the scope, but for
+ * service tokens: those are named.
  */
 function decidesAbout(viewer: Viewer): RawBuilder<boolean> {
   return sql<boolean>`(
@@ -37,15 +39,19 @@ function decidesAbout(viewer: Viewer): RawBuilder<boolean> {
 
 /** Over `c`, a row of calls: is he among those whom its policy takes? */
 function isApprover(viewer: Viewer): RawBuilder<boolean> {
-  const names = [`user:${viewer.subject}`, ...(viewer.service ? [] : viewer.roles.map((role) => `role:${role}`))];
+  const names = [
+    `user:${viewer.subject}`,
+    ...(viewer.service ? [] : viewer.roles.map((role) => `role:${role}`)),
+  ];
   return viewer.service
     ? sql<boolean>`coalesce(c.approvers ?| ${names}::text[], false)`
     : sql<boolean>`(c.approvers is null or c.approvers ?| ${names}::text[])`;
 }
 
 /**
- * Over `c`, `r` and `s` (call, run, snapshot): may a token with `runs:approve` vote on the call? What voterProblem says of a person, as SQL;
- * test/api/approvals.test.ts holds the two against each other.
+ * Over `c`, `r` and `s` (call, run, snapshot): may a token with `runs:approve` vote on the call?
+ * What voterProblem says of a person, as SQL; test/api/approvals.test.ts holds the two against each
+ * other.
  */
 export function mayVoteOn(viewer: Viewer): RawBuilder<boolean> {
   const asked = sql<boolean>`(r.user_id = ${viewer.subject} or r.started_by = ${viewer.subject})`;
@@ -61,7 +67,10 @@ export function sessionVisibleTo(viewer: Viewer): RawBuilder<boolean> {
     select 1 from runs r where r.org_id = s.org_id and r.user_id = s.user_id and r.session_id = s.session_id and ${visibleTo(viewer)}))`;
 }
 
-/** Over `m`, a run of a session: is its exchange his to read? Who decides about a run sees the conversation that led there. */
+/**
+ * Over `m`, a run of a session: is its exchange his to read? Who decides about a run sees the
+ * conversation that led there.
+ */
 export function exchangeVisibleTo(viewer: Viewer): RawBuilder<boolean> {
   if (viewer.scopes.has('admin')) return sql<boolean>`true`;
   const own = sql<boolean>`(m.user_id = ${viewer.subject} or m.started_by = ${viewer.subject})`;
@@ -71,7 +80,12 @@ export function exchangeVisibleTo(viewer: Viewer): RawBuilder<boolean> {
 }
 
 /** The run as it stands; undefined for one of another agent, another org, or not his to see. */
-export async function readVisibleRun(tx: StoreTransaction, viewer: Viewer, agentId: string, runId: string): Promise<RunRecord | undefined> {
+export async function readVisibleRun(
+  tx: StoreTransaction,
+  viewer: Viewer,
+  agentId: string,
+  runId: string,
+): Promise<RunRecord | undefined> {
   const [run] = await readRuns(tx, sql`r.run_id = ${runId} and ${visibleTo(viewer)}`);
   return run?.agentId === agentId ? run : undefined;
 }
@@ -82,7 +96,12 @@ export interface FoundRun {
 }
 
 /** As readVisibleRun, for who wants to act on it: without its text. */
-export async function findVisibleRun(tx: StoreTransaction, viewer: Viewer, agentId: string, runId: string): Promise<FoundRun | undefined> {
+export async function findVisibleRun(
+  tx: StoreTransaction,
+  viewer: Viewer,
+  agentId: string,
+  runId: string,
+): Promise<FoundRun | undefined> {
   const { rows } = await sql<FoundRun & { agentId: string }>`
     select r.agent_id as "agentId", r.user_id as "userId", r.started_by as "startedBy"
     from runs r where r.run_id = ${runId} and ${visibleTo(viewer)}`.execute(tx.db);
@@ -95,8 +114,15 @@ export interface Standing {
   readonly behindPause: boolean;
 }
 
-/** What a waiting caller looks at after each announcement: cheap, the whole record is read at the end. */
-export async function readStanding(tx: StoreTransaction, orgId: string, runId: string): Promise<Standing | undefined> {
+/**
+ * What a waiting caller looks at after each announcement: cheap, the whole record is read at the
+ * end.
+ */
+export async function readStanding(
+  tx: StoreTransaction,
+  orgId: string,
+  runId: string,
+): Promise<Standing | undefined> {
   const { rows } = await sql<Standing>`
     select r.status, r.status = 'QUEUED' and exists (
       select 1 from runs p where p.org_id = r.org_id and p.user_id = r.user_id and p.session_id = r.session_id

@@ -1,4 +1,5 @@
-// A vote through the API, with its Idempotency-Key, in one transaction; and a caller's cancellation.
+// A vote through the API, with its Idempotency-Key, in one transaction; and a caller's
+// cancellation.
 
 import { sql } from 'kysely';
 import { AppError } from '../../contract/errors.ts';
@@ -19,13 +20,20 @@ export interface ContinueRequest {
   readonly checkEdit: CheckEdit;
 }
 
-export type Continued = { readonly kind: 'CAST' } | { readonly kind: 'REPLAYED' } | { readonly kind: 'REFUSED'; readonly error: AppError };
+export type Continued =
+  | { readonly kind: 'CAST' }
+  | { readonly kind: 'REPLAYED' }
+  | { readonly kind: 'REFUSED'; readonly error: AppError };
 
-export async function continueRun(tx: StoreTransaction, request: ContinueRequest): Promise<Continued> {
+export async function continueRun(
+  tx: StoreTransaction,
+  request: ContinueRequest,
+): Promise<Continued> {
   const run = await lockRun(tx, request.runId);
   if (run === undefined) throw new AppError('NOT_FOUND', 'There is no such run.');
   const { key } = request;
-  if (key !== undefined && (await takeKey(tx, key, run.runId)) !== undefined) return { kind: 'REPLAYED' };
+  if (key !== undefined && (await takeKey(tx, key, run.runId)) !== undefined)
+    return { kind: 'REPLAYED' };
   const result = await castVotes(tx, run, request.voter, request.vote, request.checkEdit);
   if (!('refused' in result)) return { kind: 'CAST' };
   // What was found on the way (an expiry) stays; the refused vote leaves no key.

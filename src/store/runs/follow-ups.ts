@@ -1,4 +1,5 @@
-// Questions that may follow an answer: read what the model is asked with, written once, before the run is settled.
+// Questions that may follow an answer: read what the model is asked with, written once, before the
+// run is settled.
 
 import { sql } from 'kysely';
 import { isTerminal } from '../../contract/names.ts';
@@ -17,7 +18,9 @@ export async function beginFollowUps(
 ): Promise<FollowUpWork | undefined> {
   const run = await lockRun(tx, runId);
   if (run === undefined || isTerminal(run.status)) return undefined;
-  const { rows } = await sql<{ done: boolean }>`select follow_ups is not null as done from runs where run_id = ${runId}`.execute(tx.db);
+  const { rows } = await sql<{
+    done: boolean;
+  }>`select follow_ups is not null as done from runs where run_id = ${runId}`.execute(tx.db);
   if (rows[0]?.done === true) return undefined;
   await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind) values (${attemptId}, ${runId}, ${run.orgId}, ${turn}, 'FOLLOWUPS')
     on conflict do nothing`.execute(tx.db);
@@ -39,5 +42,7 @@ export async function recordFollowUps(
   if (run === undefined) return;
   await endAttempt(tx, runId, attemptId, { usage });
   if (isTerminal(run.status) || questions.length === 0) return;
-  await sql`update runs set follow_ups = ${JSON.stringify(questions)}::jsonb where run_id = ${runId} and follow_ups is null`.execute(tx.db);
+  await sql`update runs set follow_ups = ${JSON.stringify(questions)}::jsonb where run_id = ${runId} and follow_ups is null`.execute(
+    tx.db,
+  );
 }

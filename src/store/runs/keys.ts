@@ -1,4 +1,5 @@
-// Idempotency keys, in the transaction of what they protect: kept as long as the run's row, so they outlive Temporal's retention.
+// Idempotency keys, in the transaction of what they protect: kept as long as the run's row, so they
+// outlive Temporal's retention.
 
 import { sql } from 'kysely';
 import { AppError } from '../../contract/errors.ts';
@@ -16,8 +17,15 @@ export interface KeyUse {
   readonly bodyHash: string;
 }
 
-/** Takes the key for `runId`. The run that has it already, if that is another use of it; with another body it is refused. */
-export async function takeKey(tx: StoreTransaction, use: KeyUse, runId: string): Promise<string | undefined> {
+/**
+ * Takes the key for `runId`. The run that has it already, if that is another use of it; with
+ * another body it is refused.
+ */
+export async function takeKey(
+  tx: StoreTransaction,
+  use: KeyUse,
+  runId: string,
+): Promise<string | undefined> {
   const taken = await sql`
     insert into idempotency_keys (org_id, caller, route, agent_id, target, key, body_hash, run_id)
     values (${use.orgId}, ${use.caller}, ${use.route}, ${use.agentId}, ${use.target}, ${use.key}, ${use.bodyHash}, ${runId})
@@ -30,8 +38,12 @@ export async function takeKey(tx: StoreTransaction, use: KeyUse, runId: string):
   const row = rows[0];
   if (row === undefined) return undefined;
   if (row.body_hash !== use.bodyHash)
-    throw new AppError('IDEMPOTENCY_KEY_REUSED', 'This Idempotency-Key was used with another body. Send a new key for a new request.');
-  // A session was deleted and its keys were kept: a late repetition must not begin the conversation anew.
+    throw new AppError(
+      'IDEMPOTENCY_KEY_REUSED',
+      'This Idempotency-Key was used with another body. Send a new key for a new request.',
+    );
+  // A session was deleted and its keys were kept: a late repetition must not begin the conversation
+  // anew.
   if (!row.there && row.run_id !== runId)
     throw new AppError(
       'NOT_FOUND',

@@ -1,4 +1,5 @@
-// Media of runs: stored once per org by their hash, referred to by runs, never in a history, an event or an answer.
+// Media of runs: stored once per org by their hash, referred to by runs, never in a history, an
+// event or an answer.
 
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
@@ -6,7 +7,8 @@ import type { StoreTransaction } from '../database/access.ts';
 
 /** Checked by its giver: the bytes are of this type. */
 export type NewMedia =
-  { readonly type: string; readonly bytes: Buffer; readonly sha256: string } | { readonly type: string; readonly url: string };
+  | { readonly type: string; readonly bytes: Buffer; readonly sha256: string }
+  | { readonly type: string; readonly url: string };
 
 export interface StoredMedia {
   readonly runId: string;
@@ -18,10 +20,15 @@ export interface StoredMedia {
   readonly size: number;
 }
 
-export const contentHash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+export const contentHash = (bytes: Buffer): string =>
+  createHash('sha256').update(bytes).digest('hex');
 
 /** In the transaction that makes the run. */
-export async function attachMedia(tx: StoreTransaction, run: { runId: string; orgId: string }, given: readonly NewMedia[]): Promise<void> {
+export async function attachMedia(
+  tx: StoreTransaction,
+  run: { runId: string; orgId: string },
+  given: readonly NewMedia[],
+): Promise<void> {
   for (const [idx, item] of given.entries()) {
     if ('bytes' in item) await keep(tx, run.orgId, item.sha256, item.bytes);
     const [sha256, url] = 'bytes' in item ? [item.sha256, null] : [null, item.url];
@@ -30,12 +37,22 @@ export async function attachMedia(tx: StoreTransaction, run: { runId: string; or
   }
 }
 
-async function keep(tx: StoreTransaction, orgId: string, sha256: string, bytes: Buffer): Promise<void> {
-  await sql`insert into media (org_id, sha256, bytes) values (${orgId}, ${sha256}, ${bytes}) on conflict do nothing`.execute(tx.db);
+async function keep(
+  tx: StoreTransaction,
+  orgId: string,
+  sha256: string,
+  bytes: Buffer,
+): Promise<void> {
+  await sql`insert into media (org_id, sha256, bytes) values (${orgId}, ${sha256}, ${bytes}) on conflict do nothing`.execute(
+    tx.db,
+  );
 }
 
 /** What these runs refer to, in their order; without the bytes. */
-export async function mediaOf(tx: StoreTransaction, runIds: readonly string[]): Promise<readonly StoredMedia[]> {
+export async function mediaOf(
+  tx: StoreTransaction,
+  runIds: readonly string[],
+): Promise<readonly StoredMedia[]> {
   const { rows } = await sql<StoredMedia>`
     select r.run_id as "runId", r.idx, r.type, r.sha256, r.url, coalesce(length(m.bytes), 0) as size
     from run_media r left join media m on m.org_id = r.org_id and m.sha256 = r.sha256
@@ -43,15 +60,27 @@ export async function mediaOf(tx: StoreTransaction, runIds: readonly string[]): 
   return rows;
 }
 
-export async function mediaBytes(tx: StoreTransaction, orgId: string, hashes: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+export async function mediaBytes(
+  tx: StoreTransaction,
+  orgId: string,
+  hashes: readonly string[],
+): Promise<ReadonlyMap<string, Buffer>> {
   const { rows } = await sql<{ sha256: string; bytes: Buffer }>`
-    select sha256, bytes from media where org_id = ${orgId} and sha256 = any(${hashes})`.execute(tx.db);
+    select sha256, bytes from media where org_id = ${orgId} and sha256 = any(${hashes})`.execute(
+    tx.db,
+  );
   return new Map(rows.map((row) => [row.sha256, row.bytes]));
 }
 
 /** What an address gave. The first one stands: every turn, and every later run, sees the same. */
-export async function keepFetched(tx: StoreTransaction, at: { runId: string; orgId: string; idx: number }, bytes: Buffer): Promise<void> {
+export async function keepFetched(
+  tx: StoreTransaction,
+  at: { runId: string; orgId: string; idx: number },
+  bytes: Buffer,
+): Promise<void> {
   const sha256 = contentHash(bytes);
   await keep(tx, at.orgId, sha256, bytes);
-  await sql`update run_media set sha256 = ${sha256} where run_id = ${at.runId} and idx = ${at.idx} and sha256 is null`.execute(tx.db);
+  await sql`update run_media set sha256 = ${sha256} where run_id = ${at.runId} and idx = ${at.idx} and sha256 is null`.execute(
+    tx.db,
+  );
 }

@@ -23,7 +23,10 @@ export interface NewRun {
   readonly generateFollowups: boolean;
   readonly requestId: string;
   readonly key?: KeyUse;
-  /** Why a new run can't be started; a repeated request is still led to the run that it started before. */
+  /**
+   * Why a new run can't be started; a repeated request is still led to the run that it started
+   * before.
+   */
   readonly refusal?: AppError;
 }
 
@@ -34,9 +37,13 @@ export interface RunOptions {
 }
 
 export type Started =
-  { readonly kind: 'STARTED'; readonly runId: string; readonly released: boolean } | { readonly kind: 'REPLAYED'; readonly runId: string };
+  | { readonly kind: 'STARTED'; readonly runId: string; readonly released: boolean }
+  | { readonly kind: 'REPLAYED'; readonly runId: string };
 
-type WorkflowOf = Pick<NewRun, 'runId' | 'orgId' | 'agent' | 'sessionId' | 'options' | 'generateFollowups'>;
+type WorkflowOf = Pick<
+  NewRun,
+  'runId' | 'orgId' | 'agent' | 'sessionId' | 'options' | 'generateFollowups'
+>;
 
 export const workflowInput = (run: WorkflowOf): AgentRunInput => ({
   runId: run.runId,
@@ -49,14 +56,19 @@ export const workflowInput = (run: WorkflowOf): AgentRunInput => ({
   approvals: run.agent.approvals,
 });
 
-/** Session, run, key, event, audit and outbox line in one transaction; repeated with the same ids it finds itself. */
+/**
+ * Session, run, key, event, audit and outbox line in one transaction; repeated with the same ids it
+ * finds itself.
+ */
 export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Started> {
   if (run.key !== undefined) {
     const earlier = await takeKey(tx, run.key, run.runId);
     if (earlier !== undefined) return { kind: 'REPLAYED', runId: earlier };
   }
   if (run.refusal !== undefined) throw run.refusal;
-  const again = await sql<{ status: RunStatus }>`select status from runs where run_id = ${run.runId}`.execute(tx.db);
+  const again = await sql<{
+    status: RunStatus;
+  }>`select status from runs where run_id = ${run.runId}`.execute(tx.db);
   if (again.rows.length > 0) return { kind: 'STARTED', runId: run.runId, released: false };
 
   const session = await sql<{ agent_id: string; run_count: number }>`
@@ -65,7 +77,10 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
     on conflict (org_id, user_id, session_id) do update
       set run_count = sessions.run_count + 1, updated_at = date_trunc('milliseconds', now())
     returning agent_id, run_count`.execute(tx.db);
-  const { agent_id: agentId, run_count: seq } = session.rows[0] as { agent_id: string; run_count: number };
+  const { agent_id: agentId, run_count: seq } = session.rows[0] as {
+    agent_id: string;
+    run_count: number;
+  };
   if (agentId !== run.agent.id)
     throw new AppError(
       'SESSION_OF_OTHER_AGENT',
@@ -99,7 +114,8 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
   );
   await attachMedia(tx, run, run.media ?? []);
   const released = before === undefined;
-  if (released) await addOutboxLine(tx, run.orgId, run.runId, { kind: 'START', input: workflowInput(run) });
+  if (released)
+    await addOutboxLine(tx, run.orgId, run.runId, { kind: 'START', input: workflowInput(run) });
   return { kind: 'STARTED', runId: run.runId, released };
 }
 
@@ -109,7 +125,10 @@ interface SessionOfRun {
   readonly sessionId: string;
 }
 
-async function openRunOfSession(tx: StoreTransaction, s: SessionOfRun): Promise<{ runId: string; status: RunStatus } | undefined> {
+async function openRunOfSession(
+  tx: StoreTransaction,
+  s: SessionOfRun,
+): Promise<{ runId: string; status: RunStatus } | undefined> {
   const { rows } = await sql<{ run_id: string; status: RunStatus }>`
     select run_id, status from runs
     where org_id = ${s.orgId} and user_id = ${s.userId} and session_id = ${s.sessionId} and status in ('QUEUED', 'RUNNING', 'PAUSED')
@@ -118,10 +137,17 @@ async function openRunOfSession(tx: StoreTransaction, s: SessionOfRun): Promise<
 }
 
 /** In the transaction that ends a run: its session's next one, if that waits, may start. */
-export async function releaseNextOfSession(tx: StoreTransaction, s: SessionOfRun): Promise<string | undefined> {
+export async function releaseNextOfSession(
+  tx: StoreTransaction,
+  s: SessionOfRun,
+): Promise<string | undefined> {
   const next = await openRunOfSession(tx, s);
   if (next?.status !== 'QUEUED') return undefined;
-  const { rows } = await sql<{ agent: AgentSnapshot; options: RunOptions; generate_followups: boolean }>`
+  const { rows } = await sql<{
+    agent: AgentSnapshot;
+    options: RunOptions;
+    generate_followups: boolean;
+  }>`
     select s.body as agent, r.options, r.generate_followups from runs r join agent_snapshots s using (revision) where r.run_id = ${next.runId}`.execute(
     tx.db,
   );
@@ -141,8 +167,9 @@ export async function releaseNextOfSession(tx: StoreTransaction, s: SessionOfRun
 }
 
 /**
- * A lock on the run's row, as a statement of its own: what is decided is read after it. NO KEY: a row updated twice in one transaction has
- * its foreign keys looked at again, and a plain FOR UPDATE on the session would deadlock with that.
+ * A lock on the run's row, as a statement of its own: what is decided is read after it. NO KEY: a
+ * row updated twice in one transaction has its foreign keys looked at again, and a plain FOR UPDATE
+ * on the session would deadlock with that.
  */
 export interface LockedRun {
   readonly runId: string;
@@ -170,7 +197,10 @@ export async function lockRun(tx: StoreTransaction, runId: string): Promise<Lock
 }
 
 /** Session before run, as everywhere: a terminal state releases the session's next run. */
-export async function lockSessionAndRun(tx: StoreTransaction, runId: string): Promise<LockedRun | undefined> {
+export async function lockSessionAndRun(
+  tx: StoreTransaction,
+  runId: string,
+): Promise<LockedRun | undefined> {
   await sql`select 1 from sessions s join runs r using (org_id, user_id, session_id) where r.run_id = ${runId} for no key update of s`.execute(
     tx.db,
   );

@@ -1,5 +1,5 @@
-// A session as callers see it, its conversation, and deleting it. It belongs to (org, user, id): two users of an org may have the same
-// id, and then one's own is meant unless the user is named.
+// A session as callers see it, its conversation, and deleting it. It belongs to (org, user, id):
+// two users of an org may have the same id, and then one's own is meant unless the user is named.
 
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
@@ -40,7 +40,9 @@ export async function listSessions(
       sql`(s.created_at, s.session_id, s.user_id) < (${page.after.at}::timestamptz, ${page.after.ids[0]}::uuid, ${page.after.ids[1]}::text)`,
   ]);
   const { rows } = await sql<SessionRecord>`select ${COLUMNS} from sessions s where ${where}
-    order by s.created_at desc, s.session_id desc, s.user_id desc limit ${page.limit + 1}`.execute(tx.db);
+    order by s.created_at desc, s.session_id desc, s.user_id desc limit ${page.limit + 1}`.execute(
+    tx.db,
+  );
   return listed(rows, page, (row) => ({ at: row.createdAt, ids: [row.sessionId, row.userId] }));
 }
 
@@ -69,8 +71,15 @@ export interface ExchangeRecord {
   readonly answeredAt: Date;
 }
 
-/** Completed exchanges, as the model is shown them: without follow-ups. Only those that the viewer may read. */
-export async function readConversation(tx: StoreTransaction, viewer: Viewer, s: SessionRecord): Promise<readonly ExchangeRecord[]> {
+/**
+ * Completed exchanges, as the model is shown them: without follow-ups. Only those that the viewer
+ * may read.
+ */
+export async function readConversation(
+  tx: StoreTransaction,
+  viewer: Viewer,
+  s: SessionRecord,
+): Promise<readonly ExchangeRecord[]> {
   const { rows } = await sql<ExchangeRecord>`
     select m.run_id as "runId", m.input as question, m.created_at as "askedAt", t.text as answer, m.closed_at as "answeredAt"
     from runs m join turns t on t.run_id = m.run_id and t.kind = 'ANSWER'
@@ -80,13 +89,19 @@ export async function readConversation(tx: StoreTransaction, viewer: Viewer, s: 
 }
 
 export type Deleted =
-  { readonly kind: 'DELETED' | 'NOT_THERE' | 'FORBIDDEN' } | { readonly kind: 'OPEN'; readonly runIds: readonly string[] };
+  | { readonly kind: 'DELETED' | 'NOT_THERE' | 'FORBIDDEN' }
+  | { readonly kind: 'OPEN'; readonly runIds: readonly string[] };
 
 /**
- * Its user, or an admin. Runs, turns, calls, votes, events and deltas go with their run; audit lines stay, and so do idempotency keys (a
- * late repetition must not start the conversation anew) and outbox lines (a cancel that Temporal has not taken yet).
+ * Its user, or an admin. Runs, turns, calls, votes, events and deltas go with their run; audit
+ * lines stay, and so do idempotency keys (a late repetition must not start the conversation anew)
+ * and outbox lines (a cancel that Temporal has not taken yet).
  */
-export async function deleteSession(tx: StoreTransaction, viewer: Viewer, name: SessionName): Promise<Deleted> {
+export async function deleteSession(
+  tx: StoreTransaction,
+  viewer: Viewer,
+  name: SessionName,
+): Promise<Deleted> {
   const found = await findSession(tx, viewer, name);
   if (found === undefined) return { kind: 'NOT_THERE' };
   if (found.userId !== viewer.subject && !viewer.scopes.has('admin')) return { kind: 'FORBIDDEN' };
@@ -95,11 +110,21 @@ export async function deleteSession(tx: StoreTransaction, viewer: Viewer, name: 
   // The lock by itself, what is decided read after it: a start in between takes the same lock.
   await sql`select 1 from sessions where ${session} for update`.execute(tx.db);
   const { rows: open } = await sql<{ run_id: string }>`
-    select run_id from runs where ${session} and status in ('QUEUED', 'RUNNING', 'PAUSED') order by session_seq`.execute(tx.db);
+    select run_id from runs where ${session} and status in ('QUEUED', 'RUNNING', 'PAUSED') order by session_seq`.execute(
+    tx.db,
+  );
   if (open.length > 0) return { kind: 'OPEN', runIds: open.map((run) => run.run_id) };
-  const { rows: runs } = await sql<{ run_id: string }>`delete from runs where ${session} returning run_id`.execute(tx.db);
+  const { rows: runs } = await sql<{
+    run_id: string;
+  }>`delete from runs where ${session} returning run_id`.execute(tx.db);
   await sql`delete from sessions where ${session}`.execute(tx.db);
   for (const { run_id: runId } of runs)
-    await audit(tx, { orgId, runId, actor: viewer.subject, action: 'run.deleted', data: { sessionId, userId } });
+    await audit(tx, {
+      orgId,
+      runId,
+      actor: viewer.subject,
+      action: 'run.deleted',
+      data: { sessionId, userId },
+    });
   return { kind: 'DELETED' };
 }

@@ -1,6 +1,7 @@
-// The one function that writes PAUSED and every terminal state, whoever found it: the workflow, DELETE, the reconciler.
-// In one transaction with the record's event, the audit line and, when terminal, the release of the session's next run.
-// It returns the state that stands, which need not be the one that was asked for.
+// The one function that writes PAUSED and every terminal state, whoever found it: the workflow,
+// DELETE, the reconciler. In one transaction with the record's event, the audit line and, when
+// terminal, the release of the session's next run. It returns the state that stands, which need not
+// be the one that was asked for.
 
 import { sql } from 'kysely';
 import { isTerminal, type RunFailure } from '../../contract/names.ts';
@@ -18,10 +19,15 @@ export type TerminalSettlement = Exclude<Settlement, { kind: 'PAUSED' }>;
 
 const stands = (run: LockedRun): Settled => ({
   status: run.status,
-  ...(run.errorCode === null ? {} : { failure: { code: run.errorCode, message: run.errorMessage ?? '' } satisfies RunFailure }),
+  ...(run.errorCode === null
+    ? {}
+    : { failure: { code: run.errorCode, message: run.errorMessage ?? '' } satisfies RunFailure }),
 });
 
-/** `onReleased`: a run of the session that had to wait for this one may start; it is told within the transaction. */
+/**
+ * `onReleased`: a run of the session that had to wait for this one may start; it is told within the
+ * transaction.
+ */
 export async function settle(
   tx: StoreTransaction,
   runId: string,
@@ -29,30 +35,58 @@ export async function settle(
   actor: string,
   onReleased: () => void = () => undefined,
 ): Promise<Settled | undefined> {
-  return settlement.kind === 'PAUSED' ? settlePaused(tx, runId, settlement) : settleTerminal(tx, runId, settlement, actor, onReleased);
+  return settlement.kind === 'PAUSED'
+    ? settlePaused(tx, runId, settlement)
+    : settleTerminal(tx, runId, settlement, actor, onReleased);
 }
 
-async function settlePaused(tx: StoreTransaction, runId: string, s: Extract<Settlement, { kind: 'PAUSED' }>): Promise<Settled | undefined> {
+async function settlePaused(
+  tx: StoreTransaction,
+  runId: string,
+  s: Extract<Settlement, { kind: 'PAUSED' }>,
+): Promise<Settled | undefined> {
   const run = await lockRun(tx, runId);
   if (run === undefined) return undefined;
   if (isTerminal(run.status)) return stands(run);
   const { pauseId, opened } = await openPause(tx, run, s);
   if (opened) {
     await sql`update runs set status = 'PAUSED', pause_id = ${pauseId}, pauses = pauses + 1, active_ms = ${activeMs(runId)},
-      updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${runId}`.execute(tx.db);
-    await appendEvents(tx, runId, [{ kind: 'PAUSED', turn: s.turn, data: { pauseId, ...(await openCallsOf(tx, run, pauseId)) } }]);
-    await audit(tx, { orgId: run.orgId, runId, actor: 'holdpoint', action: 'run.paused', data: { pauseId, callIds: s.callIds } });
+      updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${runId}`.execute(
+      tx.db,
+    );
+    await appendEvents(tx, runId, [
+      { kind: 'PAUSED', turn: s.turn, data: { pauseId, ...(await openCallsOf(tx, run, pauseId)) } },
+    ]);
+    await audit(tx, {
+      orgId: run.orgId,
+      runId,
+      actor: 'holdpoint',
+      action: 'run.paused',
+      data: { pauseId, callIds: s.callIds },
+    });
     await announceQueued(tx, run);
   }
   const now = await lockRun(tx, runId);
   if (now === undefined) return undefined;
-  return now.pauseId === pauseId ? { ...stands(now), pause: await viewPause(tx, pauseId) } : stands(now);
+  return now.pauseId === pauseId
+    ? { ...stands(now), pause: await viewPause(tx, pauseId) }
+    : stands(now);
 }
 
-/** As they stand at the pause: a reader of the record is shown the same, whatever became of them since. */
-async function openCallsOf(tx: StoreTransaction, run: LockedRun, pauseId: string): Promise<Pick<RunRecord, 'quorum' | 'calls'>> {
+/**
+ * As they stand at the pause: a reader of the record is shown the same, whatever became of them
+ * since.
+ */
+async function openCallsOf(
+  tx: StoreTransaction,
+  run: LockedRun,
+  pauseId: string,
+): Promise<Pick<RunRecord, 'quorum' | 'calls'>> {
   const record = await readRun(tx, run.orgId, run.runId);
-  return { quorum: record?.quorum ?? 1, calls: record?.calls.filter((call) => call.pauseId === pauseId) ?? [] };
+  return {
+    quorum: record?.quorum ?? 1,
+    calls: record?.calls.filter((call) => call.pauseId === pauseId) ?? [],
+  };
 }
 
 /** Callers behind a paused run stop waiting: they are answered 202. */
@@ -90,28 +124,41 @@ async function settleTerminal(
   // The block of follow-ups: on a stream, too, it is the end of the answer.
   const added = rows[0]?.added;
   await appendEvents(tx, runId, [
-    ...(s.kind === 'COMPLETED' && added ? [{ kind: 'FOLLOW_UPS', turn: s.turn, data: { text: added } } as const] : []),
+    ...(s.kind === 'COMPLETED' && added
+      ? [{ kind: 'FOLLOW_UPS', turn: s.turn, data: { text: added } } as const]
+      : []),
     s.kind === 'COMPLETED'
       ? { kind: 'STOP', turn: s.turn, data: {} }
       : s.kind === 'CANCELLED'
         ? { kind: 'CANCELLED', turn: run.turn, data: {} }
         : { kind: 'ERROR', turn: run.turn, data: { ...s.failure } },
   ]);
-  await audit(tx, { orgId: run.orgId, runId, actor, action: `run.${s.kind.toLowerCase()}`, data: failure ? { code: failure.code } : {} });
+  await audit(tx, {
+    orgId: run.orgId,
+    runId,
+    actor,
+    action: `run.${s.kind.toLowerCase()}`,
+    data: failure ? { code: failure.code } : {},
+  });
   if (s.kind !== 'COMPLETED') await withdrawStart(tx, runId);
   if ((await releaseNextOfSession(tx, run)) !== undefined) onReleased();
   return { status: s.kind, ...(failure ? { failure } : {}) };
 }
 
 /**
- * What is open when a run ends: PROPOSED and APPROVED are CLOSED and will never be dispatched, UNKNOWN and what went out before without an
- * answer are LEFT. DISPATCHING stays: its late outcome is still recorded, and until then it is shown as unknown.
+ * What is open when a run ends: PROPOSED and APPROVED are CLOSED and will never be dispatched,
+ * UNKNOWN and what went out before without an answer are LEFT. DISPATCHING stays: its late outcome
+ * is still recorded, and until then it is shown as unknown.
  */
 async function closeCalls(tx: StoreTransaction, runId: string): Promise<void> {
   await sql`
     update calls set pause_id = null, state = case
         when state = 'UNKNOWN' or (state in ('PROPOSED', 'APPROVED') and evidence is not null) then 'LEFT'
         when state in ('PROPOSED', 'APPROVED') then 'CLOSED' else state end
-    where run_id = ${runId} and (pause_id is not null or state in ('PROPOSED', 'APPROVED', 'UNKNOWN'))`.execute(tx.db);
-  await sql`update pauses set closed_at = clock_timestamp() where run_id = ${runId} and closed_at is null`.execute(tx.db);
+    where run_id = ${runId} and (pause_id is not null or state in ('PROPOSED', 'APPROVED', 'UNKNOWN'))`.execute(
+    tx.db,
+  );
+  await sql`update pauses set closed_at = clock_timestamp() where run_id = ${runId} and closed_at is null`.execute(
+    tx.db,
+  );
 }

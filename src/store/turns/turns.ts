@@ -1,4 +1,5 @@
-// A turn of the model: beginning an attempt, the transcript it is asked with, and the reply, written once per (run, turn).
+// A turn of the model: beginning an attempt, the transcript it is asked with, and the reply,
+// written once per (run, turn).
 
 import { sql, type RawBuilder } from 'kysely';
 import type { AgentSnapshot } from '../../contract/agent.ts';
@@ -77,12 +78,23 @@ export type TurnStart =
   | { readonly kind: 'REPLIED'; readonly agent: AgentSnapshot; readonly reply: StoredReply }
   | { readonly kind: 'WORK'; readonly work: TurnWork };
 
-export const endedAs = (run: LockedRun): { kind: 'ENDED'; status: TerminalStatus; failure?: RunFailure } | undefined =>
+export const endedAs = (
+  run: LockedRun,
+): { kind: 'ENDED'; status: TerminalStatus; failure?: RunFailure } | undefined =>
   isTerminal(run.status)
-    ? { kind: 'ENDED', status: run.status, ...(run.errorCode ? { failure: { code: run.errorCode, message: run.errorMessage ?? '' } } : {}) }
+    ? {
+        kind: 'ENDED',
+        status: run.status,
+        ...(run.errorCode
+          ? { failure: { code: run.errorCode, message: run.errorMessage ?? '' } }
+          : {}),
+      }
     : undefined;
 
-/** Time in which anything was under way, parallel calls counted once; a dead attempt up to its last beat. As a part of a statement. */
+/**
+ * Time in which anything was under way, parallel calls counted once; a dead attempt up to its last
+ * beat. As a part of a statement.
+ */
 export const activeMs = (runId: string): RawBuilder<number> =>
   sql<number>`coalesce((select sum(extract(epoch from upper(a) - lower(a))) * 1000 from unnest(
     (select range_agg(tstzrange(started_at, greatest(started_at, coalesce(ended_at, beat_at)))) from attempts where run_id = ${runId})) a), 0)::float8`;
@@ -92,14 +104,20 @@ export async function activeMsOf(tx: StoreTransaction, runId: string): Promise<n
   return rows[0]?.ms ?? 0;
 }
 
-export async function beginTurn(tx: StoreTransaction, runId: string, turn: number, attemptId: string): Promise<TurnStart> {
+export async function beginTurn(
+  tx: StoreTransaction,
+  runId: string,
+  turn: number,
+  attemptId: string,
+): Promise<TurnStart> {
   const run = await lockRun(tx, runId);
   if (run === undefined) return { kind: 'GONE' };
   const ended = endedAs(run);
   if (ended !== undefined) return ended;
   const work = await readTurnWork(tx, run, turn);
   if (work === undefined) return { kind: 'GONE' };
-  if (work.turns.some((t) => t.turn === turn)) return { kind: 'REPLIED', agent: work.agent, reply: await readReply(tx, runId, turn) };
+  if (work.turns.some((t) => t.turn === turn))
+    return { kind: 'REPLIED', agent: work.agent, reply: await readReply(tx, runId, turn) };
 
   await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind) values (${attemptId}, ${runId}, ${run.orgId}, ${turn}, 'MODEL')
     on conflict do nothing`.execute(tx.db);
@@ -110,7 +128,14 @@ export async function beginTurn(tx: StoreTransaction, runId: string, turn: numbe
       ? { kind: 'ATTEMPT', turn, data: {} }
       : { kind: 'RETRY', turn, data: { keepThrough: await keepThrough(tx, runId, turn) } },
   ]);
-  return { kind: 'WORK', work: { ...work, attemptSeq, activeMs: turn === 1 && work.attempts === 0 ? 0 : await activeMsOf(tx, runId) } };
+  return {
+    kind: 'WORK',
+    work: {
+      ...work,
+      attemptSeq,
+      activeMs: turn === 1 && work.attempts === 0 ? 0 : await activeMsOf(tx, runId),
+    },
+  };
 }
 
 /** What a model call of a run is made of, whatever it is for. */
@@ -138,18 +163,25 @@ export async function readTurnWork(
             'proposedArguments', c.proposed_arguments) order by c.idx)
           from calls c where c.run_id = t.run_id and c.turn = t.turn), '[]')) order by t.turn)
         from turns t where t.run_id = r.run_id), '[]') as turns
-    from runs r join agent_snapshots s using (revision) where r.run_id = ${run.runId}`.execute(tx.db);
+    from runs r join agent_snapshots s using (revision) where r.run_id = ${run.runId}`.execute(
+    tx.db,
+  );
   const row = rows[0];
   if (row === undefined) return undefined;
   const history = await readHistory(tx, run, row.agent.limits.historyTokens);
   return { ...row, run, history, faults: new Map(Object.entries(row.faults ?? {})) };
 }
 
-// A token is at most about four characters of the text: what lies beyond cannot fit and is not read.
+// A token is at most about four characters of the text: what lies beyond cannot fit and is not
+// read.
 const CHARS_PER_TOKEN = 4;
 
 /** Completed exchanges of the session before this run, oldest first, no more than could fit. */
-async function readHistory(tx: StoreTransaction, run: LockedRun, historyTokens: number): Promise<readonly Exchange[]> {
+async function readHistory(
+  tx: StoreTransaction,
+  run: LockedRun,
+  historyTokens: number,
+): Promise<readonly Exchange[]> {
   if (run.sessionSeq === 1) return [];
   const { rows } = await sql<Exchange>`
     select h.run_id as "runId", question, answer, exists (select 1 from run_media m where m.run_id = h.run_id) as "hasMedia" from (
@@ -181,22 +213,30 @@ export interface TokenUsage {
   readonly estimated: boolean;
 }
 
-/** Ends an attempt, with what the provider reported of it; also after the run has ended. `fault`: the model's, and only its. */
+/**
+ * Ends an attempt, with what the provider reported of it; also after the run has ended. `fault`:
+ * the model's, and only its.
+ */
 export async function endAttempt(
   tx: StoreTransaction,
   runId: string,
   attemptId: string,
   end: { usage?: TokenUsage | undefined; model?: string | undefined; fault?: string | undefined },
 ): Promise<void> {
-  const ended = await sql`update attempts set ended_at = clock_timestamp(), model = ${end.model ?? null}, fault = ${end.fault ?? null}
+  const ended =
+    await sql`update attempts set ended_at = clock_timestamp(), model = ${end.model ?? null}, fault = ${end.fault ?? null}
     where attempt_id = ${attemptId} and ended_at is null returning attempt_id`.execute(tx.db);
   if (ended.rows.length === 0 || end.usage === undefined) return;
   await sql`update runs set prompt_tokens = prompt_tokens + ${end.usage.promptTokens}, completion_tokens = completion_tokens + ${end.usage.completionTokens},
-    usage_estimated = usage_estimated or ${end.usage.estimated} where run_id = ${runId}`.execute(tx.db);
+    usage_estimated = usage_estimated or ${end.usage.estimated} where run_id = ${runId}`.execute(
+    tx.db,
+  );
 }
 
 export async function beatAttempt(tx: StoreTransaction, attemptId: string): Promise<void> {
-  await sql`update attempts set beat_at = clock_timestamp() where attempt_id = ${attemptId} and ended_at is null`.execute(tx.db);
+  await sql`update attempts set beat_at = clock_timestamp() where attempt_id = ${attemptId} and ended_at is null`.execute(
+    tx.db,
+  );
 }
 
 export type TurnRecorded =
@@ -204,7 +244,9 @@ export type TurnRecorded =
   | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure }
   | { readonly kind: 'GONE' };
 
-/** Whoever comes first writes the turn; a second attempt's reply is dropped, its tokens are counted. */
+/**
+ * Whoever comes first writes the turn; a second attempt's reply is dropped, its tokens are counted.
+ */
 export async function recordReply(
   tx: StoreTransaction,
   runId: string,
@@ -228,7 +270,12 @@ export async function recordReply(
   return { kind: 'RECORDED', reply };
 }
 
-async function insertCalls(tx: StoreTransaction, run: LockedRun, turn: number, calls: readonly StoredCall[]): Promise<void> {
+async function insertCalls(
+  tx: StoreTransaction,
+  run: LockedRun,
+  turn: number,
+  calls: readonly StoredCall[],
+): Promise<void> {
   await sql`
     insert into calls (call_id, run_id, org_id, turn, idx, name, tool_version, arguments, arguments_hash, approval, risk, retry, approvers, state, result)
     select c->>'callId', ${run.runId}, ${run.orgId}, ${turn}, (c->>'idx')::int, c->>'name', c->>'toolVersion', c->>'arguments', c->>'argumentsHash',
@@ -238,8 +285,20 @@ async function insertCalls(tx: StoreTransaction, run: LockedRun, turn: number, c
     call.refusal === null
       ? []
       : [
-          { kind: 'TOOL_START', turn, data: { callId: call.callId, name: call.name, arguments: JSON.parse(call.arguments) as unknown } },
-          { kind: 'TOOL_END', turn, data: { callId: call.callId, name: call.name, result: call.refusal, isError: true } },
+          {
+            kind: 'TOOL_START',
+            turn,
+            data: {
+              callId: call.callId,
+              name: call.name,
+              arguments: JSON.parse(call.arguments) as unknown,
+            },
+          },
+          {
+            kind: 'TOOL_END',
+            turn,
+            data: { callId: call.callId, name: call.name, result: call.refusal, isError: true },
+          },
         ],
   );
   await appendEvents(tx, run.runId, refused);

@@ -1,5 +1,6 @@
-// The little database of the example tools: real SQL under `<dataDir>/example-database`, of its own, opened when first used.
-// Module state on purpose: a directory may be open once in a process (and in one process: a kernel lock says so to the second).
+// The little database of the example tools: real SQL under `<dataDir>/example-database`, of its
+// own, opened when first used. Module state on purpose: a directory may be open once in a process
+// (and in one process: a kernel lock says so to the second).
 
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +29,8 @@ export async function exampleDatabase(dataDir: string): Promise<PGlite> {
 export async function closeExampleDatabase(): Promise<void> {
   const all = [...opened.values()];
   opened.clear();
-  for (const result of await Promise.allSettled(all)) if (result.status === 'fulfilled') await result.value.close();
+  for (const result of await Promise.allSettled(all))
+    if (result.status === 'fulfilled') await result.value.close();
 }
 
 async function open(dataDir: string): Promise<ExampleDatabase> {
@@ -43,7 +45,9 @@ async function open(dataDir: string): Promise<ExampleDatabase> {
     const { PGlite } = await import('@electric-sql/pglite');
     const lite = await PGlite.create(join(dataDir, 'example-database'));
     await lite.transaction(async (tx) => {
-      const seeded = await tx.query(`select 1 from information_schema.schemata where schema_name = 'holdpoint'`);
+      const seeded = await tx.query(
+        `select 1 from information_schema.schemata where schema_name = 'holdpoint'`,
+      );
       if (seeded.rows.length === 0) await tx.exec(SEED);
     });
     return { lite, close: async () => (await lite.close(), closeSync(lock)) };
@@ -53,7 +57,8 @@ async function open(dataDir: string): Promise<ExampleDatabase> {
   }
 }
 
-// `holdpoint.dropped` remembers by which call a table went, so that a repeated call is told the same.
+// `holdpoint.dropped` remembers by which call a table went, so that a repeated call is told the
+// same.
 const SEED = `
 create schema holdpoint;
 create table holdpoint.dropped (idempotency_key text primary key, table_name text not null);

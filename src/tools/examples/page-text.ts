@@ -1,5 +1,6 @@
-// A web page as text for a model: what a reader would see, without markup, scripts and what is hidden. Not a parser of HTML: it need not
-// be right about broken pages, only short, linear in time, and harmless. Imports nothing.
+// A web page as text for a model: what a reader would see, without markup, scripts and what is
+// hidden. Not a parser of HTML: it need not be right about broken pages, only short, linear in
+// time, and harmless. Imports nothing.
 
 export interface PageText {
   readonly title: string;
@@ -7,7 +8,19 @@ export interface PageText {
 }
 
 /** Elements of which nothing is shown. */
-const UNSEEN = ['script', 'style', 'noscript', 'template', 'svg', 'math', 'iframe', 'object', 'select', 'textarea', 'title'];
+const UNSEEN = [
+  'script',
+  'style',
+  'noscript',
+  'template',
+  'svg',
+  'math',
+  'iframe',
+  'object',
+  'select',
+  'textarea',
+  'title',
+];
 const BLOCK =
   /^(?:address|article|aside|blockquote|br|dd|div|dl|dt|figcaption|figure|footer|form|h[1-6]|header|hr|li|main|nav|ol|p|pre|section|table|tr|ul)$/;
 
@@ -28,7 +41,9 @@ export function pageText(html: string): PageText {
     }
     const end = html.indexOf('>', open);
     if (end === -1) break;
-    const name = /^\/?([a-zA-Z][a-zA-Z0-9]{0,20})/.exec(html.slice(open + 1, open + 24))?.[1]?.toLowerCase() ?? '';
+    const name =
+      /^\/?([a-zA-Z][a-zA-Z0-9]{0,20})/.exec(html.slice(open + 1, open + 24))?.[1]?.toLowerCase() ??
+      '';
     at = end + 1;
     if (UNSEEN.includes(name) && html[open + 1] !== '/' && html[end - 1] !== '/') {
       const close = indexOfClose(html, name, at);
@@ -39,7 +54,12 @@ export function pageText(html: string): PageText {
     else if (name === '') out.push(' ');
   }
   const lines = decode(out.join('')).split('\n').map(squeeze);
-  return { title, text: lines.filter((line, i) => line !== '' && (line !== '-' || lines[i + 1] !== '')).join('\n') };
+  return {
+    title,
+    text: lines
+      .filter((line, i) => line !== '' && (line !== '-' || lines[i + 1] !== ''))
+      .join('\n'),
+  };
 }
 
 const after = (html: string, what: string, from: number): number => {
@@ -56,7 +76,20 @@ function indexOfClose(html: string, name: string, from: number): number {
 const squeeze = (text: string): string => text.replaceAll(/\s+/g, ' ').trim();
 
 const NAMED: Readonly<Record<string, string>> = {
-  ...{ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ', shy: '', copy: '©', reg: '®', trade: '™', euro: '€', pound: '£' },
+  ...{
+    amp: '&',
+    lt: '<',
+    gt: '>',
+    quot: '"',
+    apos: "'",
+    nbsp: ' ',
+    shy: '',
+    copy: '©',
+    reg: '®',
+    trade: '™',
+    euro: '€',
+    pound: '£',
+  },
   ...{
     hellip: '…',
     ndash: '–',
@@ -70,12 +103,26 @@ const NAMED: Readonly<Record<string, string>> = {
     bull: '•',
     middot: '·',
   },
-  ...{ auml: 'ä', ouml: 'ö', uuml: 'ü', Auml: 'Ä', Ouml: 'Ö', Uuml: 'Ü', szlig: 'ß', eacute: 'é', egrave: 'è', agrave: 'à', ccedil: 'ç' },
+  ...{
+    auml: 'ä',
+    ouml: 'ö',
+    uuml: 'ü',
+    Auml: 'Ä',
+    Ouml: 'Ö',
+    Uuml: 'Ü',
+    szlig: 'ß',
+    eacute: 'é',
+    egrave: 'è',
+    agrave: 'à',
+    ccedil: 'ç',
+  },
 };
 
 const decode = (text: string): string =>
   text.replaceAll(/&(#x[0-9a-f]{1,6}|#\d{1,7}|[a-z]{2,8});/gi, (whole, name: string) => {
     if (!name.startsWith('#')) return Object.hasOwn(NAMED, name) ? (NAMED[name] ?? whole) : whole;
     const code = /^#x/i.test(name) ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1));
-    return code > 0x1f && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? String.fromCodePoint(code) : ' ';
+    return code > 0x1f && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)
+      ? String.fromCodePoint(code)
+      : ' ';
   });

@@ -1,5 +1,6 @@
-// Reads a web page for a model: public addresses only, checked where the connection is made (egress/). The text is somebody else's, and
-// the model is told so; whatever it is talked into, calls that need a person still need one.
+// Reads a web page for a model: public addresses only, checked where the connection is made
+// (egress/). The text is somebody else's, and the model is told so; whatever it is talked into,
+// calls that need a person still need one.
 
 import { z } from 'zod';
 import { readPublic } from '../../egress/fetch-public.ts';
@@ -19,22 +20,44 @@ export const readPage = defineTool({
   name: 'read_page',
   description: 'Reads a public web page and gives its text. Takes a full http or https address.',
   version: 1,
-  input: z.object({ url: z.string().min(1).max(2048).describe('Address of the page, for example https://example.org/news') }),
+  input: z.object({
+    url: z
+      .string()
+      .min(1)
+      .max(2048)
+      .describe('Address of the page, for example https://example.org/news'),
+  }),
   readOnly: true,
   timeoutMs: TIMEOUT_MS,
   run: async ({ url }, ctx) => {
     await ctx.beforeWrite();
     const got = await readPublic({
-      ...{ url, addresses: publicAddresses(ctx.egressAllow ?? []), timeoutMs: FETCH_MS, signal: ctx.signal, maxBytes: PAGE_MAX_BYTES },
+      ...{
+        url,
+        addresses: publicAddresses(ctx.egressAllow ?? []),
+        timeoutMs: FETCH_MS,
+        signal: ctx.signal,
+        maxBytes: PAGE_MAX_BYTES,
+      },
       accept: 'text/html, text/plain;q=0.9, */*;q=0.1',
     });
     if (got.kind !== 'ANSWER') throw new ToolError(`The page was not read: ${got.why}.`);
-    if (got.status >= 400) throw new ToolError(`The page was not read: its server answered ${got.status}.`);
-    const [type = '', ...parameters] = got.contentType.split(';').map((part) => part.trim().toLowerCase());
-    if (!READABLE.test(type)) throw new ToolError(`The page was not read: it is no text (${type.slice(0, 100) || 'of no stated type'}).`);
-    const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length);
+    if (got.status >= 400)
+      throw new ToolError(`The page was not read: its server answered ${got.status}.`);
+    const [type = '', ...parameters] = got.contentType
+      .split(';')
+      .map((part) => part.trim().toLowerCase());
+    if (!READABLE.test(type))
+      throw new ToolError(
+        `The page was not read: it is no text (${type.slice(0, 100) || 'of no stated type'}).`,
+      );
+    const charset = parameters
+      .find((parameter) => parameter.startsWith('charset='))
+      ?.slice('charset='.length);
     const source = decoderFor(charset).decode(got.bytes);
-    const { title, text } = /html/.test(type) ? pageText(source) : { title: '', text: source.trim() };
+    const { title, text } = /html/.test(type)
+      ? pageText(source)
+      : { title: '', text: source.trim() };
     const cut = got.truncated || text.length > TEXT_MAX_CHARS;
     return [
       `Page: ${got.url}`,

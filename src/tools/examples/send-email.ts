@@ -1,4 +1,5 @@
-// Example tool with a side effect, guarded: an e-mail as a file in `<dataDir>/sent-mail`, one for each call however often it is made.
+// Example tool with a side effect, guarded: an e-mail as a file in `<dataDir>/sent-mail`, one for
+// each call however often it is made.
 
 import { randomUUID } from 'node:crypto';
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -42,7 +43,8 @@ export const sendEmail = defineTool({
       '',
       body.replace(/\r?\n/g, '\r\n'),
     ];
-    // Whole or not at all: a reader never sees half a mail, and a kill leaves only the temporary file.
+    // Whole or not at all: a reader never sees half a mail, and a kill leaves only the temporary
+    // file.
     const temporary = join(folder, `.${randomUUID()}.tmp`);
     try {
       await writeFile(temporary, `${lines.join('\r\n')}\r\n`);
@@ -67,7 +69,8 @@ function headerText(text: string): string {
   return [...text]
     .reduce<string[]>((words, character) => {
       const last = words.at(-1);
-      if (last !== undefined && Buffer.byteLength(last + character) <= 45) return [...words.slice(0, -1), last + character];
+      if (last !== undefined && Buffer.byteLength(last + character) <= 45)
+        return [...words.slice(0, -1), last + character];
       return [...words, character];
     }, [])
     .map((word) => `=?utf-8?B?${Buffer.from(word).toString('base64')}?=`)

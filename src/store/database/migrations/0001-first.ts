@@ -1,4 +1,5 @@
-// The first schema. A migration that was released is never edited: the next one goes into a file of its own.
+// The first schema. A migration that was released is never edited: the next one goes into a file of
+// its own.
 
 import { sql, type Kysely } from 'kysely';
 

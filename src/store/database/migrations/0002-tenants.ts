@@ -1,5 +1,6 @@
-// Row-level security under the queries' own `where org_id`: a forgotten one reads nothing instead of everything.
-// A later migration that moves rows under FORCE must `set local holdpoint.as = 'worker'` first: the owner is bound too.
+// Row-level security under the queries' own `where org_id`: a forgotten one reads nothing instead
+// of everything. A later migration that moves rows under FORCE must `set local holdpoint.as =
+// 'worker'` first: the owner is bound too.
 
 import { sql, type Kysely } from 'kysely';
 import { SERVICE_ROLE, protectTable, protectInternalTable } from './tenant-policies.ts';
@@ -21,8 +22,9 @@ const TABLES = [
   'outbox',
 ];
 
-// A snapshot has no org_id: it is the operator's configuration, one row for all orgs that the agent is for. What must not be read across
-// orgs is an agent that is kept from some, and the snapshot says itself which orgs those are.
+// A snapshot has no org_id: it is the operator's configuration, one row for all orgs that the agent
+// is for. What must not be read across orgs is an agent that is kept from some, and the snapshot
+// says itself which orgs those are.
 const SNAPSHOT_OF_ORG = `(body->'orgs' = 'null'::jsonb or body->'orgs' ? current_setting('holdpoint.org', true))`;
 
 // Two databases of one server may migrate at once, and roles are the server's: hence the handlers.
