@@ -113,6 +113,8 @@ process.exit(failed === 0 && passed > 0 ? 0 : 1);
 /** The formatter may have broken a line of it: white space between words is any, and may be none. */
 function anyLayout(find: string): RegExp {
   const words = find.trim().split(/(?<=[([{,;])|(?=[)\]}.?:])|\s+/);
-  const escaped = words.filter((word) => word !== '').map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const escaped = words
+    .filter((word) => word !== '')
+    .map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(escaped.join('\\s*,?\\s*'));
 }
