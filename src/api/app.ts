@@ -55,10 +55,11 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
   ...healthRoutes(deps),
   ...agentRoutes(deps),
   ...startRoutes(deps),
+  // Before the single run: /api/runs/counts is no run's id.
+  ...runListRoutes(deps),
   ...streamRoutes(deps),
   ...runRoutes(deps),
   ...decisionRoutes(deps),
-  ...runListRoutes(deps),
   ...sessionRoutes(deps),
   ...usageRoutes(deps),
 ];

@@ -2,6 +2,7 @@
 // run.ts.
 
 import { z } from 'zod';
+import type { RunStatus } from './names.ts';
 import { PendingCallSchema, RunResponseSchema } from './run.ts';
 
 const Timestamp = z.iso.datetime({ offset: true });
@@ -12,6 +13,16 @@ export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ data: z.array(item), hasMore: z.boolean(), nextCursor: z.string().nullable() });
 
 export const RunPageSchema = pageOf(RunResponseSchema);
+
+/** Of the runs that the caller may see, by state. */
+export const RunCountsSchema = z.object({
+  QUEUED: Count,
+  RUNNING: Count,
+  PAUSED: Count,
+  COMPLETED: Count,
+  FAILED: Count,
+  CANCELLED: Count,
+} satisfies Record<RunStatus, z.ZodType>);
 
 export const WAITING_INPUT_MAX_CHARS = 1000;
 

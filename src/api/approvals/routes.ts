@@ -12,54 +12,56 @@ import { readPreference } from '../http/prefer.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import { runAnswer } from '../runs/run-answer.ts';
 import { createDeadline, waitForRun } from '../runs/wait.ts';
-import { runToActOn } from '../runs/routes.ts';
+import { RUN_PATHS, runToActOn } from '../runs/routes.ts';
 
 export const decisionRoutes = (deps: AppDeps): readonly Route[] => [
-  defineRoute({
-    method: 'POST',
-    path: '/api/agents/:agentId/runs/:runId/continue',
-    scope: 'runs:approve',
-    body: { schema: ContinueBodySchema, maxBytes: BODY_MAX_BYTES },
-    handle: async (request) => {
-      const { caller, body } = request;
-      const { orgId, subject, roles, service } = caller;
-      const preference = readPreference(request.header('Prefer'), deps.syncWaitMaxMs);
-      const text = readIdempotencyKey(request.headerValues('Idempotency-Key'));
-      const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
-      try {
-        const { runId } = await runToActOn(deps, request);
-        const key =
-          text === undefined
-            ? undefined
-            : ({
-                orgId,
-                caller: subject,
-                route: 'continue',
-                agentId: request.param('agentId'),
-                target: runId,
-                key: text,
-                bodyHash: sha256Hex(canonicalJson(body)),
-              } as const);
-        const voter = { kind: 'person', subject, roles, service } as const;
-        const vote = voteRequest(body, key !== undefined);
-        const continued = await deps.store.asOrg(orgId, (tx) =>
-          continueRun(tx, { runId, voter, vote, key, checkEdit: deps.checkEdit }),
-        );
-        // Also after a refusal: an expiry found on the way may have sent the run on.
-        void deps.send(runId).then((taken) => taken || deadline.end(), deadline.end);
-        if (continued.kind === 'REFUSED') throw continued.error;
-        const run = await waitForRun(deps.store, {
-          orgId,
-          runId,
-          deadline: deadline.signal,
-          stopBehindPause: true,
-        });
-        return runAnswer(run, { preference, replayed: continued.kind === 'REPLAYED' });
-      } finally {
-        deadline.close();
-      }
-    },
-  }),
+  ...RUN_PATHS.map((path) =>
+    defineRoute({
+      method: 'POST',
+      path: `${path}/continue`,
+      scope: 'runs:approve',
+      body: { schema: ContinueBodySchema, maxBytes: BODY_MAX_BYTES },
+      handle: async (request) => {
+        const { caller, body } = request;
+        const { orgId, subject, roles, service } = caller;
+        const preference = readPreference(request.header('Prefer'), deps.syncWaitMaxMs);
+        const text = readIdempotencyKey(request.headerValues('Idempotency-Key'));
+        const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
+        try {
+          const { agentId, runId } = await runToActOn(deps, request);
+          const key =
+            text === undefined
+              ? undefined
+              : ({
+                  orgId,
+                  caller: subject,
+                  route: 'continue',
+                  agentId,
+                  target: runId,
+                  key: text,
+                  bodyHash: sha256Hex(canonicalJson(body)),
+                } as const);
+          const voter = { kind: 'person', subject, roles, service } as const;
+          const vote = voteRequest(body, key !== undefined);
+          const continued = await deps.store.asOrg(orgId, (tx) =>
+            continueRun(tx, { runId, voter, vote, key, checkEdit: deps.checkEdit }),
+          );
+          // Also after a refusal: an expiry found on the way may have sent the run on.
+          void deps.send(runId).then((taken) => taken || deadline.end(), deadline.end);
+          if (continued.kind === 'REFUSED') throw continued.error;
+          const run = await waitForRun(deps.store, {
+            orgId,
+            runId,
+            deadline: deadline.signal,
+            stopBehindPause: true,
+          });
+          return runAnswer(run, { preference, replayed: continued.kind === 'REPLAYED' });
+        } finally {
+          deadline.close();
+        }
+      },
+    }),
+  ),
 ];
 
 /** A body in the words of who judges it. */

@@ -60,7 +60,7 @@ const page = (schema: SchemaName): AnswerNote => ({
   headers: ['Link'],
 });
 
-export const OPERATIONS: Readonly<Record<string, OperationNote>> = {
+const OPERATIONS_WITH_AGENT: Readonly<Record<string, OperationNote>> = {
   [`POST ${RUNS}`]: {
     ...{
       tag: 'runs',
@@ -157,6 +157,14 @@ export const OPERATIONS: Readonly<Record<string, OperationNote>> = {
     description: 'Filters combine. A caller that was cut off finds its run by `requestId`.',
     answers: { 200: page('RunPage') },
   },
+  'GET /api/runs/counts': {
+    ...{
+      tag: 'runs',
+      id: 'countRuns',
+      summary: 'How many runs that one may see are in each state',
+    },
+    answers: { 200: { description: 'The counts.', schema: 'RunCounts' } },
+  },
   'GET /api/approvals': {
     ...{
       tag: 'decisions',
@@ -234,4 +242,20 @@ export const OPERATIONS: Readonly<Record<string, OperationNote>> = {
       },
     },
   },
+};
+
+/** A run has a second address, without its agent's id, that does the same. */
+const SHORT = '/api/runs/{runId}';
+const isOfRun = (key: string): boolean => key.includes(` ${RUN}`) && !key.endsWith('/status');
+
+export const OPERATIONS: Readonly<Record<string, OperationNote>> = {
+  ...OPERATIONS_WITH_AGENT,
+  ...Object.fromEntries(
+    Object.entries(OPERATIONS_WITH_AGENT)
+      .filter(([key]) => isOfRun(key))
+      .map(([key, note]): [string, OperationNote] => [
+        key.replace(RUN, SHORT),
+        { ...note, id: `${note.id}ById`, summary: `${note.summary} (without the agent’s id)` },
+      ]),
+  ),
 };

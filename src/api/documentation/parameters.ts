@@ -40,7 +40,7 @@ export const QUERY_NOTES: Readonly<Record<string, ParameterNote>> = {
   agentId: { description: 'Of this agent.' },
   sessionId: { description: 'Of this session.' },
   requestId: { description: 'Started by the request with this `X-Request-Id`.' },
-  status: { description: 'In this state.' },
+  status: { description: 'In one of these states, separated by commas.' },
   includeInactive: { description: 'Also agents that are switched off and take no runs.' },
 };
 

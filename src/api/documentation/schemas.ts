@@ -9,10 +9,14 @@ import {
   ConversationSchema,
   MessageSchema,
   pageOf,
+  RunCountsSchema,
+  RunPageSchema,
+  SessionPageSchema,
   SessionSchema,
   UsageDaySchema,
   UsageSchema,
   WaitingCallSchema,
+  WaitingPageSchema,
 } from '../../contract/lists.ts';
 import { RUN_STATUS } from '../../contract/names.ts';
 import {
@@ -25,7 +29,6 @@ import {
   ToolEntrySchema,
   VoteSchema,
 } from '../../contract/run.ts';
-import { RunPageSchema, SessionPageSchema, WaitingPageSchema } from '../../contract/lists.ts';
 import { FIELD_NOTES } from './field-notes.ts';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -75,6 +78,7 @@ export const SCHEMAS = {
   ContinueBody: ContinueBodySchema,
   Started: z.object({ runId: z.string(), sessionId: z.string(), status: z.enum(RUN_STATUS) }),
   RunPage: RunPageSchema,
+  RunCounts: RunCountsSchema,
   WaitingCall: WaitingCallSchema,
   WaitingPage: WaitingPageSchema,
   Session: SessionSchema,

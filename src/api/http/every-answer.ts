@@ -2,7 +2,7 @@
 // doing anything with it.
 
 import { randomUUID } from 'node:crypto';
-import type { ApiMiddleware } from './api-context.ts';
+import type { ApiContext, ApiMiddleware } from './api-context.ts';
 
 /** Short, and of characters that are safe in a log line, a header and a URN. */
 const SAFE_ID = /^[A-Za-z0-9._:-]{1,128}$/;
@@ -20,4 +20,12 @@ export const everyAnswer: ApiMiddleware = async (ctx, next) => {
     'Cache-Control': 'no-store',
   });
   await next();
+  endWithNewline(ctx);
 };
+
+/** A JSON answer in a terminal does not run into the prompt behind it. */
+function endWithNewline(ctx: ApiContext): void {
+  const body: unknown = ctx.body;
+  const isJson = typeof body === 'object' && body !== null && ctx.response.is('json', '+json');
+  if (isJson) ctx.body = `${JSON.stringify(body)}\n`;
+}

@@ -81,7 +81,9 @@ export const wanted = ({ limit = LIMIT_DEFAULT, after }: PageQuery): PageWanted 
   after,
 });
 
-type Values = Readonly<Record<string, string | number | Date | After | undefined>>;
+type Values = Readonly<
+  Record<string, string | number | Date | After | readonly string[] | undefined>
+>;
 
 /** `query`: as validated; what it holds besides the cursor goes into the Link of the next page. */
 export function pageAnswer<T>(

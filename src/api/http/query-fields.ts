@@ -29,7 +29,18 @@ export const TO = time('to');
 export const USER_ID = SubjectSchema.optional();
 export const AGENT_ID = short('must be an agent’s id').optional();
 export const REQUEST_ID = short('must be a request’s id').optional();
-export const STATUS = z.enum(RUN_STATUS).optional();
+
+const ONE_STATUS = z.enum(RUN_STATUS);
+const STATUS_WORDING = `must be one or more of ${RUN_STATUS.join(', ')}, separated by commas`;
+/** Several at once: `COMPLETED,FAILED`. A pattern, so that the document shows it. */
+export const STATUS = z
+  .string(STATUS_WORDING)
+  .regex(
+    new RegExp(`^(?:${RUN_STATUS.join('|')})(?:,(?:${RUN_STATUS.join('|')})){0,9}$`),
+    STATUS_WORDING,
+  )
+  .transform((text) => text.split(',').map((status) => ONE_STATUS.parse(status)))
+  .optional();
 
 /** As it is stored and compared; undefined where it can be no session's. */
 export const sessionIdFrom = (text: string): string | undefined =>

@@ -97,10 +97,8 @@ function problem(
   detail: string,
 ): { status: number; head: Record<string, string | number>; body: string } {
   const requestId = randomUUID();
-  const body = JSON.stringify({
-    ...problemOf(new AppError('INVALID_REQUEST', detail), requestId),
-    status,
-  });
+  const said = { ...problemOf(new AppError('INVALID_REQUEST', detail), requestId), status };
+  const body = `${JSON.stringify(said)}\n`;
   const head = {
     'Content-Type': 'application/problem+json',
     'Content-Length': Buffer.byteLength(body),

@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { RUN_ID } from '../../contract/run.ts';
-import { listRuns, listWaiting } from '../../store/queries/run-lists.ts';
+import { countRuns, listRuns, listWaiting } from '../../store/queries/run-lists.ts';
 import type { AppDeps } from '../app.ts';
 import { defineCursor, pageAnswer, pageQuery, wanted } from '../http/page.ts';
 import { presentRun, presentWaiting } from './present.ts';
@@ -19,7 +19,9 @@ import {
 import { defineRoute, type Route } from '../http/route.ts';
 
 export const RUNS_CURSOR = defineCursor('runs', [z.string().regex(RUN_ID)]);
-const APPROVALS_CURSOR = defineCursor('approvals', [z.string().regex(/^[\w-]{1,100}$/)]);
+/** Turn and place of a call. */
+const PLACE = z.string().regex(/^\d{1,9}$/);
+const APPROVALS_CURSOR = defineCursor('approvals', [z.string().regex(RUN_ID), PLACE, PLACE]);
 
 const RunsQuery = z.strictObject({
   ...{
@@ -33,6 +35,7 @@ const RunsQuery = z.strictObject({
   },
   ...pageQuery(RUNS_CURSOR),
 });
+const CountsQuery = z.strictObject({ agentId: AGENT_ID, userId: USER_ID });
 const ApprovalsQuery = z.strictObject({ agentId: AGENT_ID, ...pageQuery(APPROVALS_CURSOR) });
 
 export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route[] => [
@@ -47,6 +50,16 @@ export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
       );
       return pageAnswer('/api/runs', query, RUNS_CURSOR, runs, presentRun);
     },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: '/api/runs/counts',
+    scope: 'runs:read',
+    query: CountsQuery,
+    handle: async ({ caller, query }) => ({
+      status: 200,
+      body: await store.asOrg(caller.orgId, (tx) => countRuns(tx, caller, query)),
+    }),
   }),
   defineRoute({
     method: 'GET',

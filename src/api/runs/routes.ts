@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { AppError } from '../../contract/errors.ts';
 import { RUN_ID } from '../../contract/run.ts';
 import { cancelRun } from '../../store/runs/continue-run.ts';
-import type { FoundRun } from '../../store/queries/visibility.ts';
+import type { FoundRun, RunName } from '../../store/queries/visibility.ts';
 import { findVisibleRun, readVisibleRun } from '../../store/queries/visibility.ts';
 import type { AppDeps } from '../app.ts';
 import { presentRun } from './present.ts';
@@ -14,11 +14,15 @@ import { createDeadline, isSettled, waitForRun } from './wait.ts';
 /** One sentence for every reason: it must not tell an unknown run from a hidden one. */
 export const noSuchRun = (): AppError => new AppError('NOT_FOUND', 'There is no such run.');
 
-/** The run's id from the path; one that can be none never reaches the database. */
-export function runIdOf({ param }: Pick<RouteRequest<unknown, unknown>, 'param'>): string {
+/** A run's address: with its agent's id, and without. */
+export const RUN_PATHS = ['/api/agents/:agentId/runs/:runId', '/api/runs/:runId'] as const;
+
+/** The run a path names; an id that can be none never reaches the database. */
+export function runNamed({ param }: Pick<RouteRequest<unknown, unknown>, 'param'>): RunName {
   const runId = param('runId');
   if (!RUN_ID.test(runId)) throw noSuchRun();
-  return runId;
+  const agentId = param('agentId');
+  return { runId, agentId: agentId === '' ? undefined : agentId };
 }
 
 /** Finds a run for who wants to act on it. */
@@ -26,13 +30,11 @@ export async function runToActOn(
   { store }: Pick<AppDeps, 'store'>,
   request: RouteRequest<unknown, unknown>,
 ): Promise<FoundRun & { readonly runId: string }> {
-  const runId = runIdOf(request);
+  const name = runNamed(request);
   const { caller } = request;
-  const found = await store.asOrg(caller.orgId, (tx) =>
-    findVisibleRun(tx, caller, request.param('agentId'), runId),
-  );
+  const found = await store.asOrg(caller.orgId, (tx) => findVisibleRun(tx, caller, name));
   if (found === undefined) throw noSuchRun();
-  return { ...found, runId };
+  return { ...found, runId: name.runId };
 }
 
 export function runRoutes(deps: AppDeps): readonly Route[] {
@@ -48,17 +50,17 @@ export function runRoutes(deps: AppDeps): readonly Route[] {
       .optional(),
   });
   return [
-    ...['/api/agents/:agentId/runs/:runId', '/api/agents/:agentId/runs/:runId/status'].map((path) =>
+    ...[...RUN_PATHS, `${RUN_PATHS[0]}/status`].map((path) =>
       defineRoute({
         method: 'GET',
         path,
         scope: 'runs:read',
         query: ReadQuery,
         handle: async (request) => {
-          const runId = runIdOf(request);
+          const name = runNamed(request);
           const { caller } = request;
           const run = await deps.store.asOrg(caller.orgId, (tx) =>
-            readVisibleRun(tx, caller, request.param('agentId'), runId),
+            readVisibleRun(tx, caller, name),
           );
           if (run === undefined) throw noSuchRun();
           if (request.query.wait === undefined || isSettled(run.status))
@@ -67,7 +69,7 @@ export function runRoutes(deps: AppDeps): readonly Route[] {
           try {
             const awaited = {
               orgId: caller.orgId,
-              runId,
+              runId: run.runId,
               deadline: deadline.signal,
               stopBehindPause: false,
             };
@@ -78,24 +80,26 @@ export function runRoutes(deps: AppDeps): readonly Route[] {
         },
       }),
     ),
-    defineRoute({
-      method: 'DELETE',
-      path: '/api/agents/:agentId/runs/:runId',
-      scope: 'runs:cancel',
-      handle: async (request) => {
-        const { caller } = request;
-        const run = await runToActOn(deps, request);
-        if (![run.userId, run.startedBy].includes(caller.subject) && !caller.scopes.has('admin'))
-          throw new AppError(
-            'FORBIDDEN',
-            'Only who started this run, its user, or an admin may cancel it.',
-          );
-        await deps.store.asOrg(caller.orgId, (tx) => cancelRun(tx, run.runId, caller.subject));
-        // The commit is the answer; the line goes out beside it, and again by any process if it
-        // fails.
-        void deps.send(run.runId).catch(() => false);
-        return { status: 204 };
-      },
-    }),
+    ...RUN_PATHS.map((path) =>
+      defineRoute({
+        method: 'DELETE',
+        path,
+        scope: 'runs:cancel',
+        handle: async (request) => {
+          const { caller } = request;
+          const run = await runToActOn(deps, request);
+          if (![run.userId, run.startedBy].includes(caller.subject) && !caller.scopes.has('admin'))
+            throw new AppError(
+              'FORBIDDEN',
+              'Only who started this run, its user, or an admin may cancel it.',
+            );
+          await deps.store.asOrg(caller.orgId, (tx) => cancelRun(tx, run.runId, caller.subject));
+          // The commit is the answer; the line goes out beside it, and again by any process if it
+          // fails.
+          void deps.send(run.runId).catch(() => false);
+          return { status: 204 };
+        },
+      }),
+    ),
   ];
 }

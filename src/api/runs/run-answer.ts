@@ -10,8 +10,10 @@ import { isSettled } from './wait.ts';
 /** How long a poller should leave the run alone: `?wait=` is there for who wants it sooner. */
 const RETRY_AFTER_S = '1';
 
-export const pathOfRun = (agentId: string, runId: string): string =>
-  `/api/agents/${encodeURIComponent(agentId)}/runs/${runId}`;
+export const pathOfRun = (agentId: string | undefined, runId: string): string =>
+  agentId === undefined
+    ? `/api/runs/${runId}`
+    : `/api/agents/${encodeURIComponent(agentId)}/runs/${runId}`;
 
 export interface RunAnswerOptions {
   readonly preference: Preference;

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { AppError } from '../../contract/errors.ts';
 import { BEGINNING, POSITION, readPosition, type Position } from '../../contract/position.ts';
 import { readRecordState, type RecordState } from '../../store/events/read.ts';
-import { findVisibleRun } from '../../store/queries/visibility.ts';
+import { findVisibleRun, type RunName } from '../../store/queries/visibility.ts';
 import type { AppDeps } from '../app.ts';
 import { openEventStream, STREAM_HEADERS } from '../http/event-stream.ts';
 import { followRun } from './follow-run.ts';
@@ -14,7 +14,7 @@ import { createSharedReads, readFrames, within } from './frames.ts';
 import { LIMIT, LIMIT_DEFAULT } from '../http/page.ts';
 import { defineRoute, type Answer, type Route, type RouteRequest } from '../http/route.ts';
 import { pathOfRun } from './run-answer.ts';
-import { noSuchRun, runIdOf } from './routes.ts';
+import { noSuchRun, RUN_PATHS, runNamed } from './routes.ts';
 import { commit, newRun, START_BODY } from './start-routes.ts';
 
 const NOT_AN_ID = 'is not the id of a frame';
@@ -77,47 +77,51 @@ export function streamRoutes(deps: AppDeps): readonly Route[] {
         );
       },
     }),
-    defineRoute({
-      method: 'GET',
-      path: '/api/agents/:agentId/runs/:runId/stream',
-      scope: 'runs:read',
-      query: StreamQuery,
-      handle: async (request) => {
-        const after = lastEventId(request) ?? request.query.after ?? BEGINNING;
-        const { runId, record } = await recordToRead(deps, request);
-        if (record.ended && after.seq >= record.last) return { status: 204 };
-        if (record.gone) throw eventsGone();
-        return streamed(request, runId, within(after, record.last));
-      },
-    }),
-    defineRoute({
-      method: 'GET',
-      path: '/api/agents/:agentId/runs/:runId/events',
-      scope: 'runs:read',
-      query: EventsQuery,
-      handle: async (request) => {
-        const { limit = LIMIT_DEFAULT, after = BEGINNING } = request.query;
-        const { runId, record } = await recordToRead(deps, request);
-        if (record.gone && after.seq < record.last) throw eventsGone();
-        const wanted = {
-          orgId: request.caller.orgId,
-          runId,
-          after,
-          limit: limit + 1,
-          framesOnly: true,
-        };
-        const { frames } = await readFrames(deps.store, wanted);
-        const data = frames.slice(0, limit).map(({ id, frame }) => ({ id, ...frame }));
-        const hasMore = frames.length > limit;
-        const nextCursor = hasMore ? (data.at(-1)?.id ?? null) : null;
-        const next = `${pathOfRun(request.param('agentId'), runId)}/events?limit=${limit}&after=${nextCursor}`;
-        return {
-          status: 200,
-          ...(hasMore ? { headers: { Link: `<${next}>; rel="next"` } } : {}),
-          body: { data, hasMore, nextCursor },
-        };
-      },
-    }),
+    ...RUN_PATHS.map((path) =>
+      defineRoute({
+        method: 'GET',
+        path: `${path}/stream`,
+        scope: 'runs:read',
+        query: StreamQuery,
+        handle: async (request) => {
+          const after = lastEventId(request) ?? request.query.after ?? BEGINNING;
+          const { runId, record } = await recordToRead(deps, request);
+          if (record.ended && after.seq >= record.last) return { status: 204 };
+          if (record.gone) throw eventsGone();
+          return streamed(request, runId, within(after, record.last));
+        },
+      }),
+    ),
+    ...RUN_PATHS.map((path) =>
+      defineRoute({
+        method: 'GET',
+        path: `${path}/events`,
+        scope: 'runs:read',
+        query: EventsQuery,
+        handle: async (request) => {
+          const { limit = LIMIT_DEFAULT, after = BEGINNING } = request.query;
+          const { runId, agentId, record } = await recordToRead(deps, request);
+          if (record.gone && after.seq < record.last) throw eventsGone();
+          const wanted = {
+            orgId: request.caller.orgId,
+            runId,
+            after,
+            limit: limit + 1,
+            framesOnly: true,
+          };
+          const { frames } = await readFrames(deps.store, wanted);
+          const data = frames.slice(0, limit).map(({ id, frame }) => ({ id, ...frame }));
+          const hasMore = frames.length > limit;
+          const nextCursor = hasMore ? (data.at(-1)?.id ?? null) : null;
+          const next = `${pathOfRun(agentId, runId)}/events?limit=${limit}&after=${nextCursor}`;
+          return {
+            status: 200,
+            ...(hasMore ? { headers: { Link: `<${next}>; rel="next"` } } : {}),
+            body: { data, hasMore, nextCursor },
+          };
+        },
+      }),
+    ),
   ];
 }
 
@@ -142,13 +146,13 @@ function lastEventId({ headerValues }: Pick<Request, 'headerValues'>): Position 
 async function recordToRead(
   { store }: Pick<AppDeps, 'store'>,
   request: Request,
-): Promise<{ runId: string; record: RecordState }> {
-  const runId = runIdOf(request);
+): Promise<RunName & { readonly record: RecordState }> {
+  const name = runNamed(request);
   const { caller } = request;
   const record = await store.asOrg(caller.orgId, async (tx) => {
-    const found = await findVisibleRun(tx, caller, request.param('agentId'), runId);
-    return found && readRecordState(tx, runId);
+    const found = await findVisibleRun(tx, caller, name);
+    return found && readRecordState(tx, name.runId);
   });
   if (record === undefined) throw noSuchRun();
-  return { runId, record };
+  return { ...name, record };
 }

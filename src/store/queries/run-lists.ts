@@ -52,7 +52,8 @@ export const allOf = (
 export interface RunFilter {
   readonly sessionId?: string | undefined;
   readonly agentId?: string | undefined;
-  readonly status?: RunStatus | undefined;
+  /** In one of these states. */
+  readonly status?: readonly RunStatus[] | undefined;
   readonly userId?: string | undefined;
   readonly requestId?: string | undefined;
   /** Inclusive. */
@@ -72,7 +73,7 @@ export async function listRuns(
     visibleTo(viewer),
     f.sessionId === undefined ? undefined : sql`r.session_id = ${f.sessionId}`,
     f.agentId === undefined ? undefined : sql`r.agent_id = ${f.agentId}`,
-    f.status === undefined ? undefined : sql`r.status = ${f.status}`,
+    f.status === undefined ? undefined : sql`r.status = any(${f.status})`,
     f.userId === undefined ? undefined : sql`r.user_id = ${f.userId}`,
     f.requestId === undefined ? undefined : sql`r.request_id = ${f.requestId}`,
     f.from === undefined ? undefined : sql`r.created_at >= ${f.from}`,
@@ -88,6 +89,25 @@ export async function listRuns(
   return listed(runs, page, (run) => ({ at: run.createdAt, ids: [run.runId] }));
 }
 
+/** How many runs that the viewer may see are in each state. */
+export async function countRuns(
+  tx: StoreTransaction,
+  viewer: Viewer,
+  f: Pick<RunFilter, 'agentId' | 'userId'>,
+): Promise<Readonly<Record<RunStatus, number>>> {
+  const where = allOf([
+    visibleTo(viewer),
+    f.agentId === undefined ? undefined : sql`r.agent_id = ${f.agentId}`,
+    f.userId === undefined ? undefined : sql`r.user_id = ${f.userId}`,
+  ]);
+  const { rows } = await sql<{ status: RunStatus; runs: number }>`
+    select r.status, count(*)::int as runs from runs r where ${where} group by r.status`.execute(
+    tx.db,
+  );
+  const none = { QUEUED: 0, RUNNING: 0, PAUSED: 0, COMPLETED: 0, FAILED: 0, CANCELLED: 0 };
+  return { ...none, ...Object.fromEntries(rows.map(({ status, runs }) => [status, runs])) };
+}
+
 export interface WaitingCall {
   readonly run: RunRecord;
   readonly call: CallRecord;
@@ -96,12 +116,14 @@ export interface WaitingCall {
 interface WaitingPlace {
   readonly callId: string;
   readonly runId: string;
+  readonly turn: number;
+  readonly idx: number;
   readonly requestedAt: Date;
 }
 
 /**
- * Open calls that the viewer, who holds `runs:approve`, may vote on; oldest first. Those whose time
- * is over do not wait any more.
+ * Open calls that the viewer, who holds `runs:approve`, may vote on; oldest first, those of one
+ * pause in the order of the run's `pending`. Those whose time is over do not wait any more.
  */
 export async function listWaiting(
   tx: StoreTransaction,
@@ -115,13 +137,19 @@ export async function listWaiting(
     mayVoteOn(viewer),
     agentId === undefined ? undefined : sql`r.agent_id = ${agentId}`,
     page.after &&
-      sql`(c.requested_at, c.call_id) > (${page.after.at}::timestamptz, ${page.after.ids[0]}::text)`,
+      sql`(c.requested_at, c.run_id, c.turn, c.idx) > (${page.after.at}::timestamptz, ${page.after.ids[0]}::text,
+        ${page.after.ids[1]}::int, ${page.after.ids[2]}::int)`,
   ]);
   const { rows } = await sql<WaitingPlace>`
-    select c.call_id as "callId", c.run_id as "runId", c.requested_at as "requestedAt"
+    select c.call_id as "callId", c.run_id as "runId", c.turn, c.idx, c.requested_at as "requestedAt"
     from calls c join runs r on r.run_id = c.run_id join agent_snapshots s using (revision)
-    where ${where} order by c.requested_at, c.call_id limit ${page.limit + 1}`.execute(tx.db);
-  const places = listed(rows, page, (row) => ({ at: row.requestedAt, ids: [row.callId] }));
+    where ${where} order by c.requested_at, c.run_id, c.turn, c.idx limit ${page.limit + 1}`.execute(
+    tx.db,
+  );
+  const places = listed(rows, page, ({ requestedAt, runId, turn, idx }) => ({
+    at: requestedAt,
+    ids: [runId, String(turn), String(idx)],
+  }));
   if (places.items.length === 0) return { ...places, items: [] };
   const ids = [...new Set(places.items.map((place) => place.runId))];
   const runs = new Map(

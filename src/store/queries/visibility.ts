@@ -79,18 +79,24 @@ export function exchangeVisibleTo(viewer: Viewer): RawBuilder<boolean> {
     and r.session_id = m.session_id and r.session_seq >= m.session_seq and ${decidesAbout(viewer)}))`;
 }
 
+/** Which run an address names: any agent's, where it names no agent. */
+export interface RunName {
+  readonly agentId: string | undefined;
+  readonly runId: string;
+}
+
 /** The run as it stands; undefined for one of another agent, another org, or not his to see. */
 export async function readVisibleRun(
   tx: StoreTransaction,
   viewer: Viewer,
-  agentId: string,
-  runId: string,
+  { agentId, runId }: RunName,
 ): Promise<RunRecord | undefined> {
   const [run] = await readRuns(tx, sql`r.run_id = ${runId} and ${visibleTo(viewer)}`);
-  return run?.agentId === agentId ? run : undefined;
+  return agentId === undefined || run?.agentId === agentId ? run : undefined;
 }
 
 export interface FoundRun {
+  readonly agentId: string;
   readonly userId: string;
   readonly startedBy: string;
 }
@@ -99,13 +105,12 @@ export interface FoundRun {
 export async function findVisibleRun(
   tx: StoreTransaction,
   viewer: Viewer,
-  agentId: string,
-  runId: string,
+  { agentId, runId }: RunName,
 ): Promise<FoundRun | undefined> {
-  const { rows } = await sql<FoundRun & { agentId: string }>`
+  const { rows } = await sql<FoundRun>`
     select r.agent_id as "agentId", r.user_id as "userId", r.started_by as "startedBy"
     from runs r where r.run_id = ${runId} and ${visibleTo(viewer)}`.execute(tx.db);
-  return rows[0]?.agentId === agentId ? rows[0] : undefined;
+  return agentId === undefined || rows[0]?.agentId === agentId ? rows[0] : undefined;
 }
 
 export interface Standing {
