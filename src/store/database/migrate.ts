@@ -1,25 +1,74 @@
 // Brings a database to this release's schema; several processes may do it at once (the migrator
-// takes a lock).
+// takes a lock). Releases run side by side during a rolling deploy and after a rollback, so a
+// migration only adds, and a process works on a schema that is newer than itself.
 
-import { Migrator, type MigrationProvider } from 'kysely';
+import { Migrator, sql, type Migration } from 'kysely';
 import type { Database } from './database.ts';
 import { first } from './migrations/0001-first.ts';
 import { tenants } from './migrations/0002-tenants.ts';
 import { media } from './migrations/0003-media.ts';
 import { openRuns } from './migrations/0004-open-runs.ts';
+import { agreement } from './migrations/0010-agreement.ts';
 
-const provider: MigrationProvider = {
-  getMigrations: () =>
-    Promise.resolve({
-      '0001-first': first,
-      '0002-tenants': tenants,
-      '0003-media': media,
-      '0004-open-runs': openRuns,
-    }),
+type Migrations = Readonly<Record<string, Migration>>;
+
+/**
+ * Those of the first release, in its table. That release refuses to start where its table names a
+ * migration it does not have: nothing is ever added to this list.
+ */
+const ofFirstRelease: Migrations = {
+  '0001-first': first,
+  '0002-tenants': tenants,
+  '0003-media': media,
+  '0004-open-runs': openRuns,
 };
 
+/** All later ones. */
+const later: Migrations = {
+  '0010-agreement': agreement,
+};
+
+const LATER_TABLE = 'holdpoint_migration';
+
+/** Another process of a newer release may be migrating at the same time: its list is read again. */
+const TRIES = 3;
+
 export async function migrateToLatest(db: Database): Promise<void> {
-  const migrator = new Migrator({ db: db.kysely as never, provider });
+  await migrate(db, ofFirstRelease);
+  for (let tries = 1; ; tries++) {
+    const newer = (await madeByLater(db)).filter((name) => later[name] === undefined);
+    try {
+      return await migrate(db, { ...later, ...nothingToDo(newer) }, LATER_TABLE);
+    } catch (error) {
+      const known = new Set([...Object.keys(later), ...newer]);
+      if (tries === TRIES || (await madeByLater(db)).every((name) => known.has(name))) throw error;
+    }
+  }
+}
+
+/** What a newer release has migrated is there already; to this one it is a migration of no steps. */
+const nothingToDo = (names: readonly string[]): Migrations =>
+  Object.fromEntries(names.map((name) => [name, { up: () => Promise.resolve() }]));
+
+async function migrate(db: Database, migrations: Migrations, table?: string): Promise<void> {
+  const migrator = new Migrator({
+    db: db.kysely as never,
+    provider: { getMigrations: () => Promise.resolve({ ...migrations }) },
+    ...(table === undefined
+      ? {}
+      : { migrationTableName: table, migrationLockTableName: `${table}_lock` }),
+    // Migrations only add, so their order among each other is of no matter.
+    allowUnorderedMigrations: table !== undefined,
+  });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;
+}
+
+async function madeByLater(db: Database): Promise<readonly string[]> {
+  const { rows: found } = await sql<{ there: boolean }>`
+    select to_regclass(${LATER_TABLE}) is not null as there`.execute(db.kysely);
+  if (found[0]?.there !== true) return [];
+  const { rows } = await sql<{ name: string }>`
+    select name from ${sql.table(LATER_TABLE)}`.execute(db.kysely);
+  return rows.map((row) => row.name);
 }
