@@ -2,33 +2,24 @@
 // decisions, the store the text.
 
 import { randomUUID } from 'node:crypto';
-import type { AgentSnapshot } from '../contract/agent.ts';
 import { assertNever } from '../contract/names.ts';
-import type { AnnotatedCall, TurnReply } from '../contract/turn.ts';
-import { storable } from '../json/storable.ts';
-import { estimateTokens } from '../models/estimate-tokens.ts';
-import { ModelError, type Model, type ModelReply, type ModelToolCall } from '../models/model.ts';
+import type { TurnReply } from '../contract/turn.ts';
+import { ModelError, type Model, type ModelReply } from '../models/model.ts';
 import { publicAddresses } from '../egress/public-address.ts';
 import type { Store } from '../store/database/access.ts';
-import { callIdOf, hashOfCall, shortDigest } from '../store/calls/call-hash.ts';
 import { appendDeltas, sayAgainIfOvertaken } from '../store/events/deltas.ts';
-import {
-  beginTurn,
-  endAttempt,
-  recordReply,
-  type StoredCall,
-  type StoredReply,
-  type TurnWork,
-  type TokenUsage,
-} from '../store/turns/turns.ts';
-import { checkArguments } from '../tools/arguments.ts';
-import { callLabel } from '../tools/label.ts';
+import { beginTurn, endAttempt, recordReply, type TurnWork } from '../store/turns/turns.ts';
+import { afterFault, ATTEMPTS_PER_MODEL } from './after-fault.ts';
+import { annotated } from './annotated-reply.ts';
 import { createDeltaPublisher } from './delta-publisher.ts';
-import { codeOfFault, endsRun, failureOf, fallsBack, triedAgain } from './failures.ts';
+import { endsRun, failureOf, triedAgain } from './failures.ts';
 import { withHeartbeat, type Heartbeat } from './heartbeat.ts';
-import { loadMedia, type MediaByRun } from './run-media.ts';
 import { untilStored } from './keep-trying.ts';
+import { usageOf } from './reply-usage.ts';
+import { loadMedia, type MediaByRun } from './run-media.ts';
+import { storedReply } from './stored-reply.ts';
 import { offeredTools, transcriptOf } from './transcript.ts';
+import { budgetProblem, timeOver } from './turn-budget.ts';
 
 export interface CallModelDeps {
   readonly store: Store;
@@ -41,11 +32,6 @@ export interface CallModelRequest {
   readonly runId: string;
   readonly turn: number;
 }
-
-/**
- * Attempts of one model, counted by its own faults, before the next one is asked or the run ends.
- */
-const ATTEMPTS_PER_MODEL = 3;
 
 export function createCallModel({ store, model, egressAllow = [] }: CallModelDeps) {
   const addresses = publicAddresses(egressAllow);
@@ -182,149 +168,3 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
     }
   }
 }
-
-function budgetProblem(work: TurnWork): Error | undefined {
-  const { limits } = work.agent;
-  if (work.tokens >= limits.maxTotalTokens)
-    return endsRun(
-      'BUDGET_EXCEEDED',
-      `The run was stopped before its next model call: it has used ${work.tokens} tokens, limits.maxTotalTokens is ${limits.maxTotalTokens}.`,
-    );
-  if (work.activeMs >= limits.timeoutMs) return timeOver(work);
-  return undefined;
-}
-
-const timeOver = ({ agent }: TurnWork): Error =>
-  endsRun(
-    'BUDGET_EXCEEDED',
-    `The run took longer than limits.timeoutMs (${agent.limits.timeoutMs} ms).`,
-  );
-
-/**
- * Tried again, or the run's end: the model's third fault is the last, unless another model may be
- * asked.
- */
-function afterFault(
-  error: ModelError,
-  name: string,
-  candidates: readonly string[],
-  work: TurnWork,
-): Error {
-  const faults = (work.faults.get(name) ?? 0) + 1;
-  const others = candidates.some(
-    (candidate) => candidate !== name && (work.faults.get(candidate) ?? 0) < ATTEMPTS_PER_MODEL,
-  );
-  const again = error.retryable && (faults < ATTEMPTS_PER_MODEL || (fallsBack(error) && others));
-  if (again) return triedAgain(error.message, error.retryAfterMs, error);
-  return endsRun(
-    codeOfFault(error.fault === 'ABORTED' ? 'UNAVAILABLE' : error.fault),
-    error.message,
-    error,
-  );
-}
-
-function usageOf(reply: ModelReply, messages: ReturnType<typeof transcriptOf>): TokenUsage {
-  if (reply.usage !== null) return { ...reply.usage, estimated: false };
-  const sent = messages.reduce((sum, message) => sum + estimateTokens(message.text), 0);
-  const received = [
-    reply.text,
-    reply.reasoning,
-    ...reply.toolCalls.map((call) => call.name + call.argumentsText),
-  ];
-  return {
-    promptTokens: sent,
-    completionTokens: received.reduce((sum, text) => sum + estimateTokens(text), 0),
-    estimated: true,
-  };
-}
-
-function storedReply(reply: ModelReply, work: TurnWork, runId: string, turn: number): StoredReply {
-  return {
-    kind: reply.toolCalls.length === 0 ? 'ANSWER' : 'CALLS',
-    text: storable(reply.text).text,
-    reasoning: storable(reply.reasoning).text,
-    model: reply.model,
-    finishReason: reply.finishReason,
-    calls: reply.toolCalls.map((call, idx) => storedCall(call, idx, work, runId, turn)),
-  };
-}
-
-/**
- * The arguments are checked before anything is asked or run; what fails is answered with a tool
- * error.
- */
-function storedCall(
-  call: ModelToolCall,
-  idx: number,
-  work: TurnWork,
-  runId: string,
-  turn: number,
-): StoredCall {
-  const callId = callIdOf(runId, turn, idx);
-  const name = storable(call.name).text.slice(0, 200);
-  const tool = work.agent.tools.find((t) => t.name === call.name);
-  const base = {
-    callId,
-    idx,
-    name,
-    toolVersion: tool?.version ?? '',
-    risk: tool?.risk ?? ('normal' as const),
-    approvers: tool?.approvers ?? null,
-  };
-  const checked =
-    tool === undefined
-      ? { ok: false as const, problem: unknownTool(name, work.agent) }
-      : checkArguments(call.argumentsText, tool);
-  const text = checked.ok ? checked.canonical : (shownArguments(call.argumentsText) ?? '{}');
-  return {
-    ...base,
-    arguments: text,
-    argumentsHash: hashOfCall({
-      orgId: work.run.orgId,
-      runId,
-      callId,
-      tool: name,
-      toolVersion: base.toolVersion,
-      arguments: text,
-    }),
-    approval: tool?.approval ?? 'never',
-    retry: tool?.readOnly ? 'readOnly' : tool?.idempotent ? 'idempotent' : 'never',
-    refusal: checked.ok
-      ? null
-      : `The call was not run: ${checked.problem}${text === '{}' ? ` The arguments were: ${storable(call.argumentsText).text.slice(0, 2000)}` : ''}`,
-  };
-}
-
-const unknownTool = (name: string, agent: AgentSnapshot): string =>
-  `there is no tool "${name}". ${agent.tools.length === 0 ? 'There are no tools.' : `The tools are: ${agent.tools.map((t) => t.name).join(', ')}.`}`;
-
-/**
- * Arguments that are an object but fail the schema are shown as they came; anything else is shown
- * as {}.
- */
-function shownArguments(text: string): string | undefined {
-  const free = checkArguments(text, undefined);
-  return free.ok ? free.canonical : undefined;
-}
-
-/** What the workflow needs to know of a reply. */
-function annotated(reply: StoredReply, agent: AgentSnapshot): TurnReply {
-  if (reply.kind === 'ANSWER') return { kind: 'ANSWER', model: reply.model };
-  return {
-    kind: 'CALLS',
-    model: reply.model,
-    calls: reply.calls.map((call) => annotatedCall(call, agent)),
-  };
-}
-
-const annotatedCall = (call: StoredCall, agent: AgentSnapshot): AnnotatedCall => ({
-  callId: call.callId,
-  tool: call.name.slice(0, 80),
-  label: callLabel(call.name, JSON.parse(call.arguments) as Record<string, unknown>),
-  approval: call.approval,
-  risk: call.risk,
-  retry: call.retry,
-  quick: agent.tools.find((tool) => tool.name === call.name)?.quick ?? false,
-  fingerprint: shortDigest(`${call.name} ${call.arguments}`),
-  ...(call.refusal === null ? {} : { refused: { resultDigest: shortDigest(call.refusal) } }),
-});

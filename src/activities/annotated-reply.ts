@@ -1,0 +1,29 @@
+// A stored reply as the workflow gets it: ids and decisions as data, no text of the model's.
+
+import type { AgentSnapshot } from '../contract/agent.ts';
+import type { AnnotatedCall, TurnReply } from '../contract/turn.ts';
+import { shortDigest } from '../store/calls/call-hash.ts';
+import type { StoredCall, StoredReply } from '../store/turns/turns.ts';
+import { callLabel } from '../tools/label.ts';
+
+/** What the workflow needs to know of a reply. */
+export function annotated(reply: StoredReply, agent: AgentSnapshot): TurnReply {
+  if (reply.kind === 'ANSWER') return { kind: 'ANSWER', model: reply.model };
+  return {
+    kind: 'CALLS',
+    model: reply.model,
+    calls: reply.calls.map((call) => annotatedCall(call, agent)),
+  };
+}
+
+const annotatedCall = (call: StoredCall, agent: AgentSnapshot): AnnotatedCall => ({
+  callId: call.callId,
+  tool: call.name.slice(0, 80),
+  label: callLabel(call.name, JSON.parse(call.arguments) as Record<string, unknown>),
+  approval: call.approval,
+  risk: call.risk,
+  retry: call.retry,
+  quick: agent.tools.find((tool) => tool.name === call.name)?.quick ?? false,
+  fingerprint: shortDigest(`${call.name} ${call.arguments}`),
+  ...(call.refusal === null ? {} : { refused: { resultDigest: shortDigest(call.refusal) } }),
+});

@@ -1,0 +1,83 @@
+// A model's reply as the store keeps it: its calls checked against their tools' schemas, with the
+// policy of each and the hash that an approval covers. Pure.
+
+import type { AgentSnapshot } from '../contract/agent.ts';
+import { storable } from '../json/storable.ts';
+import type { ModelReply, ModelToolCall } from '../models/model.ts';
+import { callIdOf, hashOfCall } from '../store/calls/call-hash.ts';
+import type { StoredCall, StoredReply, TurnWork } from '../store/turns/turns.ts';
+import { checkArguments } from '../tools/arguments.ts';
+
+export function storedReply(
+  reply: ModelReply,
+  work: TurnWork,
+  runId: string,
+  turn: number,
+): StoredReply {
+  return {
+    kind: reply.toolCalls.length === 0 ? 'ANSWER' : 'CALLS',
+    text: storable(reply.text).text,
+    reasoning: storable(reply.reasoning).text,
+    model: reply.model,
+    finishReason: reply.finishReason,
+    calls: reply.toolCalls.map((call, idx) => storedCall(call, idx, work, runId, turn)),
+  };
+}
+
+/**
+ * The arguments are checked before anything is asked or run; what fails is answered with a tool
+ * error.
+ */
+function storedCall(
+  call: ModelToolCall,
+  idx: number,
+  work: TurnWork,
+  runId: string,
+  turn: number,
+): StoredCall {
+  const callId = callIdOf(runId, turn, idx);
+  const name = storable(call.name).text.slice(0, 200);
+  const tool = work.agent.tools.find((t) => t.name === call.name);
+  const base = {
+    callId,
+    idx,
+    name,
+    toolVersion: tool?.version ?? '',
+    risk: tool?.risk ?? ('normal' as const),
+    approvers: tool?.approvers ?? null,
+  };
+  const checked =
+    tool === undefined
+      ? { ok: false as const, problem: unknownTool(name, work.agent) }
+      : checkArguments(call.argumentsText, tool);
+  const text = checked.ok ? checked.canonical : (shownArguments(call.argumentsText) ?? '{}');
+  return {
+    ...base,
+    arguments: text,
+    argumentsHash: hashOfCall({
+      orgId: work.run.orgId,
+      runId,
+      callId,
+      tool: name,
+      toolVersion: base.toolVersion,
+      arguments: text,
+    }),
+    approval: tool?.approval ?? 'never',
+    retry: tool?.readOnly ? 'readOnly' : tool?.idempotent ? 'idempotent' : 'never',
+    refusal: checked.ok
+      ? null
+      : `The call was not run: ${checked.problem}${text === '{}' ? ` The arguments were: ${storable(call.argumentsText).text.slice(0, 2000)}` : ''}`,
+  };
+}
+
+const unknownTool = (name: string, agent: AgentSnapshot): string =>
+  `there is no tool "${name}". ${agent.tools.length === 0 ? 'There are no tools.' : `The tools are: ${agent.tools.map((t) => t.name).join(', ')}.`}`;
+
+/**
+ * Arguments that are an object but fail the schema are shown as they came; anything else is shown
+ * as {}.
+ */
+function shownArguments(text: string): string | undefined {
+  const free = checkArguments(text, undefined);
+  return free.ok ? free.canonical : undefined;
+}
