@@ -655,6 +655,14 @@ export interface components {
       /** @description In all, not what is missing. */
       votesNeeded: number;
       votes: components['schemas']['Vote'][];
+      /** @description Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`. */
+      approvers: string[] | null;
+      /** @description Neither the run’s user nor who started it may decide. */
+      fourEyes: boolean;
+      /** @description A vote of the caller could still count: of who has approved already, too, for that can become a rejection. */
+      youMay: boolean;
+      /** @description Only where `youMay` is false. */
+      whyNot?: string;
     };
     Vote: {
       by: string;
@@ -766,6 +774,10 @@ export interface components {
       expiresAt: string | null;
       votesNeeded: number;
       votes: components['schemas']['Vote'][];
+      approvers: string[] | null;
+      fourEyes: boolean;
+      youMay: boolean;
+      whyNot?: string;
       pauseId: string;
       runId: string;
       sessionId: string;

@@ -49,6 +49,11 @@ export const PendingCallSchema = z.object({
   expiresAt: Timestamp.nullable(),
   votesNeeded: z.int().positive(),
   votes: z.array(VoteSchema),
+  /** `user:…`, `role:…`, `operator`. null: anyone of the org with the scope. */
+  approvers: z.array(z.string()).nullable(),
+  fourEyes: z.boolean(),
+  youMay: z.boolean(),
+  whyNot: z.string().optional(),
 });
 export type PendingCall = z.infer<typeof PendingCallSchema>;
 

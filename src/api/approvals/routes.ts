@@ -55,7 +55,11 @@ export const decisionRoutes = (deps: AppDeps): readonly Route[] => [
             deadline: deadline.signal,
             stopBehindPause: true,
           });
-          return runAnswer(run, { preference, replayed: continued.kind === 'REPLAYED' });
+          return runAnswer(run, {
+            viewer: caller,
+            preference,
+            replayed: continued.kind === 'REPLAYED',
+          });
         } finally {
           deadline.close();
         }

@@ -34,6 +34,12 @@ export const FIELD_NOTES: Readonly<Record<string, string>> = {
   'PendingCall.evidence': 'What is known of a call that may have happened.',
   'PendingCall.expiresAt': 'Then it counts as rejected. null: never.',
   'PendingCall.votesNeeded': 'In all, not what is missing.',
+  'PendingCall.approvers':
+    'Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`.',
+  'PendingCall.fourEyes': 'Neither the run’s user nor who started it may decide.',
+  'PendingCall.youMay':
+    'A vote of the caller could still count: of who has approved already, too, for that can become a rejection.',
+  'PendingCall.whyNot': 'Only where `youMay` is false.',
   StartBody: 'What to ask.',
   'StartBody.message': 'Not blank.',
   'StartBody.sessionId':

@@ -5,11 +5,12 @@
 import { isAfter, type Position } from '../../contract/position.ts';
 import { StoreUnavailableError, type Store } from '../../store/database/access.ts';
 import { positionAfter } from '../../store/events/live-deltas.ts';
-import type { ReadFramesAfter } from './frames.ts';
+import type { Viewer } from '../../store/queries/visibility.ts';
+import { presentLines, type ReadLinesAfter } from './frames.ts';
 import { presentLine, type IdentifiedFrame } from './present-event.ts';
 
 export interface Following {
-  readonly orgId: string;
+  readonly viewer: Viewer;
   readonly runId: string;
   readonly from: Position;
   /** Resolves when more can be taken. */
@@ -24,8 +25,8 @@ const ASK_AGAIN_MS = 500;
 /** Until the run's last frame was sent, or `over`; at least what is there already is sent. */
 export async function followRun(
   store: Store,
-  read: ReadFramesAfter,
-  { orgId, runId, from, send, over }: Following,
+  read: ReadLinesAfter,
+  { viewer, runId, from, send, over }: Following,
 ): Promise<void> {
   let position = from;
   let stale = true;
@@ -43,7 +44,7 @@ export async function followRun(
       const live = stale ? 'STORE' : store.live.after(runId, position);
       if (live === 'STORE') {
         stale = false;
-        const page = await read({ orgId, runId }, position).catch(unlessAway);
+        const page = await read({ orgId: viewer.orgId, runId }, position).catch(unlessAway);
         if (page === 'AWAY') {
           stale = true;
           await wakeUp.heard(ASK_AGAIN_MS);
@@ -52,12 +53,12 @@ export async function followRun(
         const moved = isAfter(page.position, position);
         position = page.position;
         stale ||= page.more;
-        await send(page.frames);
+        await send(presentLines(page, viewer));
         if (page.ended) return;
         if (moved) continue;
       } else if (live.length > 0) {
         position = positionAfter(live.at(-1) as (typeof live)[number]);
-        await send(live.flatMap((delta) => presentLine(delta) ?? []));
+        await send(live.flatMap((delta) => presentLine(delta, viewer) ?? []));
         continue;
       }
       if (!stale) await wakeUp.heard();

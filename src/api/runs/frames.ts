@@ -1,10 +1,12 @@
-// Frames of a run after a position, from its stored record. Readers who stand at the same place and
-// ask in the same moment share one query: a run with fifty streams is read once at each change.
+// Lines of a run after a position, from its stored record. Readers at the same position who ask in
+// the same moment share one query: a run with fifty streams is read once at each change. What they
+// are shown of it is their own: a pending call says to each whether they may decide.
 
 import type { Position } from '../../contract/position.ts';
 import type { Store } from '../../store/database/access.ts';
 import { positionOf, readLines, type Line } from '../../store/events/read.ts';
-import { readRun } from '../../store/queries/run-record.ts';
+import { readRun, type RunRecord } from '../../store/queries/run-record.ts';
+import type { Viewer } from '../../store/queries/visibility.ts';
 import { presentLine, type IdentifiedFrame } from './present-event.ts';
 import { createShareReads } from './share-reads.ts';
 
@@ -16,8 +18,10 @@ export interface FramesWanted {
   readonly framesOnly: boolean;
 }
 
-export interface Frames {
-  readonly frames: readonly IdentifiedFrame[];
+export interface Lines {
+  readonly lines: readonly Line[];
+  /** As it stands, where a line is shown with something of it. */
+  readonly run: RunRecord | undefined;
   /** Behind the last line that was read, shown or not. */
   readonly position: Position;
   readonly more: boolean;
@@ -25,34 +29,40 @@ export interface Frames {
   readonly ended: boolean;
 }
 
-export const readFrames = (store: Store, wanted: FramesWanted): Promise<Frames> =>
+export const readRunLines = (store: Store, wanted: FramesWanted): Promise<Lines> =>
   store.asOrg(wanted.orgId, async (tx) => {
     const { lines, more } = await readLines(tx, wanted.runId, wanted);
     const last = lines.at(-1);
-    const run = last?.kind === 'STOP' ? await readRun(tx, wanted.orgId, wanted.runId) : undefined;
+    const run = lines.some(showsRun) ? await readRun(tx, wanted.orgId, wanted.runId) : undefined;
     return {
-      frames: lines.flatMap((line) => presentLine(line, run) ?? []),
+      lines,
+      run,
       position: last === undefined ? wanted.after : positionOf(last),
       more,
       ended: last !== undefined && isEnd(last),
     };
   });
 
+const showsRun = ({ kind }: Line): boolean => kind === 'STOP' || kind === 'PAUSED';
+
+export const presentLines = ({ lines, run }: Lines, viewer: Viewer): readonly IdentifiedFrame[] =>
+  lines.flatMap((line) => presentLine(line, viewer, run) ?? []);
+
 const isEnd = ({ kind }: Line): boolean =>
   kind === 'STOP' || kind === 'CANCELLED' || kind === 'ERROR';
 
 export const LINES_AT_ONCE = 100;
 
-export type ReadFramesAfter = (
+export type ReadLinesAfter = (
   run: { readonly orgId: string; readonly runId: string },
   after: Position,
-) => Promise<Frames>;
+) => Promise<Lines>;
 
-export function createSharedReads(store: Store): ReadFramesAfter {
-  const share = createShareReads<Frames>();
+export function createSharedReads(store: Store): ReadLinesAfter {
+  const share = createShareReads<Lines>();
   return ({ orgId, runId }, after) =>
     share(`${orgId} ${runId} ${after.seq}.${after.offset}`, () =>
-      readFrames(store, { orgId, runId, after, limit: LINES_AT_ONCE, framesOnly: false }),
+      readRunLines(store, { orgId, runId, after, limit: LINES_AT_ONCE, framesOnly: false }),
     );
 }
 

@@ -6,7 +6,8 @@ import { RUN_ID } from '../../contract/run.ts';
 import { countRuns, listRuns, listWaiting } from '../../store/queries/run-lists.ts';
 import type { AppDeps } from '../app.ts';
 import { defineCursor, pageAnswer, pageQuery, wanted } from '../http/page.ts';
-import { presentRun, presentWaiting } from './present.ts';
+import { presentRun } from './present.ts';
+import { presentWaiting } from './present-pending.ts';
 import {
   AGENT_ID,
   FROM,
@@ -48,7 +49,7 @@ export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
       const runs = await store.asOrg(caller.orgId, (tx) =>
         listRuns(tx, caller, query, wanted(query)),
       );
-      return pageAnswer('/api/runs', query, RUNS_CURSOR, runs, presentRun);
+      return pageAnswer('/api/runs', query, RUNS_CURSOR, runs, (run) => presentRun(run, caller));
     },
   }),
   defineRoute({
@@ -71,7 +72,7 @@ export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
         listWaiting(tx, caller, query, wanted(query)),
       );
       return pageAnswer('/api/approvals', query, APPROVALS_CURSOR, waiting, ({ run, call }) =>
-        presentWaiting(run, call),
+        presentWaiting(run, call, caller),
       );
     },
   }),

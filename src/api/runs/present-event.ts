@@ -6,7 +6,9 @@ import { assertNever } from '../../contract/names.ts';
 import { writePosition } from '../../contract/position.ts';
 import { isDelta, positionOf, type Line, type EventLine } from '../../store/events/read.ts';
 import type { CallRecord, RunRecord } from '../../store/queries/run-record.ts';
-import { presentPending, presentRun } from './present.ts';
+import type { Viewer } from '../../store/queries/visibility.ts';
+import { presentRun } from './present.ts';
+import { presentPending } from './present-pending.ts';
 
 export interface IdentifiedFrame {
   readonly id: string;
@@ -14,15 +16,20 @@ export interface IdentifiedFrame {
 }
 
 /**
- * undefined for a line that is no frame. `run`, as it ended: for a STOP, which is the whole of it.
+ * undefined for a line that is no frame. `run`, as it stands: for a STOP, which is the whole of it,
+ * and a PAUSED, which says who may decide.
  */
-export function presentLine(line: Line, run?: RunRecord): IdentifiedFrame | undefined {
+export function presentLine(
+  line: Line,
+  viewer: Viewer,
+  run?: RunRecord,
+): IdentifiedFrame | undefined {
   const said = isDelta(line)
     ? ({
         event: line.kind === 'CONTENT' ? 'CONTENT_DELTA' : 'REASONING_DELTA',
         data: line.text,
       } as const)
-    : presentEvent(line, run);
+    : presentEvent(line, viewer, run);
   if (said === undefined) return undefined;
   const { event, data } = said;
   return {
@@ -33,7 +40,11 @@ export function presentLine(line: Line, run?: RunRecord): IdentifiedFrame | unde
 
 type Said = { [E in Frame as E['event']]: Pick<E, 'event' | 'data'> }[Frame['event']];
 
-function presentEvent(event: EventLine, run: RunRecord | undefined): Said | undefined {
+function presentEvent(
+  event: EventLine,
+  viewer: Viewer,
+  run: RunRecord | undefined,
+): Said | undefined {
   const { kind } = event;
   switch (kind) {
     case 'ATTEMPT':
@@ -42,9 +53,9 @@ function presentEvent(event: EventLine, run: RunRecord | undefined): Said | unde
     case 'FOLLOW_UPS':
       return { event: 'CONTENT_DELTA', data: String(event.data['text']) };
     case 'PAUSED':
-      return { event: kind, data: pauseOf(event) };
+      return run && { event: kind, data: pauseOf(event, run, viewer) };
     case 'STOP':
-      return run && { event: kind, data: presentRun(run) };
+      return run && { event: kind, data: presentRun(run, viewer) };
     case 'CANCELLED':
       return { event: kind, data: {} };
     case 'START':
@@ -59,11 +70,21 @@ function presentEvent(event: EventLine, run: RunRecord | undefined): Said | unde
   }
 }
 
-function pauseOf({ data, at }: EventLine): Extract<Said, { event: 'PAUSED' }>['data'] {
-  const { pauseId, quorum, calls } = data as {
-    pauseId: string;
-    quorum: number;
-    calls: readonly CallRecord[];
-  };
-  return { pauseId, pending: calls.map((call) => presentPending({ quorum, updatedAt: at }, call)) };
+/**
+ * As it was at the pause, whatever became of it since. The policy is the run's, which never changes;
+ * lines of an earlier release do not hold it.
+ */
+function pauseOf(
+  { data, at }: EventLine,
+  run: RunRecord,
+  viewer: Viewer,
+): Extract<Said, { event: 'PAUSED' }>['data'] {
+  const { pauseId, calls } = data as { pauseId: string; calls: readonly CallRecord[] };
+  const policyOf = new Map(
+    run.calls.map(({ callId, guarded, approvers }) => [callId, { guarded, approvers }]),
+  );
+  const pending = calls.map((call) =>
+    presentPending(run, { ...call, ...policyOf.get(call.callId) }, viewer, at),
+  );
+  return { pauseId, pending };
 }

@@ -2,22 +2,19 @@
 // never leaves.
 
 import type { AgentSnapshot } from '../../contract/agent.ts';
-import {
-  WAITING_INPUT_MAX_CHARS,
-  type Conversation,
-  type Message,
-  type Session,
-  type WaitingCall,
-} from '../../contract/lists.ts';
+import type { Conversation, Message, Session } from '../../contract/lists.ts';
 import { isTerminal } from '../../contract/names.ts';
-import type { Decision, PendingCall, RunResponse } from '../../contract/run.ts';
+import type { Decision, RunResponse } from '../../contract/run.ts';
 import type { CallRecord, RecordedDecision, RunRecord } from '../../store/queries/run-record.ts';
+import type { Viewer } from '../../store/queries/visibility.ts';
 import type { ExchangeRecord, SessionRecord } from '../../store/runs/sessions.ts';
 
-type Arguments = Record<string, unknown>;
+import { argumentsOf, presentPending } from './present-pending.ts';
+
 type ToolEntry = RunResponse['tools'][number];
 
-export function presentRun(run: RunRecord): RunResponse {
+/** `viewer`: whom it is shown to, for `youMay`. */
+export function presentRun(run: RunRecord, viewer: Viewer): RunResponse {
   const content = run.status === 'COMPLETED' ? run.content : '';
   const paused = run.status === 'PAUSED' && run.pauseId !== null;
   return {
@@ -51,7 +48,7 @@ export function presentRun(run: RunRecord): RunResponse {
           pauseId: run.pauseId,
           pending: run.calls
             .filter((call) => call.pauseId === run.pauseId)
-            .map((call) => presentPending(run, call)),
+            .map((call) => presentPending(run, call, viewer)),
         }
       : {}),
     ...(run.status === 'FAILED' && run.errorCode !== null
@@ -106,49 +103,12 @@ const entry = (
   ...(call.decision === null ? {} : { decision: presentDecision(call.decision) }),
 });
 
-const presentDecision = (d: RecordedDecision): Decision => ({
+export const presentDecision = (d: RecordedDecision): Decision => ({
   action: d.action,
   by: [...d.by],
   at: d.at,
   ...(d.reason === null ? {} : { reason: d.reason }),
   ...(d.proposedArguments === null ? {} : { proposedArguments: argumentsOf(d.proposedArguments) }),
-});
-
-export const presentPending = (
-  run: Pick<RunRecord, 'quorum' | 'updatedAt'>,
-  call: CallRecord,
-): PendingCall => {
-  const kind = call.pauseKind ?? 'APPROVAL';
-  return {
-    callId: call.callId,
-    kind,
-    name: call.name,
-    arguments: argumentsOf(call.arguments),
-    argumentsHash: call.argumentsHash,
-    ...(call.description === null ? {} : { description: call.description }),
-    risk: call.risk,
-    ...(call.askedAgain === null ? {} : { askedAgain: call.askedAgain }),
-    ...(kind === 'OUTCOME_UNKNOWN' && call.evidence !== null ? { evidence: call.evidence } : {}),
-    requestedAt: call.requestedAt ?? run.updatedAt.toISOString(),
-    expiresAt: call.expiresAt,
-    // The total, not what is missing: a repeated click on an unknown outcome must never need
-    // company.
-    votesNeeded: kind === 'OUTCOME_UNKNOWN' ? 1 : run.quorum,
-    votes: call.votes.map((vote) => ({ ...vote })),
-  };
-};
-
-/** A line of the inbox. */
-export const presentWaiting = (run: RunRecord, call: CallRecord): WaitingCall => ({
-  ...presentPending(run, call),
-  pauseId: call.pauseId ?? '',
-  runId: run.runId,
-  sessionId: run.sessionId,
-  agentId: run.agentId,
-  userId: run.userId,
-  startedBy: run.startedBy,
-  // A half of a surrogate pair is no character.
-  input: run.input.slice(0, WAITING_INPUT_MAX_CHARS).replace(/[\ud800-\udbff]$/, ''),
 });
 
 export const presentSession = (s: SessionRecord): Session => ({
@@ -171,18 +131,6 @@ export const presentConversation = (
     { role: 'assistant', content: answer, runId, createdAt: answeredAt.toISOString() },
   ]),
 });
-
-function argumentsOf(text: string): Arguments {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isArguments(value) ? value : {};
-  } catch {
-    return {}; // changed behind our back: what ran or is asked about is never taken from here
-  }
-}
-
-const isArguments = (value: unknown): value is Arguments =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export interface AgentResponse {
   readonly id: string;

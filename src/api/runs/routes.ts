@@ -64,7 +64,7 @@ export function runRoutes(deps: AppDeps): readonly Route[] {
           );
           if (run === undefined) throw noSuchRun();
           if (request.query.wait === undefined || isSettled(run.status))
-            return { status: 200, body: presentRun(run) };
+            return { status: 200, body: presentRun(run, caller) };
           const deadline = createDeadline(request.query.wait * 1000, [deps.draining, request.gone]);
           try {
             const awaited = {
@@ -73,7 +73,7 @@ export function runRoutes(deps: AppDeps): readonly Route[] {
               deadline: deadline.signal,
               stopBehindPause: false,
             };
-            return { status: 200, body: presentRun(await waitForRun(deps.store, awaited)) };
+            return { status: 200, body: presentRun(await waitForRun(deps.store, awaited), caller) };
           } finally {
             deadline.close();
           }

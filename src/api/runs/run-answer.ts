@@ -2,6 +2,7 @@
 // it has not.
 
 import type { RunRecord } from '../../store/queries/run-record.ts';
+import type { Viewer } from '../../store/queries/visibility.ts';
 import type { Preference } from '../http/prefer.ts';
 import { presentRun } from './present.ts';
 import type { Answer } from '../http/route.ts';
@@ -16,11 +17,15 @@ export const pathOfRun = (agentId: string | undefined, runId: string): string =>
     : `/api/agents/${encodeURIComponent(agentId)}/runs/${runId}`;
 
 export interface RunAnswerOptions {
+  readonly viewer: Viewer;
   readonly preference: Preference;
   readonly replayed: boolean;
 }
 
-export function runAnswer(run: RunRecord, { preference, replayed }: RunAnswerOptions): Answer {
+export function runAnswer(
+  run: RunRecord,
+  { viewer, preference, replayed }: RunAnswerOptions,
+): Answer {
   const path = pathOfRun(run.agentId, run.runId);
   const settled = isSettled(run.status);
   const applied = preference.applied(settled ? 'in time' : 'accepted');
@@ -33,6 +38,6 @@ export function runAnswer(run: RunRecord, { preference, replayed }: RunAnswerOpt
       ...(applied === undefined ? {} : { 'Preference-Applied': applied }),
       ...(replayed ? { 'Idempotency-Replayed': 'true' } : {}),
     },
-    body: presentRun(run),
+    body: presentRun(run, viewer),
   };
 }

@@ -54,7 +54,11 @@ export const startRoutes = (deps: AppDeps): readonly Route[] => [
         const standing = await waitForRun(deps.store, awaited).catch((error: unknown) =>
           committedOr(error, run, started),
         );
-        return runAnswer(standing, { preference, replayed: started.kind === 'REPLAYED' });
+        return runAnswer(standing, {
+          viewer: request.caller,
+          preference,
+          replayed: started.kind === 'REPLAYED',
+        });
       } finally {
         deadline.close();
       }
@@ -220,6 +224,7 @@ function committedOr(error: unknown, run: NewRun, started: Started): RunRecord {
     },
     ...{
       quorum: run.agent.approvals.quorum,
+      fourEyes: run.agent.approvals.fourEyes,
       createdAt: now,
       updatedAt: now,
       reasoning: [],

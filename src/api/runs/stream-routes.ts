@@ -10,7 +10,7 @@ import { findVisibleRun, type RunName } from '../../store/queries/visibility.ts'
 import type { AppDeps } from '../app.ts';
 import { openEventStream, STREAM_HEADERS } from '../http/event-stream.ts';
 import { followRun } from './follow-run.ts';
-import { createSharedReads, readFrames, within } from './frames.ts';
+import { createSharedReads, presentLines, readRunLines, within } from './frames.ts';
 import { LIMIT, LIMIT_DEFAULT } from '../http/page.ts';
 import { defineRoute, type Answer, type Route, type RouteRequest } from '../http/route.ts';
 import { pathOfRun } from './run-answer.ts';
@@ -47,7 +47,7 @@ export function streamRoutes(deps: AppDeps): readonly Route[] {
       });
       try {
         await followRun(deps.store, read, {
-          orgId: caller.orgId,
+          viewer: caller,
           runId,
           from,
           send: stream.send,
@@ -109,7 +109,7 @@ export function streamRoutes(deps: AppDeps): readonly Route[] {
             limit: limit + 1,
             framesOnly: true,
           };
-          const { frames } = await readFrames(deps.store, wanted);
+          const frames = presentLines(await readRunLines(deps.store, wanted), request.caller);
           const data = frames.slice(0, limit).map(({ id, frame }) => ({ id, ...frame }));
           const hasMore = frames.length > limit;
           const nextCursor = hasMore ? (data.at(-1)?.id ?? null) : null;

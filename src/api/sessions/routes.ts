@@ -83,7 +83,9 @@ export const sessionRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
         );
         return listRuns(tx, caller, { sessionId, userId }, wanted(query));
       });
-      return pageAnswer(`/api/sessions/${sessionId}/runs`, query, RUNS_CURSOR, runs, presentRun);
+      return pageAnswer(`/api/sessions/${sessionId}/runs`, query, RUNS_CURSOR, runs, (run) =>
+        presentRun(run, caller),
+      );
     },
   }),
   defineRoute({

@@ -207,7 +207,7 @@ function checkExactness(
  */
 export function voterProblem(
   s: Pick<Situation, 'fourEyes' | 'startedBy' | 'userId'>,
-  call: OpenCall,
+  call: Pick<OpenCall, 'name' | 'guarded' | 'approvers'>,
   voter: Voter,
   action: Action,
 ): string | undefined {

@@ -40,6 +40,10 @@ export interface CallRecord {
   readonly arguments: string;
   readonly argumentsHash: string;
   readonly risk: 'normal' | 'high';
+  /** It needs approval; one of unknown outcome may not. */
+  readonly guarded: boolean;
+  /** null: anyone of the org with the scope. */
+  readonly approvers: readonly string[] | null;
   readonly state: CallState;
   readonly result: string | null;
   readonly durationMs: number;
@@ -75,6 +79,7 @@ export interface RunRecord {
   readonly errorMessage: string | null;
   readonly pauseId: string | null;
   readonly quorum: number;
+  readonly fourEyes: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly reasoning: readonly { readonly reasoning: string; readonly text: string }[];
@@ -95,13 +100,15 @@ export async function readRuns(
       r.started_by as "startedBy", r.status, r.input, r.content, r.model, r.finish_reason as "finishReason",
       r.prompt_tokens as "promptTokens", r.completion_tokens as "completionTokens", r.usage_estimated as "usageEstimated",
       r.follow_ups as "followUps", r.revision, r.error_code as "errorCode", r.error_message as "errorMessage", r.pause_id as "pauseId",
-      coalesce((s.body->'approvals'->>'quorum')::int, 1) as quorum, r.created_at as "createdAt", r.updated_at as "updatedAt",
+      coalesce((s.body->'approvals'->>'quorum')::int, 1) as quorum,
+      coalesce((s.body->'approvals'->>'fourEyes')::boolean, false) as "fourEyes", r.created_at as "createdAt", r.updated_at as "updatedAt",
       coalesce((
         select jsonb_agg(jsonb_build_object('reasoning', t.reasoning, 'text', case when t.kind = 'CALLS' then t.text else '' end) order by t.turn)
         from turns t where t.run_id = r.run_id and (t.reasoning <> '' or (t.kind = 'CALLS' and t.text <> ''))), '[]') as reasoning,
       coalesce((
         select jsonb_agg(jsonb_build_object(
           'callId', c.call_id, 'turn', c.turn, 'name', c.name, 'arguments', c.arguments, 'argumentsHash', c.arguments_hash, 'risk', c.risk,
+          'guarded', c.approval = 'required', 'approvers', c.approvers,
           'description', (select d->>'description' from jsonb_array_elements(s.body->'tools') d where d->>'name' = c.name),
           'state', c.state, 'result', c.result, 'durationMs', c.duration_ms, 'evidence', c.evidence, 'askedAgain', c.asked_again,
           'pauseId', c.pause_id, 'pauseKind', p.kind, 'requestedAt', ${at(sql`c.requested_at`)}, 'expiresAt', ${at(sql`c.expires_at`)},

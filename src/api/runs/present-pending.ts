@@ -1,0 +1,94 @@
+// The only way from a call that waits for people to JSON: in a run's record, in the inbox, on
+// streams. What a policy says is told to each caller for themselves.
+
+import { WAITING_INPUT_MAX_CHARS, type WaitingCall } from '../../contract/lists.ts';
+import type { PendingCall } from '../../contract/run.ts';
+import { voterProblem } from '../../store/calls/vote-policy.ts';
+import type { CallRecord, RunRecord } from '../../store/queries/run-record.ts';
+import type { Viewer } from '../../store/queries/visibility.ts';
+
+type PendingRun = Pick<RunRecord, 'quorum' | 'fourEyes' | 'startedBy' | 'userId' | 'createdAt'>;
+
+/** The call as everybody sees it: without what depends on who looks. */
+export function presentOpenCall(
+  run: PendingRun,
+  call: CallRecord,
+): Omit<PendingCall, 'youMay' | 'whyNot'> {
+  const kind = call.pauseKind ?? 'APPROVAL';
+  return {
+    callId: call.callId,
+    kind,
+    name: call.name,
+    arguments: argumentsOf(call.arguments),
+    argumentsHash: call.argumentsHash,
+    ...(call.description === null ? {} : { description: call.description }),
+    risk: call.risk,
+    ...(call.askedAgain === null ? {} : { askedAgain: call.askedAgain }),
+    ...(kind === 'OUTCOME_UNKNOWN' && call.evidence !== null ? { evidence: call.evidence } : {}),
+    requestedAt: call.requestedAt ?? run.createdAt.toISOString(),
+    expiresAt: call.expiresAt,
+    // The total, not what is missing: a repeated click on an unknown outcome must never need
+    // company.
+    votesNeeded: kind === 'OUTCOME_UNKNOWN' ? 1 : run.quorum,
+    votes: call.votes.map((vote) => ({ ...vote })),
+    approvers: call.approvers === null ? null : [...call.approvers],
+    // Four eyes are for what needs approval: an unknown outcome of another call is anyone's.
+    fourEyes: run.fourEyes && call.guarded,
+  };
+}
+
+/** `asOf`: when it is looked at; a call whose time is over takes no vote. */
+export function presentPending(
+  run: PendingRun,
+  call: CallRecord,
+  viewer: Viewer,
+  asOf: Date = new Date(),
+): PendingCall {
+  const whyNot = mayNotVote(run, call, viewer, asOf);
+  return {
+    ...presentOpenCall(run, call),
+    youMay: whyNot === undefined,
+    ...(whyNot === undefined ? {} : { whyNot }),
+  };
+}
+
+/** What a vote of the viewer would be refused for, whatever it says. */
+function mayNotVote(
+  run: PendingRun,
+  call: CallRecord,
+  viewer: Viewer,
+  asOf: Date,
+): string | undefined {
+  if (!viewer.scopes.has('runs:approve')) return 'Your token lacks the scope runs:approve.';
+  if (call.expiresAt !== null && Date.parse(call.expiresAt) <= asOf.getTime())
+    return 'Its time is over: it counts as rejected.';
+  const { subject, roles, service } = viewer;
+  return voterProblem(run, call, { kind: 'person', subject, roles, service }, 'APPROVE');
+}
+
+/** A line of the inbox. Whether its time is over is the database's word there. */
+export const presentWaiting = (run: RunRecord, call: CallRecord, viewer: Viewer): WaitingCall => ({
+  ...presentPending(run, call, viewer, run.createdAt),
+  pauseId: call.pauseId ?? '',
+  runId: run.runId,
+  sessionId: run.sessionId,
+  agentId: run.agentId,
+  userId: run.userId,
+  startedBy: run.startedBy,
+  // A half of a surrogate pair is no character.
+  input: run.input.slice(0, WAITING_INPUT_MAX_CHARS).replace(/[\ud800-\udbff]$/, ''),
+});
+
+type Arguments = Record<string, unknown>;
+
+export function argumentsOf(text: string): Arguments {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isArguments(value) ? value : {};
+  } catch {
+    return {}; // changed behind our back: what ran or is asked about is never taken from here
+  }
+}
+
+const isArguments = (value: unknown): value is Arguments =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
