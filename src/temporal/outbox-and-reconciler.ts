@@ -7,6 +7,7 @@ import type { Temporal } from './connect.ts';
 import { createGateway } from './gateway.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createReconciler } from './reconciler.ts';
+import { createWorkflowObserver } from './workflow-observer.ts';
 
 export interface OutboxAndReconciler {
   readonly outbox: Outbox;
@@ -39,7 +40,12 @@ export function createOutboxAndReconciler({
     log,
     onGone: (runId) => void reconciler.compare(runId),
   });
-  const reconciler = createReconciler({ store, temporal, log, onReleased: () => outbox.nudge() });
+  const reconciler = createReconciler({
+    store,
+    workflows: createWorkflowObserver(temporal),
+    log,
+    onReleased: () => outbox.nudge(),
+  });
   const retention =
     retentionDays === null
       ? undefined

@@ -82,7 +82,8 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
     for (;;) {
       const lines = await store.asReconciler(async (tx) => {
         if (taken.length > 0) await acknowledgeOutboxLines(tx, idsOf(taken));
-        return leaseOutboxLines(tx, runId, LINES_AT_ONCE);
+        // A process that stops leaves what it has not begun to the others.
+        return stopped && runId === null ? [] : leaseOutboxLines(tx, runId, LINES_AT_ONCE);
       });
       if (lines.length === 0) return true;
       const results = await Promise.all(lines.map(sendLine));

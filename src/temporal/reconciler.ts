@@ -3,13 +3,13 @@
 // since the last look less 30 s without having said how it ended, and a slow sweep over open rows
 // for what a query misses.
 
-import { WorkflowNotFoundError } from '@temporalio/client';
 import { sql } from 'kysely';
-import { SEARCH_ATTRIBUTE, WORKFLOW_TYPE, type RunFailure } from '../contract/names.ts';
+import type { RunFailure } from '../contract/names.ts';
 import type { Settlement } from '../contract/turn.ts';
 import type { Store } from '../store/database/access.ts';
+import { releaseStranded } from '../store/runs/runs.ts';
 import { settle } from '../store/runs/settle.ts';
-import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
+import type { WorkflowObserver } from './workflow-observer.ts';
 
 export interface Reconciler {
   /** Compares one run with its workflow. */
@@ -19,10 +19,11 @@ export interface Reconciler {
 
 export interface ReconcilerDeps {
   readonly store: Store;
-  readonly temporal: Temporal;
+  readonly workflows: WorkflowObserver;
   /** A run that ended here may have released its session's next one. */
   readonly onReleased: () => void;
   readonly log: { warn: (o: object, m: string) => void };
+  readonly lookEveryMs?: number;
 }
 
 const LOOK_EVERY_MS = 1000;
@@ -42,23 +43,19 @@ const lost: RunFailure = {
   message: 'The workflow of this run is gone. Start it again if it is still wanted.',
 };
 
-export function createReconciler({ store, temporal, onReleased, log }: ReconcilerDeps): Reconciler {
-  const { client, connection } = temporal;
+export function createReconciler({
+  store,
+  workflows,
+  onReleased,
+  log,
+  lookEveryMs = LOOK_EVERY_MS,
+}: ReconcilerDeps): Reconciler {
   let stopped = false;
   let since = Date.now() - LOOK_BACK_MS;
   let swept = '';
 
   async function compare(runId: string): Promise<void> {
-    let status: string;
-    try {
-      const described = await connection.withDeadline(Date.now() + RPC_DEADLINE_MS, () =>
-        client.workflow.getHandle(runId).describe(),
-      );
-      status = described.status.name;
-    } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-      status = 'NOT_FOUND';
-    }
+    const status = await workflows.status(runId);
     const end = endOf(status);
     if (end === undefined) return;
     const settled = await store.asReconciler(async (tx) => {
@@ -82,18 +79,7 @@ export function createReconciler({ store, temporal, onReleased, log }: Reconcile
 
   async function lookAtClosed(): Promise<void> {
     const began = Date.now();
-    const from = new Date(since - LOOK_BACK_MS).toISOString();
-    const closed: string[] = [];
-    // A workflow that ends by itself says so in its status first: those are thousands, and none of
-    // them has come apart.
-    const query = `WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus != 'Running' AND ${SEARCH_ATTRIBUTE.status} IN ('RUNNING', 'PAUSED') AND CloseTime > '${from}'`;
-    const found = await connection.withDeadline(began + RPC_DEADLINE_MS, async () => {
-      const ids: string[] = [];
-      for await (const info of client.workflow.list({ query, pageSize: 1000 }))
-        ids.push(info.workflowId);
-      return ids;
-    });
-    closed.push(...found);
+    const closed = await workflows.closedSince(new Date(since - LOOK_BACK_MS));
     since = began;
     if (closed.length === 0) return;
     const open = await store.asReconciler(async (tx) => {
@@ -116,6 +102,11 @@ export function createReconciler({ store, temporal, onReleased, log }: Reconcile
     });
     swept = rows.length < SWEEP_AT_ONCE ? '' : (rows.at(-1)?.run_id ?? '');
     for (const { run_id: runId } of rows) await compare(runId);
+    const ids = rows.map((row) => row.run_id);
+    const released = await store.asReconciler((tx) => releaseStranded(tx, ids));
+    if (released.length === 0) return;
+    log.warn({ runIds: released }, 'queued runs with no run before them were started');
+    onReleased();
   }
 
   const loop = (async () => {
@@ -126,7 +117,7 @@ export function createReconciler({ store, temporal, onReleased, log }: Reconcile
         } catch {
           // Temporal or the database is away: nothing is concluded from that.
         }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS).unref());
+      await new Promise((resolve) => setTimeout(resolve, lookEveryMs).unref());
     }
   })();
 

@@ -167,6 +167,28 @@ export async function releaseNextOfSession(
 }
 
 /**
+ * A QUEUED run without a start and with no open run before it: its release was lost with the
+ * transaction that should have made it. Of these runs, those that are started by this.
+ */
+export async function releaseStranded(
+  tx: StoreTransaction,
+  runIds: readonly string[],
+): Promise<readonly string[]> {
+  const { rows } = await sql<{ run_id: string }>`
+    select r.run_id from runs r where r.run_id = any(${runIds}) and r.status = 'QUEUED'
+      and not exists (select 1 from outbox o where o.run_id = r.run_id and o.kind = 'START')
+    order by r.run_id`.execute(tx.db);
+  const released: string[] = [];
+  for (const { run_id: runId } of rows) {
+    const run = await lockSessionAndRun(tx, runId);
+    if (run?.status !== 'QUEUED' || (await openRunOfSession(tx, run))?.runId !== runId) continue;
+    await releaseNextOfSession(tx, run);
+    released.push(runId);
+  }
+  return released;
+}
+
+/**
  * A lock on the run's row, as a statement of its own: what is decided is read after it. NO KEY: a
  * row updated twice in one transaction has its foreign keys looked at again, and a plain FOR UPDATE
  * on the session would deadlock with that.

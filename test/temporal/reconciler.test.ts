@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { sql } from 'kysely';
+import { createReconciler, type Reconciler } from '../../src/temporal/reconciler.ts';
+import { acknowledgeOutboxLines, leaseOutboxLines } from '../../src/store/outbox.ts';
+import type { NewRun } from '../../src/store/runs/runs.ts';
+import { until } from '../rig/wait.ts';
+import { drive, openBench, type Bench } from '../store/fixture.ts';
+import { scriptedWorkflows } from './scripted.ts';
+
+const LOOK_EVERY_MS = 20;
+
+describe('the reconciler', () => {
+  let bench: Bench;
+  let reconcilers: Reconciler[] = [];
+  before(async () => {
+    bench = await openBench();
+  });
+  afterEach(async () => {
+    await Promise.all(reconcilers.map((one) => one.stop()));
+    reconcilers = [];
+    await sql`truncate runs cascade`.execute(bench.db.kysely);
+    await sql`truncate outbox`.execute(bench.db.kysely);
+  });
+  after(() => bench.close());
+
+  const step = () => drive(bench.store);
+  /** Temporal has had everything that was to be said of these runs. */
+  const acknowledged = (...runs: readonly NewRun[]) =>
+    bench.store.asReconciler(async (tx) => {
+      for (const { runId } of runs)
+        await acknowledgeOutboxLines(
+          tx,
+          (await leaseOutboxLines(tx, runId, 10)).map((line) => line.id),
+        );
+    });
+  const aged = (...runs: readonly NewRun[]) =>
+    sql`update runs set updated_at = now() - interval '1 minute'
+      where run_id = any(${runs.map((run) => run.runId)})`.execute(bench.db.kysely);
+  async function started(): Promise<NewRun> {
+    const run = await step().start();
+    await acknowledged(run);
+    return run;
+  }
+  function opened(script = scriptedWorkflows()) {
+    let released = 0;
+    const reconciler = createReconciler({
+      store: bench.store,
+      workflows: script.workflows,
+      onReleased: () => released++,
+      log: { warn: () => undefined },
+      lookEveryMs: LOOK_EVERY_MS,
+    });
+    reconcilers.push(reconciler);
+    return { ...script, reconciler, released: () => released };
+  }
+  const end = async (run: NewRun): Promise<string> => {
+    const { status, errorCode } = await step().read(run);
+    return errorCode === null ? status : `${status} ${errorCode}`;
+  };
+
+  it('an open workflow says nothing of its run', async () => {
+    const { reconciler, statuses } = opened();
+    const run = await started();
+    for (const status of ['RUNNING', 'PAUSED', 'CONTINUED_AS_NEW']) {
+      statuses.set(run.runId, status);
+      await reconciler.compare(run.runId);
+      assert.equal(await end(run), 'QUEUED');
+    }
+  });
+
+  it('a run whose workflow was cancelled from outside is cancelled, one that was terminated has failed', async () => {
+    const { reconciler, statuses, released } = opened();
+    for (const [status, is] of [
+      ['CANCELLED', 'CANCELLED'],
+      ['TERMINATED', 'FAILED TERMINATED'],
+    ] as const) {
+      const run = await started();
+      statuses.set(run.runId, status);
+      await reconciler.compare(run.runId);
+      assert.equal(await end(run), is);
+    }
+    assert.equal(released(), 2);
+  });
+
+  it('nothing is concluded where the start was not acknowledged, or Temporal does not answer', async () => {
+    const { reconciler, away } = opened();
+    const unsent = await step().start();
+    await reconciler.compare(unsent.runId);
+    assert.equal(await end(unsent), 'QUEUED');
+    const run = await started();
+    away(true);
+    await reconciler.compare(run.runId);
+    assert.equal(await end(run), 'QUEUED');
+  });
+
+  it('an end that stands in the record is left as it is', async () => {
+    const { reconciler, statuses, released } = opened();
+    const run = await started();
+    await step().answers(run, 1, 'done');
+    statuses.set(run.runId, 'TERMINATED');
+    await reconciler.compare(run.runId);
+    assert.equal(await end(run), 'COMPLETED');
+    assert.equal(released(), 0);
+  });
+
+  it("the end that it writes starts the session's next run", async () => {
+    const { reconciler, statuses } = opened();
+    const run = await started();
+    const next = await step().start({ sessionId: run.sessionId, agent: run.agent });
+    statuses.set(run.runId, 'TERMINATED');
+    await reconciler.compare(run.runId);
+    const lines = await bench.store.asReconciler((tx) => leaseOutboxLines(tx, next.runId, 10));
+    assert.deepEqual(
+      lines.map((line) => line.message.kind),
+      ['START'],
+    );
+  });
+
+  it('looks at what closed since its last look less 30 s, and a look that failed is made up for', async () => {
+    const { looks, away } = opened();
+    await until('two looks', () => looks.length >= 2, 10_000, 5);
+    away(true);
+    const failed = looks.length;
+    await until('two failed looks', () => looks.length >= failed + 2, 10_000, 5);
+    away(false);
+    const back = looks.length;
+    await until('one more', () => looks.length > back, 10_000, 5);
+    const at = (index: number) => looks[index] ?? assert.fail();
+    const near = (is: number, wanted: number): void =>
+      assert.ok(Math.abs(is - wanted) < 15, `${is}, not ${wanted}`);
+    assert.ok(at(0).since <= at(0).at - 60_000, 'the first looks a minute back');
+    near(at(1).since, at(0).at - 30_000);
+    near(at(failed + 1).since, at(failed).since);
+    near(at(back).since, at(failed).since);
+  });
+
+  it('compares what closed with the rows that are open, and no others', async () => {
+    const script = scriptedWorkflows();
+    const [open, ended] = [await started(), await started()];
+    await step().answers(ended, 1, 'done');
+    for (const run of [open, ended]) {
+      script.closed.add(run.runId);
+      script.statuses.set(run.runId, 'TERMINATED');
+    }
+    opened(script);
+    await until('it is settled', async () => (await end(open)) === 'FAILED TERMINATED', 10_000, 5);
+    assert.ok(!script.asked.includes(ended.runId));
+  });
+
+  it('comes by every open run that has been still for 20 s, five at a time, round and round', async () => {
+    const script = scriptedWorkflows();
+    const runs: NewRun[] = [];
+    for (let i = 0; i < 12; i++) runs.push(await started());
+    const young = await started();
+    for (const run of [...runs, young]) script.statuses.set(run.runId, 'RUNNING');
+    await aged(...runs);
+    opened(script);
+    await until('twice round', () => script.asked.length >= 24, 10_000, 5);
+    const ids = runs.map((run) => run.runId).sort();
+    assert.deepEqual(script.asked.slice(0, 24), [...ids, ...ids]);
+    assert.ok(!script.asked.includes(young.runId));
+    const perLook = script.asked.length / script.looks.length;
+    assert.ok(perLook <= 5, `${perLook} at a time`);
+  });
+
+  it('starts a queued run that has nobody before it and was never told to start', async () => {
+    const [first, waiting] = [await started(), await started()];
+    const [lost, behind] = [
+      await step().start({ sessionId: first.sessionId, agent: first.agent }),
+      await step().start({ sessionId: waiting.sessionId, agent: waiting.agent }),
+    ];
+    // As a session whose lock was not taken would leave it.
+    await sql`update runs set status = 'COMPLETED', closed_at = now() where run_id = ${first.runId}`.execute(
+      bench.db.kysely,
+    );
+    await aged(lost, behind);
+    const script = scriptedWorkflows();
+    script.statuses.set(waiting.runId, 'RUNNING');
+    const { released } = opened(script);
+    const starts = async (run: NewRun): Promise<number> =>
+      (
+        await sql`select 1 from outbox where run_id = ${run.runId} and kind = 'START'`.execute(
+          bench.db.kysely,
+        )
+      ).rows.length;
+    await until('it is told to start', async () => (await starts(lost)) === 1, 10_000, 5);
+    await until('and said so', () => released() === 1, 10_000, 5);
+    const looks = script.looks.length;
+    await until('more looks', () => script.looks.length > looks + 5, 10_000, 5);
+    assert.equal(await starts(behind), 0, 'one that waits for another is left waiting');
+    assert.equal(released(), 1, 'told once');
+  });
+});

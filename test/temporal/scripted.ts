@@ -1,0 +1,80 @@
+// Temporal as a script: what is said to it is kept in order, and each answer is the test's. No
+// server, so that order, lease and absence are tried in milliseconds.
+
+import type { AgentRunInput } from '../../src/contract/turn.ts';
+import type { Gateway, Said } from '../../src/temporal/gateway.ts';
+import type { WorkflowObserver } from '../../src/temporal/workflow-observer.ts';
+
+/** `START`, `SIGNAL <pause>`, `CANCEL`, of a run. */
+export interface Heard {
+  readonly runId: string;
+  readonly what: string;
+}
+
+export interface ScriptedGateway {
+  readonly gateway: Gateway;
+  readonly heard: readonly Heard[];
+  /** What was said of one run. */
+  readonly of: (runId: string) => readonly string[];
+}
+
+/** `answer` may wait, throw, or say `gone`; by default everything is taken at once. */
+export function scriptedGateway(
+  answer: (said: Heard) => Said | Promise<Said> = () => 'taken',
+): ScriptedGateway {
+  const heard: Heard[] = [];
+  const say = async (runId: string, what: string): Promise<Said> => {
+    const said = { runId, what };
+    heard.push(said);
+    return answer(said);
+  };
+  return {
+    heard,
+    of: (runId) => heard.filter((one) => one.runId === runId).map((one) => one.what),
+    gateway: {
+      start: (input: AgentRunInput) => say(input.runId, 'START'),
+      wake: (runId, pauseId) => say(runId, `SIGNAL ${pauseId}`),
+      cancel: (runId) => say(runId, 'CANCEL'),
+    },
+  };
+}
+
+export interface ScriptedWorkflows {
+  readonly workflows: WorkflowObserver;
+  /** How each workflow stands; NOT_FOUND where it is not said. */
+  readonly statuses: Map<string, string>;
+  readonly closed: Set<string>;
+  /** Runs that were asked about, in order. */
+  readonly asked: readonly string[];
+  /** From when on each look at closed ones wanted to know, and when it came. */
+  readonly looks: readonly { readonly since: number; readonly at: number }[];
+  /** Temporal does not answer. */
+  readonly away: (now: boolean) => void;
+}
+
+export function scriptedWorkflows(): ScriptedWorkflows {
+  const statuses = new Map<string, string>();
+  const closed = new Set<string>();
+  const asked: string[] = [];
+  const looks: { since: number; at: number }[] = [];
+  let isAway = false;
+  const answers = (): void => {
+    if (isAway) throw new Error('Temporal does not answer');
+  };
+  return {
+    ...{ statuses, closed, asked, looks },
+    away: (now) => (isAway = now),
+    workflows: {
+      status: async (runId) => {
+        asked.push(runId);
+        answers();
+        return statuses.get(runId) ?? 'NOT_FOUND';
+      },
+      closedSince: async (since) => {
+        looks.push({ since: since.getTime(), at: Date.now() });
+        answers();
+        return [...closed];
+      },
+    },
+  };
+}
