@@ -143,11 +143,13 @@ function checkCancelled(
     const dispatched = audit.findLast(
       (line) => line.action === 'call.dispatched' && line.call_id === call.call_id,
     );
+    // Stopped since its last look, and written as soon as it went on.
     const stopped = stops.some(
       (stop) =>
         stop.name === delivery.worker &&
         stop.from < delivery.at &&
-        stop.to > (dispatched?.at_ms ?? 0),
+        stop.to > (dispatched?.at_ms ?? 0) &&
+        delivery.at <= stop.to + WINDOW_MS,
     );
     if (!stopped)
       say(

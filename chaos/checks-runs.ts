@@ -45,7 +45,11 @@ export function checkRuns(
         say('declared-edges', `${op.id}: told ${op.status}, is ${run.status}`);
     }
     for (const vote of op.votes)
-      if (!evidence.votes.has(`${vote.pauseId} ${vote.callId} ${vote.action}`))
+      if (
+        !evidence.votes
+          .get(vote.pauseId)
+          ?.some((row) => row.call_id === vote.callId && row.action === vote.action)
+      )
         say('votes-are-kept', `${op.id}: ${JSON.stringify(vote)}`);
   }
 

@@ -154,6 +154,7 @@ export function createClients(
   }
 
   async function cancel(op: Op): Promise<void> {
+    op.cancelAsked = true;
     for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await sleep(150)) {
       const told = await ask({
         what: 'cancel',

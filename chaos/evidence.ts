@@ -13,6 +13,7 @@ export interface RunRow {
   readonly status: string;
   readonly input: string;
   readonly error_code: string | null;
+  readonly error_message: string | null;
   readonly created_ms: number;
   readonly closed_ms: number | null;
   readonly event_seq: number;
@@ -32,6 +33,22 @@ export interface CallRow {
   readonly arguments: string;
   readonly state: string;
   readonly approval: string;
+  readonly dispatch_n: number;
+  readonly result: string | null;
+  readonly evidence: string | null;
+}
+export interface PauseRow {
+  readonly pause_id: string;
+  readonly run_id: string;
+  readonly kind: string;
+  readonly opened_ms: number;
+  readonly closed_ms: number | null;
+}
+export interface VoteRow {
+  readonly pause_id: string;
+  readonly call_id: string;
+  readonly person: string;
+  readonly action: string;
 }
 export interface DecisionRow {
   readonly call_id: string;
@@ -55,8 +72,10 @@ export interface Evidence {
   readonly calls: ReadonlyMap<string, CallRow>;
   readonly decisions: ReadonlyMap<string, readonly DecisionRow[]>;
   readonly audit: ReadonlyMap<string, readonly AuditRow[]>;
-  /** `<pause> <call> <action>` */
-  readonly votes: ReadonlySet<string>;
+  /** By pause. */
+  readonly votes: ReadonlyMap<string, readonly VoteRow[]>;
+  /** By run, in their order. */
+  readonly pauses: ReadonlyMap<string, readonly PauseRow[]>;
 }
 
 export async function readEvidence(url: string): Promise<Evidence> {
@@ -66,13 +85,13 @@ export async function readEvidence(url: string): Promise<Evidence> {
   const all = async <T>(text: string): Promise<T[]> => (await client.query(text)).rows as T[];
   try {
     const runs =
-      await all<RunRow>(`select run_id, org_id, user_id, session_id, session_seq::int, status, input, error_code,
+      await all<RunRow>(`select run_id, org_id, user_id, session_id, session_seq::int, status, input, error_code, error_message,
       event_seq::int, ${ms('created_at')} created_ms, ${ms('closed_at')} closed_ms from runs order by session_seq`);
     const events = await all<EventRow>(
       `select run_id, seq::int, kind, ${ms('at')} at_ms from events order by run_id, seq`,
     );
     const calls = await all<CallRow>(
-      'select call_id, run_id, org_id, name, tool_version, arguments, state, approval from calls',
+      'select call_id, run_id, org_id, name, tool_version, arguments, state, approval, dispatch_n, result, evidence from calls',
     );
     const decisions =
       await all<DecisionRow>(`select d.call_id, d.pause_id, p.kind, d.action, d.arguments_hash, ${ms('d.at')} at_ms
@@ -80,8 +99,9 @@ export async function readEvidence(url: string): Promise<Evidence> {
     const audit =
       await all<AuditRow>(`select id::int, run_id, action, data->>'callId' call_id, data->>'hash' hash, ${ms('at')} at_ms
       from audit where run_id is not null order by id`);
-    const votes = await all<{ vote: string }>(
-      "select pause_id || ' ' || call_id || ' ' || action vote from votes",
+    const votes = await all<VoteRow>('select pause_id, call_id, person, action from votes');
+    const pauses = await all<PauseRow>(
+      `select pause_id, run_id, kind, ${ms('opened_at')} opened_ms, ${ms('closed_at')} closed_ms from pauses order by opened_at`,
     );
     return {
       runs,
@@ -89,7 +109,8 @@ export async function readEvidence(url: string): Promise<Evidence> {
       calls: new Map(calls.map((row) => [row.call_id, row])),
       decisions: groupBy(decisions, (row) => row.call_id),
       audit: groupBy(audit, (row) => row.run_id),
-      votes: new Set(votes.map((row) => row.vote)),
+      votes: groupBy(votes, (row) => row.pause_id),
+      pauses: groupBy(pauses, (row) => row.run_id),
     };
   } finally {
     await client.end();

@@ -25,11 +25,28 @@ export interface Op {
     readonly action: 'APPROVE' | 'REJECT';
   }[];
   unknownAsked: number;
+  /** Asked for, whatever came of it. */
+  cancelAsked?: boolean;
   cancelAckedAt?: number;
+}
+
+/** An answer that is only right where something at that moment explains it. */
+export interface Refusal {
+  readonly op: string;
+  readonly what: string;
+  readonly path: string;
+  readonly org: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly from: number;
+  readonly to: number;
+  readonly body: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface History {
   readonly ops: readonly Op[];
+  readonly refusals: readonly Refusal[];
+  readonly refused: (refusal: Refusal) => void;
   readonly invoke: (op: Op) => void;
   readonly note: (line: Readonly<Record<string, unknown>>) => void;
   /** A rule, and what broke it. */
@@ -42,8 +59,11 @@ export function createHistory(file: string): History {
   const ops: Op[] = [];
   const findings = new Map<string, string[]>();
   const counts = new Map<string, number>();
+  const refusals: Refusal[] = [];
   return {
     ops,
+    refusals,
+    refused: (refusal) => void refusals.push(refusal),
     findings,
     counts,
     invoke: (op) => void ops.push(op),

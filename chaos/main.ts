@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkEffects, type Stop } from './checks-effects.ts';
+import { checkLosses } from './checks-losses.ts';
 import { checkRuns, watchStates } from './checks-runs.ts';
 import { CLIENTS, createClients, isTerminal, type Clients } from './clients.ts';
 import { readEvidence } from './evidence.ts';
@@ -23,6 +24,7 @@ import {
   type FaultKind,
   type Schedule,
 } from './schedule.ts';
+import { troublesOf } from './troubles.ts';
 import { createWorld, type World } from './world.ts';
 
 /**
@@ -126,8 +128,12 @@ async function play(world: World, schedule: Schedule, history: History): Promise
   const parts = [
     checkEffects(evidence, world.sink.deliveries, stops),
     checkRuns(evidence, history, world.model.shown),
+    checkLosses({
+      ...{ evidence, history, deliveries: world.sink.deliveries },
+      ...{ troubles: troublesOf(outcomes), modelFaults: world.model.faultsOf },
+    }),
   ];
-  const recovery = reportFaults(outcomes, history.ops);
+  const recovery = reportFaults(outcomes, history.ops, world.restartMs);
   const floor = checkFloor(outcomes, history.ops, approvals, schedule.seconds);
   console.log(
     [...history.counts]

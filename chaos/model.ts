@@ -23,6 +23,8 @@ export interface ModelServer {
   readonly port: number;
   readonly arm: (fault: ModelFault, count: number) => void;
   readonly faulted: (fault: ModelFault) => number;
+  /** What each operation was served instead of its answer. */
+  readonly faultsOf: ReadonlyMap<string, ReadonlySet<ModelFault>>;
   /** User messages before its own that the operation's first request had, by operation. */
   readonly shown: ReadonlyMap<string, readonly string[]>;
   readonly close: () => Promise<void>;
@@ -41,6 +43,7 @@ export async function startModel(): Promise<ModelServer> {
   const armed: ModelFault[] = [];
   const counts = new Map<ModelFault, number>();
   const looping = new Set<string>();
+  const faultsOf = new Map<string, Set<ModelFault>>();
   const shown = new Map<string, readonly string[]>();
 
   function answer(plan: Plan, step: number): Reply {
@@ -99,12 +102,14 @@ export async function startModel(): Promise<ModelServer> {
     const fault = armed.shift();
     if (fault === undefined) return answer(plan, step);
     counts.set(fault, (counts.get(fault) ?? 0) + 1);
+    faultsOf.set(plan.op, (faultsOf.get(plan.op) ?? new Set()).add(fault));
     return faulty(fault, plan);
   });
   return {
     port: Number(new URL(server.url).port),
     arm: (fault, count) => void armed.push(...Array.from({ length: count }, () => fault)),
     faulted: (fault) => counts.get(fault) ?? 0,
+    faultsOf,
     shown,
     close: server.close,
   };

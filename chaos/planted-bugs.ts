@@ -1,4 +1,4 @@
-// Nine bugs, as they are really made: each a few replaced pieces of source, and what has to notice.
+// Bugs, as they are really made: each a few replaced pieces of source, and what has to notice.
 // A piece that is not there any more is a failure: the bug has to be planted anew where the code
 // now is.
 
@@ -28,6 +28,31 @@ export interface PlantedBug {
 }
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'a quarter of the calls recorded as done and never sent',
+    patches: [
+      {
+        file: 'src/activities/run-tool.ts',
+        find: 'let mayHaveHappened = false;',
+        replace: `if (Math.random() < 0.25) return { kind: 'ANSWERED', result: 'done', isError: false };
+    let mayHaveHappened = false;`,
+      },
+    ],
+    caughtBy: { seconds: 40, faults: [], rules: ['every-success-was-sent'] },
+  },
+  {
+    name: 'a quarter of the runs end FAILED INTERNAL',
+    patches: [
+      {
+        file: 'src/activities/settle-run.ts',
+        find: 'let released = false;',
+        replace: `if (settlement.kind === 'COMPLETED' && Math.random() < 0.25)
+        settlement = { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } };
+      let released = false;`,
+      },
+    ],
+    caughtBy: { seconds: 40, faults: [], rules: ['failures-are-explained'] },
+  },
   {
     name: 'session lock dropped',
     patches: [

@@ -4,6 +4,7 @@ import type { Injected } from './faults.ts';
 import { groupBy } from './group-by.ts';
 import type { History, Op } from './history.ts';
 import type { Fault } from './schedule.ts';
+import { isScripted, RESTARTED_MS, TAKEN_OVER_MS, troublesOf, type Trouble } from './troubles.ts';
 
 export interface Outcome {
   readonly fault: Fault;
@@ -30,8 +31,50 @@ export function recoveryMs(at: number, ops: readonly Op[]): number | undefined {
   return settled.length === 0 ? undefined : Math.min(...settled);
 }
 
-export function reportFaults(outcomes: readonly Outcome[], ops: readonly Op[]): Check {
+/**
+ * When the fault, and all that overlap it or follow within its bound, are over: what runs into the
+ * next one has no bound of its own.
+ */
+function overAt(of: Trouble, troubles: readonly Trouble[], boundMs: number): number {
+  let over = of.to;
+  for (const next of troubles.toSorted((a, b) => a.from - b.from))
+    if (next.to > over && next.from <= over + boundMs) over = next.to;
+  return over;
+}
+
+/**
+ * Whether somebody else does the work of what is away: then the bound counts from the fault's
+ * beginning, else from its end.
+ */
+const TAKEN_OVER: readonly string[] = ['kill-worker', 'stop-worker', 'after-effect-before-record'];
+
+/** Why a fault was recovered from too late; undefined where it was in time. */
+export function recoveryProblem(
+  of: Trouble,
+  troubles: readonly Trouble[],
+  ops: readonly Op[],
+  restartMs: number,
+): string | undefined {
+  const took = recoveryMs(of.from, ops);
+  if (took === undefined) return 'no run that was asked for after it settled';
+  const others = troubles.filter((one) => one !== of && !isScripted(one.kind));
+  const alone = !others.some((one) => one.from <= of.from + TAKEN_OVER_MS && of.from <= one.to);
+  const takenOver = alone && TAKEN_OVER.includes(of.kind);
+  const bound = takenOver
+    ? TAKEN_OVER_MS
+    : overAt(of, others, RESTARTED_MS) - of.from + restartMs + RESTARTED_MS;
+  return took <= bound
+    ? undefined
+    : `recovered after ${(took / 1000).toFixed(1)} s, at most ${(bound / 1000).toFixed(1)} s`;
+}
+
+export function reportFaults(
+  outcomes: readonly Outcome[],
+  ops: readonly Op[],
+  restartMs: number,
+): Check {
   const problems: string[] = [];
+  const troubles = troublesOf(outcomes);
   console.log(
     '\nfault                        injected  observed                                        recovered after',
   );
@@ -50,8 +93,10 @@ export function reportFaults(outcomes: readonly Outcome[], ops: readonly Op[]): 
       `${kind.padEnd(28)} ${count.padEnd(9)} ${(seen[0] ?? '').slice(0, 46).padEnd(47)} ${worst}`,
     );
     for (const text of seen.slice(1)) console.log(`${''.padEnd(38)} ${text.slice(0, 100)}`);
-    if (times.includes(undefined))
-      problems.push(`${kind}: no run that was asked for after it settled`);
+    for (const of of troubles.filter((one) => one.kind === kind)) {
+      const problem = recoveryProblem(of, troubles, ops, restartMs);
+      if (problem !== undefined) problems.push(`${kind}: ${problem}`);
+    }
   }
   return { rule: 'recovers-from-every-fault', problems };
 }

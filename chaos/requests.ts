@@ -38,6 +38,8 @@ export const canaryOf = (org: string): string => `canary-of-${org}`;
  * else ≥ 400 must be expected by who asks.
  */
 const NEVER = new Set([500, 501, 502, 504]);
+/** Right only where the moment explains them: held against the faults and the record at the end. */
+const TO_BE_EXPLAINED = new Set([401, 409, 503]);
 
 export function createAsk(world: World, history: History): Ask {
   return async (asked) => {
@@ -50,6 +52,7 @@ export function createAsk(world: World, history: History): Ask {
     };
     if (asked.body !== undefined) headers['content-type'] = 'application/json';
     if (asked.key !== undefined) headers['idempotency-key'] = asked.key;
+    const from = Date.now();
     try {
       const response = await fetch(`${api.url}${path}`, {
         method,
@@ -72,10 +75,13 @@ export function createAsk(world: World, history: History): Ask {
           ? 'unknown'
           : 'fail';
       history.note({ op, what, api: api.name, status: response.status, result });
-      return {
-        status: response.status,
-        json: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
-      };
+      const json = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+      if (TO_BE_EXPLAINED.has(response.status))
+        history.refused({
+          ...{ op, what, path, org, from, to: Date.now(), body: asked.body },
+          ...{ status: response.status, detail: `${api.name}: ${text.slice(0, 300)}` },
+        });
+      return { status: response.status, json };
     } catch (error) {
       history.note({
         op,

@@ -23,6 +23,8 @@ export interface Delivery {
   readonly effect: boolean;
   /** What was done to its answer. */
   readonly fault: ToolFault | 'killed' | null;
+  /** What it was answered; null where the answer was lost. */
+  readonly answer: string | null;
 }
 
 export interface Sink {
@@ -62,6 +64,8 @@ export async function startSink(file: string): Promise<Sink> {
     if (effect && HONOURS_KEY.has(tool)) known.add(key);
     const killing = fault === null && effect ? hook : undefined;
     if (killing !== undefined) hook = undefined;
+    const text = fault === '500' ? 'the tool failed' : `done ${deliveries.length + 1}`;
+    const lost = killing !== undefined || fault === 'drop' || fault === 'slow';
     const line: Delivery = {
       at: Date.now(),
       tool,
@@ -70,6 +74,7 @@ export async function startSink(file: string): Promise<Sink> {
       worker: header('x-chaos-worker'),
       effect,
       fault: killing === undefined ? fault : 'killed',
+      answer: lost ? null : text,
     };
     writeSync(fd, `${JSON.stringify(line)}\n`);
     fsyncSync(fd);
@@ -82,7 +87,7 @@ export async function startSink(file: string): Promise<Sink> {
     if (fault === 'drop') return void response.socket?.destroy();
     if (fault === 'slow') await sleep(SLOW_MS);
     response.statusCode = fault === '500' ? 500 : 200;
-    response.end(fault === '500' ? 'the tool failed' : `done ${deliveries.length}`);
+    response.end(text);
   });
   return {
     url: `http://127.0.0.1:${server.port}`,

@@ -33,6 +33,8 @@ export interface World {
    */
   readonly noClock: string | undefined;
   readonly moveClock: (seconds: number) => void;
+  /** From a process's start to its readiness, as measured at the beginning, on this machine. */
+  readonly restartMs: number;
   readonly close: () => Promise<void>;
 }
 
@@ -102,12 +104,14 @@ export async function createWorld(onUnmeant: (what: string) => void): Promise<Wo
   // One first: it migrates, the others find that done.
   const api1 = await start('api', 0);
   await ready(api1, 60_000);
+  const began = Date.now();
   const [api2, worker1, worker2] = await Promise.all([
     start('api', 1),
     start('worker', 0),
     start('worker', 1),
   ]);
   await ready(api2, 60_000);
+  const restartMs = Date.now() - began;
   const tokens = new Map<string, string>();
   for (const org of ORGS) tokens.set(org, await tokenFor(secret, org));
   return {
@@ -124,6 +128,7 @@ export async function createWorld(onUnmeant: (what: string) => void): Promise<Wo
       library === undefined
         ? 'libfaketime is not installed (Debian package libfaketime, or CHAOS_LIBFAKETIME=<its .so>)'
         : undefined,
+    restartMs,
     moveClock: (seconds) => writeFileSync(clock, `${seconds < 0 ? '' : '+'}${seconds}\n`),
     close: async () => {
       await Promise.all([api1, api2, worker1, worker2].map((process) => process.stop()));
