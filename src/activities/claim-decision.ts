@@ -16,7 +16,15 @@ import { failureOf } from './failures.ts';
 export interface ClaimDecisionRequest {
   readonly runId: string;
   readonly pause: PauseName;
-  readonly signals: readonly { readonly name: DecisionSignal; readonly payload: unknown }[];
+  readonly signals: readonly SignalToCast[];
+}
+
+/** `id` and `pauseId` (the pause shown when it came) are missing in what the first release asks. */
+interface SignalToCast {
+  readonly id?: string;
+  readonly name: DecisionSignal;
+  readonly payload: unknown;
+  readonly pauseId?: string;
 }
 
 /** What an operator may type beside the signal's name. */
@@ -38,14 +46,14 @@ export function createClaimDecision({
 }) {
   return async function claimDecision(request: ClaimDecisionRequest): Promise<PauseState> {
     try {
-      const notes: string[] = [];
-      for (const signal of request.signals) {
-        const note = await castForOperator(request.runId, signal);
-        if (note !== undefined) notes.push(note);
-      }
       const { pause } = request;
       const pauseId =
         'pauseId' in pause ? pause.pauseId : pauseIdOf(request.runId, pause.turn, pause.n);
+      const notes: string[] = [];
+      for (const signal of request.signals) {
+        const note = await castForOperator(request.runId, pauseId, signal);
+        if (note !== undefined) notes.push(note);
+      }
       const state = await store.asWorker(async (tx): Promise<PauseState> => {
         const run = await lockRun(tx, request.runId);
         if (run === undefined)
@@ -72,7 +80,8 @@ export function createClaimDecision({
   /** A note where the signal changed nothing. */
   async function castForOperator(
     runId: string,
-    signal: ClaimDecisionRequest['signals'][number],
+    asked: string,
+    signal: SignalToCast,
   ): Promise<string | undefined> {
     const parsed = PayloadSchema.safeParse(signal.payload);
     if (!parsed.success)
@@ -81,13 +90,16 @@ export function createClaimDecision({
     const action = actionOf(signal.name);
     if (argumentsHash !== undefined && callId === undefined)
       return `The signal ${signal.name} has an argumentsHash but no callId. It changed nothing.`;
+    const shownPauseId = signal.pauseId ?? asked;
+    if (shownPauseId !== asked)
+      return `The signal ${signal.name} came while another pause was shown. It changed nothing.`;
     const request: VoteRequest = {
       pauseId,
+      shownPauseId,
       votes:
         callId === undefined
           ? { all: { action, reason } }
           : { each: [{ callId, action, reason, argumentsHash }] },
-      keyed: false,
     };
     try {
       const result = await store.asWorker(async (tx) => {

@@ -3,8 +3,12 @@
 
 export const WORKFLOW_TYPE = 'agentRun';
 
-export const SIGNAL = { approve: 'approve', reject: 'reject' } as const;
-export type DecisionSignal = (typeof SIGNAL)[keyof typeof SIGNAL];
+/**
+ * `approve` and `reject` are an operator's words; `decided` is our own wake-up, whatever was decided.
+ * The first release woke a workflow by an `approve` with `{decided: pauseId}`.
+ */
+export const SIGNAL = { approve: 'approve', reject: 'reject', decided: 'decided' } as const;
+export type DecisionSignal = (typeof SIGNAL)['approve' | 'reject'];
 
 /** Search attributes, all that there are: four Keywords and a Datetime. */
 export const SEARCH_ATTRIBUTE = {

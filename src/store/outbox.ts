@@ -3,12 +3,18 @@
 // transaction finds its own line.
 
 import { sql } from 'kysely';
+import type { Action } from '../contract/run.ts';
 import type { AgentRunInput } from '../contract/turn.ts';
 import type { StoreTransaction } from './database/access.ts';
 
 export type OutboxMessage =
   | { readonly kind: 'START'; readonly input: AgentRunInput }
-  | { readonly kind: 'SIGNAL'; readonly pauseId: string }
+  | {
+      readonly kind: 'SIGNAL';
+      readonly pauseId: string;
+      /** Missing in lines of the first release. */
+      readonly calls?: readonly { readonly callId: string; readonly action: Action }[];
+    }
   | { readonly kind: 'CANCEL' };
 
 export interface OutboxLine {

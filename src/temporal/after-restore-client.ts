@@ -60,7 +60,7 @@ export function createRestoreClient({ client, connection }: Temporal) {
     /** It asks the store what was decided, finds no record of itself, and ends. */
     wake: (runId: string) =>
       unlessGone(
-        asked(() => client.workflow.getHandle(runId).signal(SIGNAL.approve, { decided: '' })),
+        asked(() => client.workflow.getHandle(runId).signal(SIGNAL.decided, { pauseId: '' })),
       ),
     open: () => list(`WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'`),
     closedSince: (since: Date) =>

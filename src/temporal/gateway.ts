@@ -5,14 +5,18 @@ import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@te
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { SEARCH_ATTRIBUTE, SIGNAL, WORKFLOW_TYPE } from '../contract/names.ts';
 import type { AgentRunInput } from '../contract/turn.ts';
+import type { OutboxMessage } from '../store/outbox.ts';
 import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
 
 /** `gone`: there is no open workflow of that id, so the record has to be looked at. */
 export type Said = 'taken' | 'gone';
 
+/** For whoever reads the history; the workflow takes the outcome from the store. */
+export type WakeUp = Omit<Extract<OutboxMessage, { kind: 'SIGNAL' }>, 'kind'>;
+
 export interface Gateway {
   readonly start: (input: AgentRunInput) => Promise<Said>;
-  readonly wake: (runId: string, pauseId: string) => Promise<Said>;
+  readonly wake: (runId: string, what: WakeUp) => Promise<Said>;
   readonly cancel: (runId: string) => Promise<Said>;
 }
 
@@ -70,10 +74,8 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
         throw error;
       }
     },
-    wake: (runId, pauseId) =>
-      unlessGone(() =>
-        client.workflow.getHandle(runId).signal(SIGNAL.approve, { decided: pauseId }),
-      ),
+    wake: (runId, what) =>
+      unlessGone(() => client.workflow.getHandle(runId).signal(SIGNAL.decided, what)),
     cancel: (runId) => unlessGone(() => client.workflow.getHandle(runId).cancel()),
   };
 }

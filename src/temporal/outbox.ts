@@ -49,7 +49,7 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
       case 'START':
         return gateway.start(message.input);
       case 'SIGNAL':
-        return gateway.wake(line.runId, message.pauseId);
+        return gateway.wake(line.runId, { pauseId: message.pauseId, calls: message.calls ?? [] });
       case 'CANCEL':
         return gateway.cancel(line.runId);
       default:

@@ -1,19 +1,30 @@
 // Waiting for people. A signal is only a wake-up: whatever it carries, the outcome comes from the
-// store. Signals that arrive while nothing is asked are noted, not kept: a click meant for one
+// store. An operator's signal is about the pause that was shown when it came: it is taken with that
+// pause's id, and what is still buffered when the pause ends goes with it. A click meant for one
 // pause must never decide the next.
 
-import { condition, setHandler, defineSignal } from '@temporalio/workflow';
+import { condition, patched, setHandler, defineSignal, workflowInfo } from '@temporalio/workflow';
 import { SIGNAL, type DecisionSignal } from '../contract/names.ts';
 import type { PauseState } from '../contract/turn.ts';
 
-/**
- * What an operator may type, and what our own wake-up carries (`decided`). Unchecked: the store's
- * side checks it.
- */
+/** An operator's signal. Its payload is unchecked: the store's side checks it. */
 export interface ReceivedSignal {
+  /** The same whenever it is told to the store again; another after a reset. */
+  readonly id: string;
   readonly name: DecisionSignal;
   readonly payload: unknown;
+  /** The pause that was shown when it came. */
+  readonly pauseId: string;
 }
+
+/**
+ * Signals are handed to the store as one input, which Temporal takes up to 2 MB. What an operator
+ * may type fits into 16 KiB (a reason of 2,000 characters, each escaped), and fifty of those into
+ * the input.
+ */
+const MOST_CHARACTERS = 16_384;
+const MOST_SIGNALS = 50;
+const TOO_LONG = 'the payload is too long';
 
 // What the Web UI shows beside the names in its dialog.
 const DESCRIPTION = {
@@ -21,6 +32,8 @@ const DESCRIPTION = {
     'Approves what this run waits for. Leave the input empty to approve every call that waits, or give {"callId": "…", "reason": "…"} for one. A high-risk call needs {"callId": "…", "argumentsHash": "…"}, a call of unknown outcome {"callId": "…", "pauseId": "…"}: the tab User Metadata names them.',
   reject:
     'Rejects what this run waits for: it is not run, and the agent is told. Leave the input empty to reject every call that waits, or give {"callId": "…", "reason": "…"} for one.',
+  decided:
+    'Sent by Holdpoint when its record has a decision. It decides nothing by itself: the run looks at the record.',
 } as const;
 
 export interface Approvals {
@@ -32,35 +45,63 @@ export interface Approvals {
   ) => Promise<Exclude<PauseState, { kind: 'OPEN' }>>;
 }
 
+/** The wake-up of the first release. */
 const isWakeUp = (payload: unknown): boolean =>
   typeof payload === 'object' && payload !== null && 'decided' in payload;
+
+const bounded = (payload: unknown): unknown =>
+  JSON.stringify(payload ?? null).length > MOST_CHARACTERS ? TOO_LONG : (payload ?? null);
 
 export function receiveDecisions(
   claim: (pauseId: string, signals: readonly ReceivedSignal[]) => Promise<PauseState>,
   onLate: (note: string) => void,
 ): Approvals {
-  let asking = false;
+  let shown: string | undefined;
   let woken = false;
   let received: ReceivedSignal[] = [];
+  let count = 0;
 
   for (const name of [SIGNAL.approve, SIGNAL.reject]) {
     setHandler(
       defineSignal<[unknown?]>(name),
       (payload) => {
         if (isWakeUp(payload)) woken = true;
-        else if (asking) received.push({ name, payload: payload ?? null });
-        else
+        else if (shown === undefined)
           onLate(
             `The signal ${name} came while nothing waited for a decision: it changed nothing.`,
           );
+        else if (received.length >= MOST_SIGNALS)
+          onLate(
+            `The signal ${name} came while ${MOST_SIGNALS} others waited: it changed nothing.`,
+          );
+        else
+          received.push({
+            id: `${workflowInfo().runId} ${++count}`,
+            name,
+            payload: bounded(payload),
+            pauseId: shown,
+          });
       },
       { description: DESCRIPTION[name] },
     );
   }
+  setHandler(defineSignal<[unknown?]>(SIGNAL.decided), () => void (woken = true), {
+    description: DESCRIPTION.decided,
+  });
+
+  /** Clicks that came too late for the pause that has ended. */
+  function dropReceived(): void {
+    // A history of the first release carried them to the next pause, where the store refuses them.
+    if (received.length === 0 || !patched('signals-end-with-pause')) return;
+    onLate(
+      `The signal ${received.map(({ name }) => name).join(', ')} came after the decision: it changed nothing.`,
+    );
+    received = [];
+  }
 
   return {
     wait: async (pauseId, expiresInMs, onNote) => {
-      asking = true;
+      shown = pauseId;
       let left = expiresInMs;
       for (;;) {
         const something = (): boolean => woken || received.length > 0;
@@ -71,11 +112,12 @@ export function receiveDecisions(
         received = [];
         woken = false;
         const state = await claim(pauseId, signals);
+        if (state.kind !== 'ENDED' && state.note !== undefined) onNote(state.note);
         if (state.kind !== 'OPEN') {
-          asking = false;
+          shown = undefined;
+          dropReceived();
           return state;
         }
-        if (state.note !== undefined) onNote(state.note);
         left = state.expiresInMs;
       }
     },

@@ -215,19 +215,22 @@ describe('continue', () => {
     await unchanged(p);
   });
 
-  it('paused again after a decided pause, a bare APPROVE is 428 for everyone; by pauseId, callId or key it votes', async () => {
-    for (const [body, headers] of [
-      [(p: Paused) => ({ pauseId: p.run.pauseId }), {}],
-      [(p: Paused) => ({ callId: p.pending[0].callId }), {}],
-      [() => ({}), { 'idempotency-key': 'fresh' }],
-    ] as const) {
+  it('paused again after a decided pause, a bare APPROVE is 428 for everyone, a new key or not; by pauseId or callId it votes', async () => {
+    for (const body of [
+      (p: Paused) => ({ pauseId: p.run.pauseId }),
+      (p: Paused) => ({ callId: p.pending[0].callId }),
+    ]) {
       const p = await pausedTwice();
       for (const who of [p.ada, p.as('bob')])
-        isProblem(await who.decide('guard', p.id, { action: 'APPROVE' }), 428, 'CALL_ID_REQUIRED');
+        for (const headers of [{}, { 'idempotency-key': 'fresh' }])
+          isProblem(
+            await who.decide('guard', p.id, { action: 'APPROVE' }, headers),
+            428,
+            'CALL_ID_REQUIRED',
+          );
       await unchanged(p);
       assert.equal(
-        (await p.ada.decide('guard', p.id, { action: 'APPROVE', ...body(p) }, { ...headers })).json
-          .status,
+        (await p.ada.decide('guard', p.id, { action: 'APPROVE', ...body(p) })).json.status,
         'COMPLETED',
       );
     }

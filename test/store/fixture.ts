@@ -138,7 +138,6 @@ export const all = (
   more: Partial<VoteRequest> = {},
 ): VoteRequest => ({
   votes: { all: { action } },
-  keyed: false,
   ...more,
 });
 export const one = (
@@ -148,7 +147,6 @@ export const one = (
   request: Partial<VoteRequest> = {},
 ): VoteRequest => ({
   votes: { each: [{ callId, action, ...more }] },
-  keyed: false,
   ...request,
 });
 

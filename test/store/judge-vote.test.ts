@@ -70,7 +70,6 @@ const person = (
 });
 const all = (action: 'APPROVE' | 'REJECT', more: Partial<VoteRequest> = {}): VoteRequest => ({
   votes: { all: { action } },
-  keyed: false,
   ...more,
 });
 const each = (
@@ -80,7 +79,6 @@ const each = (
   voteMore: object = {},
 ): VoteRequest => ({
   votes: { each: [{ callId, action, ...voteMore }] },
-  keyed: false,
   ...more,
 });
 const ids = (s: Situation, voter: Voter, request: VoteRequest): readonly string[] =>
@@ -140,7 +138,6 @@ describe('judging a vote', () => {
     assert.deepEqual(ids(s, bob, all('REJECT', { pauseId: 'p1' })), ['c1', 'c2']);
     assert.deepEqual(
       ids(s, ada, {
-        keyed: false,
         votes: {
           each: [
             { callId: 'c2', action: 'REJECT' },
@@ -213,7 +210,6 @@ describe('judging a vote', () => {
     refused('NOT_THIS_PAUSE', again, bob, all('REJECT', { pauseId: 'p1' }));
     refused('NOT_THIS_PAUSE', situation(), ada, all('APPROVE', { pauseId: 'p0' }));
     refused('NOT_THIS_PAUSE', situation(), ada, {
-      keyed: false,
       votes: {
         each: [
           { callId: 'c1', action: 'APPROVE' },
@@ -233,14 +229,10 @@ describe('judging a vote', () => {
     assert.deepEqual(ids(s, person('lea'), all('REJECT')), ['c1', 'c2']);
   });
 
-  it('paused again, a bare APPROVE is 428; by pause, call or a fresh key, and a bare REJECT, it votes', () => {
-    for (const who of [ada, bob]) refused('CALL_ID_REQUIRED', again, who, all('APPROVE'));
-    for (const request of [
-      all('APPROVE', { pauseId: 'p2' }),
-      all('APPROVE', { keyed: true }),
-      each('c2', 'APPROVE'),
-      all('REJECT'),
-    ])
+  it('paused again, a bare APPROVE is 428 and says both ways; by pause or call, and a bare REJECT, it votes', () => {
+    for (const who of [ada, bob])
+      assert.match(refused('CALL_ID_REQUIRED', again, who, all('APPROVE')), /callId.*pauseId "p2"/);
+    for (const request of [all('APPROVE', { pauseId: 'p2' }), each('c2', 'APPROVE'), all('REJECT')])
       assert.deepEqual(ids(again, ada, request), ['c2']);
   });
 
@@ -248,7 +240,7 @@ describe('judging a vote', () => {
     const s = situation({ open: [open('c1'), open('c2', { risk: 'high' })] });
     for (const request of [
       all('APPROVE'),
-      all('APPROVE', { pauseId: 'p1', keyed: true }),
+      all('APPROVE', { pauseId: 'p1' }),
       each('c2', 'APPROVE'),
     ])
       refused('CALL_ID_REQUIRED', s, ada, request);
@@ -269,7 +261,6 @@ describe('judging a vote', () => {
     for (const request of [
       all('APPROVE'),
       all('APPROVE', { pauseId: 'p2' }),
-      all('APPROVE', { keyed: true }),
       each('c1', 'APPROVE'),
     ])
       for (const who of [ada, bob]) refused('CALL_ID_REQUIRED', unknown, who, request);
@@ -339,6 +330,17 @@ describe('the right to vote', () => {
       [false, false, true, true],
     );
     assert.ok(!may(ada, { approvers: ['user:ada'] }, four), 'named or not');
+  });
+
+  it('an operator votes about the pause that was shown when the signal came, on no other', () => {
+    const operator: Voter = { kind: 'operator', allowed: 'full' };
+    for (const action of ['APPROVE', 'REJECT'] as const)
+      for (const request of [all(action), each('c2', action)]) {
+        refused('NOT_THIS_PAUSE', again, operator, { ...request, shownPauseId: 'p1' });
+        assert.deepEqual(ids(again, operator, { ...request, shownPauseId: 'p2' }), ['c2']);
+      }
+    const named = all('APPROVE', { pauseId: 'p2', shownPauseId: 'p1' });
+    refused('NOT_THIS_PAUSE', again, operator, named);
   });
 
   it('an operator may reject anything unless switched off, and approve what no approvers or "operator" guard', () => {

@@ -42,7 +42,7 @@ export const decisionRoutes = (deps: AppDeps): readonly Route[] => [
                   bodyHash: sha256Hex(canonicalJson(body)),
                 } as const);
           const voter = { kind: 'person', subject, roles, service } as const;
-          const vote = voteRequest(body, key !== undefined);
+          const vote = voteRequest(body);
           const continued = await deps.store.asOrg(orgId, (tx) =>
             continueRun(tx, { runId, voter, vote, key, checkEdit: deps.checkEdit }),
           );
@@ -69,14 +69,13 @@ export const decisionRoutes = (deps: AppDeps): readonly Route[] => [
 ];
 
 /** A body in the words of who judges it. */
-export function voteRequest(body: ContinueBody, keyed: boolean): VoteRequest {
+export function voteRequest(body: ContinueBody): VoteRequest {
   const { pauseId } = body;
-  if ('decisions' in body) return { pauseId, keyed, votes: { each: body.decisions } };
+  if ('decisions' in body) return { pauseId, votes: { each: body.decisions } };
   const { callId, action, reason, argumentsHash, arguments: edited } = body;
-  if (callId === undefined) return { pauseId, keyed, votes: { all: { action, reason } } };
+  if (callId === undefined) return { pauseId, votes: { all: { action, reason } } };
   return {
     pauseId,
-    keyed,
     votes: { each: [{ callId, action, reason, argumentsHash, arguments: edited }] },
   };
 }

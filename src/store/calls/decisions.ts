@@ -294,7 +294,10 @@ async function resumeIfDecided(tx: StoreTransaction, run: LockedRun): Promise<bo
   await appendEvents(tx, run.runId, [
     { kind: 'RESUMED', turn: rows[0]?.turn ?? 0, data: { pauseId: run.pauseId } },
   ]);
-  await addOutboxLine(tx, run.orgId, run.runId, { kind: 'SIGNAL', pauseId: run.pauseId });
+  const { rows: calls } = await sql<{ callId: string; action: Action }>`
+    select d.call_id as "callId", d.action from decisions d join calls c using (call_id)
+    where d.pause_id = ${run.pauseId} order by c.idx`.execute(tx.db);
+  await addOutboxLine(tx, run.orgId, run.runId, { kind: 'SIGNAL', pauseId: run.pauseId, calls });
   return true;
 }
 

@@ -34,8 +34,8 @@ export interface VoteRequest {
   readonly votes:
     | { readonly all: { readonly action: Action; readonly reason?: string | undefined } }
     | { readonly each: readonly VoteOn[] };
-  /** A fresh Idempotency-Key: the caller can't be repeating an older request. */
-  readonly keyed: boolean;
+  /** The pause an operator was shown when the signal came: it is about that one only. */
+  readonly shownPauseId?: string | undefined;
 }
 
 export interface OpenCall {
@@ -107,11 +107,12 @@ export function judgeVote(s: Situation, voter: Voter, request: VoteRequest): Vot
       `The run is ${s.status}, there is nothing to decide${last ? `; its last decision: ${last.callId} ${decided(last)}` : ''}.`,
     );
   }
-  if (request.pauseId !== undefined && request.pauseId !== s.pauseId)
-    throw new AppError(
-      'NOT_THIS_PAUSE',
-      `The pause ${request.pauseId} is not the present one, which is ${s.pauseId ?? 'none'}. Read the run and decide what it shows.`,
-    );
+  for (const pauseId of [request.pauseId, request.shownPauseId])
+    if (pauseId !== undefined && pauseId !== s.pauseId)
+      throw new AppError(
+        'NOT_THIS_PAUSE',
+        `The pause ${pauseId} is not the present one, which is ${s.pauseId ?? 'none'}. Read the run and decide what it shows.`,
+      );
   for (const vote of wanted ?? [])
     if (!openById.has(vote.callId))
       throw new AppError(
@@ -189,15 +190,10 @@ function checkExactness(
       `${call.name} is of high risk: approve it by callId "${call.callId}" with its argumentsHash.`,
     );
   const decidedBefore = s.decisions.some((d) => d.pauseId !== s.pauseId);
-  if (
-    bare &&
-    voter.kind === 'person' &&
-    decidedBefore &&
-    request.pauseId === undefined &&
-    !request.keyed
-  )
+  // A new Idempotency-Key is not a new look: the click may have been meant for the pause before.
+  if (bare && voter.kind === 'person' && decidedBefore && request.pauseId === undefined)
     refuse(
-      `The run is paused again since an earlier decision. Approve by pauseId "${s.pauseId ?? ''}", by callId, or with an Idempotency-Key.`,
+      `The run is paused again since an earlier decision. Look at what it waits for now, and approve by callId, or by pauseId "${s.pauseId ?? ''}".`,
     );
 }
 
@@ -234,7 +230,7 @@ function isSameVote(s: Situation, person: string, request: VoteRequest): boolean
   const mine = s.votes.filter((v) => v.person === person);
   if ('each' in request.votes)
     return request.votes.each.every((vote) => {
-      const pauseId = request.pauseId ?? latestPauseOf(s, vote.callId);
+      const pauseId = request.pauseId ?? request.shownPauseId ?? latestPauseOf(s, vote.callId);
       if (pauseId === undefined) return false;
       // Money is at stake: a repeated click without the pause's id must not count as anything.
       if (s.pauses.get(pauseId) === 'OUTCOME_UNKNOWN' && request.pauseId === undefined)
@@ -245,7 +241,9 @@ function isSameVote(s: Situation, person: string, request: VoteRequest): boolean
     });
   const { action } = request.votes.all;
   const pauseId =
-    request.pauseId ?? (s.status === 'PAUSED' ? s.pauseId : [...s.pauses.keys()].at(-1));
+    request.pauseId ??
+    request.shownPauseId ??
+    (s.status === 'PAUSED' ? s.pauseId : [...s.pauses.keys()].at(-1));
   if (pauseId === undefined || pauseId === null) return false;
   if (s.pauses.get(pauseId) === 'OUTCOME_UNKNOWN' && request.pauseId === undefined) return false;
   const inPause = mine.filter((v) => v.pauseId === pauseId);
