@@ -4,8 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import openapiTS, { astToString, type OpenAPI3 } from 'openapi-typescript';
 import { format, resolveConfig } from 'prettier';
-import { createRoutes, type AppDeps } from '../src/api/app.ts';
-import { createDocument } from '../src/api/http/openapi.ts';
+import { createRoutes } from '../src/api/app.ts';
+import type { AppDeps } from '../src/api/deps.ts';
+import { createDocument } from '../src/api/documentation/document.ts';
 
 const FILE = new URL('./schema.d.ts', import.meta.url);
 

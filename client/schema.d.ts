@@ -523,6 +523,117 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
   schemas: {
+    /** @description What to ask. */
+    StartBody: {
+      /** @description Not blank. */
+      message: string;
+      /**
+       * Format: uuid
+       * @description Goes on with a session of one’s own; an unknown one is created. Left out: a new one.
+       */
+      sessionId?: string;
+      /** @description Whose run it is. Another than the token’s subject needs the scope `runs:impersonate`. */
+      userId?: string;
+      /** @description Must be the token’s. */
+      orgId?: string;
+      /** @description Adds questions that may follow, in `content` and `metadata.followUps`. Default false. */
+      generateFollowups?: boolean;
+      /** @description `data`: base64, or an http(s) URL. */
+      media?: {
+        /** @enum {string} */
+        type:
+          | 'image/png'
+          | 'image/jpeg'
+          | 'image/gif'
+          | 'image/webp'
+          | 'audio/wav'
+          | 'audio/x-wav'
+          | 'audio/mpeg'
+          | 'audio/mp3';
+        data: string;
+      }[];
+      /** @description `model` must be one that the agent allows. */
+      options?: {
+        model?: string;
+        temperature?: number;
+        maxTokens?: number;
+      };
+    };
+    /** @description A vote: on every open call of the present pause, on one (`callId`), or on several (`decisions`). Taken whole or not at all. */
+    ContinueBody:
+      | {
+          /** @enum {string} */
+          action: 'APPROVE' | 'REJECT';
+          reason?: string;
+          argumentsHash?: string;
+          arguments?: {
+            [key: string]: unknown;
+          };
+          pauseId?: string;
+          callId?: string;
+        }
+      | {
+          pauseId?: string;
+          decisions: {
+            callId: string;
+            /** @enum {string} */
+            action: 'APPROVE' | 'REJECT';
+            reason?: string;
+            argumentsHash?: string;
+            arguments?: {
+              [key: string]: unknown;
+            };
+          }[];
+        };
+    PendingCall: {
+      callId: string;
+      /**
+       * @description OUTCOME_UNKNOWN: the call may have happened and must not be repeated. APPROVE does it again, REJECT leaves it.
+       * @enum {string}
+       */
+      kind: 'APPROVAL' | 'OUTCOME_UNKNOWN';
+      name: string;
+      arguments: {
+        [key: string]: unknown;
+      };
+      /** @description SHA-256 of what APPROVE would run, and for whom. Sent back, it makes sure that nothing else is approved. */
+      argumentsHash: string;
+      description?: string;
+      /**
+       * @description high: approved only by `callId` with `argumentsHash`.
+       * @enum {string}
+       */
+      risk: 'normal' | 'high';
+      /**
+       * @description It was approved, and is not what was approved any more.
+       * @enum {string}
+       */
+      askedAgain?: 'ARGUMENTS_CHANGED' | 'TOOL_CHANGED';
+      /** @description What is known of a call that may have happened. */
+      evidence?: string;
+      /** Format: date-time */
+      requestedAt: string;
+      /** @description Then it counts as rejected. null: never. */
+      expiresAt: string | null;
+      /** @description In all, not what is missing. */
+      votesNeeded: number;
+      votes: components['schemas']['Vote'][];
+      /** @description Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`. */
+      approvers: string[] | null;
+      /** @description Neither the run’s user nor who started it may decide. */
+      fourEyes: boolean;
+      /** @description A vote of the caller could still count: of who has approved already, too, for that can become a rejection. */
+      youMay: boolean;
+      /** @description Only where `youMay` is false. */
+      whyNot?: string;
+    };
+    Vote: {
+      by: string;
+      /** @enum {string} */
+      action: 'APPROVE' | 'REJECT';
+      /** Format: date-time */
+      at: string;
+    };
     /** @description A run, the same at every door. */
     RunResponse: {
       /** @description `run_` and a UUIDv7; also the id of its workflow in Temporal’s Web UI. */
@@ -622,7 +733,103 @@ export interface components {
         [key: string]: unknown;
       };
     };
-    PendingCall: {
+    Health: {
+      /** @enum {string} */
+      status: 'live' | 'ready';
+    };
+    /** @description Every answer of 400 and above (RFC 9457). */
+    Problem: {
+      /** @description `urn:holdpoint:problem:` and the code. */
+      type: string;
+      title: string;
+      status: number;
+      /** @description What is wrong and what to do about it. */
+      detail: string;
+      /** @description `urn:request:` and the request’s id. */
+      instance: string;
+      /**
+       * @description A closed list; what a program looks at.
+       * @enum {string}
+       */
+      code:
+        | 'INVALID_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'UNAUTHENTICATED'
+        | 'INSUFFICIENT_SCOPE'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'METHOD_NOT_ALLOWED'
+        | 'AGENT_INACTIVE'
+        | 'SESSION_OF_OTHER_AGENT'
+        | 'SESSION_PAUSED'
+        | 'SESSION_HAS_OPEN_RUNS'
+        | 'NOT_PAUSED'
+        | 'ALREADY_DECIDED'
+        | 'NOT_THIS_PAUSE'
+        | 'EVENTS_GONE'
+        | 'HASH_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'CALL_ID_REQUIRED'
+        | 'TOO_MANY_REQUESTS'
+        | 'INTERNAL'
+        | 'UNAVAILABLE';
+      requestId: string;
+      /** @description Only where the reply to the commit of a start was lost: the run may exist. */
+      runId?: string;
+      /** @description What is wrong with each field or parameter, `path` dotted. */
+      errors?: {
+        path: string;
+        message: string;
+      }[];
+    };
+    AgentList: components['schemas']['Agent'][];
+    Agent: {
+      id: string;
+      name: string;
+      description: string;
+      is_team: boolean;
+      model: string;
+      models: string[];
+      vision: boolean;
+      audio: boolean;
+      active: boolean;
+      tools: {
+        name: string;
+        description: string;
+        /** @enum {string} */
+        approval: 'required' | 'never';
+      }[];
+    };
+    Started: {
+      runId: string;
+      sessionId: string;
+      /** @enum {string} */
+      status: 'QUEUED' | 'RUNNING' | 'PAUSED' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+    };
+    RunPage: {
+      data: components['schemas']['RunResponse'][];
+      hasMore: boolean;
+      /** @description Goes into `after` for the next page. null at the end. */
+      nextCursor: string | null;
+    };
+    RunCounts: {
+      QUEUED: number;
+      RUNNING: number;
+      PAUSED: number;
+      COMPLETED: number;
+      FAILED: number;
+      CANCELLED: number;
+    };
+    WaitingPage: {
+      data: components['schemas']['WaitingCall'][];
+      hasMore: boolean;
+      /** @description Goes into `after` for the next page. null at the end. */
+      nextCursor: string | null;
+    };
+    /** @description A call that waits for a vote the caller may cast, and whose run it is. */
+    WaitingCall: {
       callId: string;
       /**
        * @description OUTCOME_UNKNOWN: the call may have happened and must not be repeated. APPROVE does it again, REJECT leaves it.
@@ -663,121 +870,6 @@ export interface components {
       youMay: boolean;
       /** @description Only where `youMay` is false. */
       whyNot?: string;
-    };
-    Vote: {
-      by: string;
-      /** @enum {string} */
-      action: 'APPROVE' | 'REJECT';
-      /** Format: date-time */
-      at: string;
-    };
-    /** @description What to ask. */
-    StartBody: {
-      /** @description Not blank. */
-      message: string;
-      /**
-       * Format: uuid
-       * @description Goes on with a session of one’s own; an unknown one is created. Left out: a new one.
-       */
-      sessionId?: string;
-      /** @description Whose run it is. Another than the token’s subject needs the scope `runs:impersonate`. */
-      userId?: string;
-      /** @description Must be the token’s. */
-      orgId?: string;
-      /** @description Adds questions that may follow, in `content` and `metadata.followUps`. Default false. */
-      generateFollowups?: boolean;
-      /** @description `data`: base64, or an http(s) URL. */
-      media?: {
-        /** @enum {string} */
-        type:
-          | 'image/png'
-          | 'image/jpeg'
-          | 'image/gif'
-          | 'image/webp'
-          | 'audio/wav'
-          | 'audio/x-wav'
-          | 'audio/mpeg'
-          | 'audio/mp3';
-        data: string;
-      }[];
-      /** @description `model` must be one that the agent allows. */
-      options?: {
-        model?: string;
-        temperature?: number;
-        maxTokens?: number;
-      };
-    };
-    /** @description A vote: on every open call of the present pause, on one (`callId`), or on several (`decisions`). Taken whole or not at all. */
-    ContinueBody:
-      | {
-          /** @enum {string} */
-          action: 'APPROVE' | 'REJECT';
-          reason?: string;
-          argumentsHash?: string;
-          arguments?: {
-            [key: string]: unknown;
-          };
-          pauseId?: string;
-          callId?: string;
-        }
-      | {
-          pauseId?: string;
-          decisions: {
-            callId: string;
-            /** @enum {string} */
-            action: 'APPROVE' | 'REJECT';
-            reason?: string;
-            argumentsHash?: string;
-            arguments?: {
-              [key: string]: unknown;
-            };
-          }[];
-        };
-    Started: {
-      runId: string;
-      sessionId: string;
-      /** @enum {string} */
-      status: 'QUEUED' | 'RUNNING' | 'PAUSED' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
-    };
-    RunPage: {
-      data: components['schemas']['RunResponse'][];
-      hasMore: boolean;
-      /** @description Goes into `after` for the next page. null at the end. */
-      nextCursor: string | null;
-    };
-    RunCounts: {
-      QUEUED: number;
-      RUNNING: number;
-      PAUSED: number;
-      COMPLETED: number;
-      FAILED: number;
-      CANCELLED: number;
-    };
-    /** @description A call that waits for a vote the caller may cast, and whose run it is. */
-    WaitingCall: {
-      callId: string;
-      /** @enum {string} */
-      kind: 'APPROVAL' | 'OUTCOME_UNKNOWN';
-      name: string;
-      arguments: {
-        [key: string]: unknown;
-      };
-      argumentsHash: string;
-      description?: string;
-      /** @enum {string} */
-      risk: 'normal' | 'high';
-      /** @enum {string} */
-      askedAgain?: 'ARGUMENTS_CHANGED' | 'TOOL_CHANGED';
-      evidence?: string;
-      /** Format: date-time */
-      requestedAt: string;
-      expiresAt: string | null;
-      votesNeeded: number;
-      votes: components['schemas']['Vote'][];
-      approvers: string[] | null;
-      fourEyes: boolean;
-      youMay: boolean;
-      whyNot?: string;
       pauseId: string;
       runId: string;
       sessionId: string;
@@ -788,8 +880,22 @@ export interface components {
       /** @description The question, its first 1,000 characters. */
       input: string;
     };
-    WaitingPage: {
-      data: components['schemas']['WaitingCall'][];
+    EventPage: {
+      data: components['schemas']['StoredEvent'][];
+      hasMore: boolean;
+      /** @description Goes into `after` for the next page. null at the end. */
+      nextCursor: string | null;
+    };
+    StoredEvent: {
+      /** @description Also the frame’s `id:` on the stream. */
+      id: string;
+      event: string;
+      data: unknown;
+      timestamp: number;
+      turn: number;
+    };
+    SessionPage: {
+      data: components['schemas']['Session'][];
       hasMore: boolean;
       /** @description Goes into `after` for the next page. null at the end. */
       nextCursor: string | null;
@@ -807,25 +913,12 @@ export interface components {
       /** Format: date-time */
       updatedAt: string;
     };
-    SessionPage: {
-      data: components['schemas']['Session'][];
-      hasMore: boolean;
-      /** @description Goes into `after` for the next page. null at the end. */
-      nextCursor: string | null;
-    };
-    Message: {
-      /** @enum {string} */
-      role: 'user' | 'assistant';
-      content: string;
-      runId: string;
-      /** Format: date-time */
-      createdAt: string;
-    };
     Conversation: {
       sessionId: string;
       agentId: string;
       userId: string;
       orgId: string;
+      /** @description Runs that were started in it. */
       runCount: number;
       /** Format: date-time */
       createdAt: string;
@@ -834,18 +927,13 @@ export interface components {
       /** @description Of completed exchanges, in order, without follow-ups. Who decides about a run sees them up to that run. */
       messages: components['schemas']['Message'][];
     };
-    UsageDay: {
-      /**
-       * Format: date
-       * @description In UTC, of the start of the runs.
-       */
-      date: string;
-      runs: number;
-      promptTokens: number;
-      completionTokens: number;
-      totalTokens: number;
-      /** @description Time in which anything was under way; of a run that is not over, up to its last pause. */
-      activeMs: number;
+    Message: {
+      /** @enum {string} */
+      role: 'user' | 'assistant';
+      content: string;
+      runId: string;
+      /** Format: date-time */
+      createdAt: string;
     };
     Usage: {
       /**
@@ -868,24 +956,19 @@ export interface components {
         activeMs: number;
       };
     };
-    Agent: {
-      id: string;
-      name: string;
-      description: string;
-      is_team: boolean;
-      model: string;
-      models: string[];
-      vision: boolean;
-      audio: boolean;
-      active: boolean;
-      tools: {
-        name: string;
-        description: string;
-        /** @enum {string} */
-        approval: 'required' | 'never';
-      }[];
+    UsageDay: {
+      /**
+       * Format: date
+       * @description In UTC, of the start of the runs.
+       */
+      date: string;
+      runs: number;
+      promptTokens: number;
+      completionTokens: number;
+      totalTokens: number;
+      /** @description Time in which anything was under way; of a run that is not over, up to its last pause. */
+      activeMs: number;
     };
-    AgentList: components['schemas']['Agent'][];
     /** @description The `data:` line of a frame. `event` says what `data` is. Exactly one of STOP, CANCELLED and ERROR ends a stream. */
     Frame:
       | {
@@ -991,71 +1074,6 @@ export interface components {
           timestamp: number;
           turn: number;
         };
-    StoredEvent: {
-      /** @description Also the frame’s `id:` on the stream. */
-      id: string;
-      event: string;
-      data: unknown;
-      timestamp: number;
-      turn: number;
-    };
-    EventPage: {
-      data: components['schemas']['StoredEvent'][];
-      hasMore: boolean;
-      /** @description Goes into `after` for the next page. null at the end. */
-      nextCursor: string | null;
-    };
-    /** @description Every answer of 400 and above (RFC 9457). */
-    Problem: {
-      /** @description `urn:holdpoint:problem:` and the code. */
-      type: string;
-      title: string;
-      status: number;
-      /** @description What is wrong and what to do about it. */
-      detail: string;
-      /** @description `urn:request:` and the request’s id. */
-      instance: string;
-      /**
-       * @description A closed list; what a program looks at.
-       * @enum {string}
-       */
-      code:
-        | 'INVALID_REQUEST'
-        | 'MALFORMED_JSON'
-        | 'UNAUTHENTICATED'
-        | 'INSUFFICIENT_SCOPE'
-        | 'FORBIDDEN'
-        | 'NOT_FOUND'
-        | 'METHOD_NOT_ALLOWED'
-        | 'AGENT_INACTIVE'
-        | 'SESSION_OF_OTHER_AGENT'
-        | 'SESSION_PAUSED'
-        | 'SESSION_HAS_OPEN_RUNS'
-        | 'NOT_PAUSED'
-        | 'ALREADY_DECIDED'
-        | 'NOT_THIS_PAUSE'
-        | 'EVENTS_GONE'
-        | 'HASH_MISMATCH'
-        | 'PAYLOAD_TOO_LARGE'
-        | 'UNSUPPORTED_MEDIA_TYPE'
-        | 'IDEMPOTENCY_KEY_REUSED'
-        | 'CALL_ID_REQUIRED'
-        | 'TOO_MANY_REQUESTS'
-        | 'INTERNAL'
-        | 'UNAVAILABLE';
-      requestId: string;
-      /** @description Only where the reply to the commit of a start was lost: the run may exist. */
-      runId?: string;
-      /** @description What is wrong with each field or parameter, `path` dotted. */
-      errors?: {
-        path: string;
-        message: string;
-      }[];
-    };
-    Health: {
-      /** @enum {string} */
-      status: 'live' | 'ready';
-    };
   };
   responses: never;
   parameters: never;
@@ -1218,17 +1236,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -1299,17 +1306,6 @@ export interface operations {
       404: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
           [name: string]: unknown;
         };
         content: {
@@ -1469,17 +1465,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -1616,17 +1601,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -1721,17 +1695,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -1805,17 +1768,6 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
           'WWW-Authenticate': components['headers']['WwwAuthenticate'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
           [name: string]: unknown;
         };
         content: {
@@ -1898,17 +1850,6 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
           'WWW-Authenticate': components['headers']['WwwAuthenticate'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
           [name: string]: unknown;
         };
         content: {
@@ -2050,17 +1991,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -2168,17 +2098,6 @@ export interface operations {
       410: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
           [name: string]: unknown;
         };
         content: {
@@ -2296,17 +2215,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -2406,17 +2314,6 @@ export interface operations {
       410: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
           [name: string]: unknown;
         };
         content: {
@@ -2526,17 +2423,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -2629,17 +2515,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -2721,17 +2596,6 @@ export interface operations {
       404: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
           [name: string]: unknown;
         };
         content: {
@@ -2828,17 +2692,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -2918,17 +2771,6 @@ export interface operations {
       404: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
           [name: string]: unknown;
         };
         content: {
@@ -3021,17 +2863,6 @@ export interface operations {
       404: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
           [name: string]: unknown;
         };
         content: {
@@ -3213,17 +3044,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -3397,17 +3217,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -3486,17 +3295,6 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
           'WWW-Authenticate': components['headers']['WwwAuthenticate'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
           [name: string]: unknown;
         };
         content: {
@@ -3593,17 +3391,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -3686,17 +3473,6 @@ export interface operations {
       409: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
           [name: string]: unknown;
         };
         content: {
@@ -3798,17 +3574,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -3892,17 +3657,6 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS` */
-      429: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
       /** @description `INTERNAL` */
       500: {
         headers: {
@@ -3942,7 +3696,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/json': Record<string, never>;
+          'application/json': {
+            [key: string]: unknown;
+          };
         };
       };
       /** @description `INVALID_REQUEST` */

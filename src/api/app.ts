@@ -2,16 +2,14 @@
 // it needs.
 
 import Koa from 'koa';
-import type { AgentSnapshot } from '../contract/agent.ts';
-import type { Store } from '../store/database/access.ts';
-import type { CheckEdit } from '../store/calls/decisions.ts';
-import type { ApiState, Log } from './http/api-context.ts';
-import type { Authenticate } from './auth/caller.ts';
+import type { AppDeps } from './deps.ts';
+import type { ApiState } from './http/api-context.ts';
 import { authentication } from './http/authentication.ts';
 import { crossOrigin } from './http/cors.ts';
 import { everyAnswer } from './http/every-answer.ts';
 import { problemLayer } from './http/problem.ts';
-import { mountRoutes, type Route } from './http/route.ts';
+import { mountRoutes } from './http/mount-routes.ts';
+import type { Route } from './http/route.ts';
 import { agentRoutes } from './agents/routes.ts';
 import { decisionRoutes } from './approvals/routes.ts';
 import { documentationRoutes } from './documentation/routes.ts';
@@ -22,28 +20,6 @@ import { sessionRoutes } from './sessions/routes.ts';
 import { startRoutes } from './runs/start-routes.ts';
 import { streamRoutes } from './runs/stream-routes.ts';
 import { usageRoutes } from './usage/routes.ts';
-
-export interface AppDeps {
-  readonly store: Store;
-  readonly agents: ReadonlyMap<string, AgentSnapshot>;
-  readonly authenticate: Authenticate;
-  /**
-   * Sends a run's outbox lines now; resolves when they are acknowledged, or false after at most 3 s
-   * (Temporal away).
-   */
-  readonly send: (runId: string) => Promise<boolean>;
-  /** For /health/ready: problems as sentences without hosts, empty when ready. */
-  readonly notReady: () => Promise<readonly string[]>;
-  readonly syncWaitMaxMs: number;
-  /** Aborts when the server drains: waiting callers are answered 202, or as the run stands. */
-  readonly draining: AbortSignal;
-  readonly checkEdit: CheckEdit;
-  /** Addresses that media may name though they are no public ones. */
-  readonly egressAllow?: readonly string[];
-  /** Whose pages may call from a browser. */
-  readonly corsOrigins?: readonly string[];
-  readonly log: Log;
-}
 
 /** Every route there is, by what it is about. */
 export function createRoutes(deps: AppDeps): readonly Route[] {

@@ -29,6 +29,10 @@ export const PROBLEM_STATUS = {
 
 export type ProblemCode = keyof typeof PROBLEM_STATUS;
 
+const isProblemCode = (text: string): text is ProblemCode => text in PROBLEM_STATUS;
+export const PROBLEM_CODES: readonly ProblemCode[] =
+  Object.keys(PROBLEM_STATUS).filter(isProblemCode);
+
 export interface FieldProblem {
   /** Dotted, from the body's root: `options.maxTokens`. */
   readonly path: string;

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { FAILURE_CODE } from './names.ts';
+import { pageOf } from './page.ts';
 import { PendingCallSchema, RunResponseSchema } from './run.ts';
 
 const frame = <E extends string, D extends z.ZodType>(event: E, data: D) =>
@@ -30,14 +31,21 @@ export const FRAMES = [
   frame('ERROR', z.object({ code: z.enum(FAILURE_CODE), message: z.string() })),
 ] as const;
 
-export const FrameSchema = z.discriminatedUnion('event', FRAMES);
+export const FrameSchema = z.discriminatedUnion('event', FRAMES).meta({
+  id: 'Frame',
+  description:
+    'The `data:` line of a frame. `event` says what `data` is. Exactly one of STOP, CANCELLED and ERROR ends a stream.',
+});
 export type Frame = z.infer<typeof FrameSchema>;
 
 /** As `…/events` lists it: its id is the frame's on the stream. */
-export const StoredEventSchema = z.object({
-  id: z.string(),
-  event: z.string(),
-  data: z.unknown(),
-  timestamp: z.int(),
-  turn: z.int().nonnegative(),
-});
+export const StoredEventSchema = z
+  .object({
+    id: z.string().meta({ description: 'Also the frame’s `id:` on the stream.' }),
+    event: z.string(),
+    data: z.unknown(),
+    timestamp: z.int(),
+    turn: z.int().nonnegative(),
+  })
+  .meta({ id: 'StoredEvent' });
+export const EventPageSchema = pageOf('EventPage', StoredEventSchema);

@@ -1,28 +1,27 @@
-// What lists, sessions and usage answer. Field names are fixed. Runs and calls in them are those of
+// What lists, sessions, agents and usage answer. Field names are fixed. Runs and calls in them are those of
 // run.ts.
 
 import { z } from 'zod';
 import type { RunStatus } from './names.ts';
+import { pageOf } from './page.ts';
 import { PendingCallSchema, RunResponseSchema } from './run.ts';
 
 const Timestamp = z.iso.datetime({ offset: true });
 const Count = z.int().nonnegative();
 
-/** `nextCursor` goes into `after` for what follows; null at the end. */
-export const pageOf = <T extends z.ZodType>(item: T) =>
-  z.object({ data: z.array(item), hasMore: z.boolean(), nextCursor: z.string().nullable() });
-
-export const RunPageSchema = pageOf(RunResponseSchema);
+export const RunPageSchema = pageOf('RunPage', RunResponseSchema);
 
 /** Of the runs that the caller may see, by state. */
-export const RunCountsSchema = z.object({
-  QUEUED: Count,
-  RUNNING: Count,
-  PAUSED: Count,
-  COMPLETED: Count,
-  FAILED: Count,
-  CANCELLED: Count,
-} satisfies Record<RunStatus, z.ZodType>);
+export const RunCountsSchema = z
+  .object({
+    QUEUED: Count,
+    RUNNING: Count,
+    PAUSED: Count,
+    COMPLETED: Count,
+    FAILED: Count,
+    CANCELLED: Count,
+  } satisfies Record<RunStatus, z.ZodType>)
+  .meta({ id: 'RunCounts' });
 
 export const WAITING_INPUT_MAX_CHARS = 1000;
 
@@ -33,34 +32,47 @@ export const WaitingCallSchema = PendingCallSchema.extend({
   sessionId: z.string(),
   agentId: z.string(),
   userId: z.string(),
-  /** The `sub` of the token that started the run. */
-  startedBy: z.string(),
-  /** The question, as far as its first 1,000 characters. */
-  input: z.string().max(WAITING_INPUT_MAX_CHARS),
+  startedBy: z.string().meta({ description: 'The `sub` of the token that started the run.' }),
+  input: z
+    .string()
+    .max(WAITING_INPUT_MAX_CHARS)
+    .meta({ description: 'The question, its first 1,000 characters.' }),
+}).meta({
+  id: 'WaitingCall',
+  description: 'A call that waits for a vote the caller may cast, and whose run it is.',
 });
 export type WaitingCall = z.infer<typeof WaitingCallSchema>;
-export const WaitingPageSchema = pageOf(WaitingCallSchema);
+export const WaitingPageSchema = pageOf('WaitingPage', WaitingCallSchema);
 
-export const SessionSchema = z.object({
-  sessionId: z.string(),
-  agentId: z.string(),
-  userId: z.string(),
-  orgId: z.string(),
-  runCount: Count,
-  createdAt: Timestamp,
-  updatedAt: Timestamp,
-});
+export const SessionSchema = z
+  .object({
+    sessionId: z.string(),
+    agentId: z.string(),
+    userId: z.string(),
+    orgId: z.string(),
+    runCount: Count.meta({ description: 'Runs that were started in it.' }),
+    createdAt: Timestamp,
+    updatedAt: Timestamp,
+  })
+  .meta({ id: 'Session', description: 'A conversation. It belongs to its org and user.' });
 export type Session = z.infer<typeof SessionSchema>;
-export const SessionPageSchema = pageOf(SessionSchema);
+export const SessionPageSchema = pageOf('SessionPage', SessionSchema);
 
-export const MessageSchema = z.object({
-  role: z.enum(['user', 'assistant']),
-  content: z.string(),
-  runId: z.string(),
-  createdAt: Timestamp,
-});
+export const MessageSchema = z
+  .object({
+    role: z.enum(['user', 'assistant']),
+    content: z.string(),
+    runId: z.string(),
+    createdAt: Timestamp,
+  })
+  .meta({ id: 'Message' });
 export type Message = z.infer<typeof MessageSchema>;
-export const ConversationSchema = SessionSchema.extend({ messages: z.array(MessageSchema) });
+export const ConversationSchema = SessionSchema.extend({
+  messages: z.array(MessageSchema).meta({
+    description:
+      'Of completed exchanges, in order, without follow-ups. Who decides about a run sees them up to that run.',
+  }),
+}).meta({ id: 'Conversation' });
 export type Conversation = z.infer<typeof ConversationSchema>;
 
 const UsageShape = {
@@ -70,12 +82,49 @@ const UsageShape = {
   totalTokens: Count,
   activeMs: Count,
 };
-export const UsageDaySchema = z.object({ date: z.iso.date(), ...UsageShape });
+export const UsageDaySchema = z
+  .object({
+    date: z.iso.date().meta({ description: 'In UTC, of the start of the runs.' }),
+    ...UsageShape,
+    activeMs: Count.meta({
+      description:
+        'Time in which anything was under way; of a run that is not over, up to its last pause.',
+    }),
+  })
+  .meta({ id: 'UsageDay' });
 export type UsageDay = z.infer<typeof UsageDaySchema>;
-export const UsageSchema = z.object({
-  from: Timestamp,
-  to: Timestamp,
-  data: z.array(UsageDaySchema),
-  totals: z.object(UsageShape),
-});
+export const UsageSchema = z
+  .object({
+    from: Timestamp.meta({ description: 'Inclusive.' }),
+    to: Timestamp.meta({
+      description: 'Exclusive: of a date that was given, the end of that day.',
+    }),
+    data: z.array(UsageDaySchema).meta({ description: 'Days with runs, oldest first.' }),
+    totals: z.object(UsageShape),
+  })
+  .meta({ id: 'Usage' });
 export type Usage = z.infer<typeof UsageSchema>;
+
+/** An agent as callers see it: neither its instructions nor its tools' addresses. */
+export const AgentSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    description: z.string(),
+    is_team: z.boolean(),
+    model: z.string(),
+    models: z.array(z.string()),
+    vision: z.boolean(),
+    audio: z.boolean(),
+    active: z.boolean(),
+    tools: z.array(
+      z.object({
+        name: z.string(),
+        description: z.string(),
+        approval: z.enum(['required', 'never']),
+      }),
+    ),
+  })
+  .meta({ id: 'Agent' });
+export type Agent = z.infer<typeof AgentSchema>;
+export const AgentListSchema = z.array(AgentSchema).meta({ id: 'AgentList' });

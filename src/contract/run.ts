@@ -10,84 +10,157 @@ const Arguments = z.record(z.string(), z.unknown());
 export const ActionSchema = z.enum(['APPROVE', 'REJECT']);
 export type Action = z.infer<typeof ActionSchema>;
 
-export const VoteSchema = z.object({ by: z.string(), action: ActionSchema, at: Timestamp });
+export const VoteSchema = z
+  .object({ by: z.string(), action: ActionSchema, at: Timestamp })
+  .meta({ id: 'Vote' });
 
-export const DecisionSchema = z.object({
-  action: ActionSchema,
-  /** Subjects of the tokens that voted so; `["operator"]`, `["expiry"]`. */
-  by: z.array(z.string()),
-  at: Timestamp,
-  reason: z.string().optional(),
-  /** What the model had asked for, where the approver changed it. */
-  proposedArguments: Arguments.optional(),
-});
+export const DecisionSchema = z
+  .object({
+    action: ActionSchema,
+    by: z.array(z.string()).meta({
+      description: 'Subjects of the tokens that voted so; `operator`; `expiry`.',
+    }),
+    at: Timestamp,
+    reason: z.string().optional(),
+    proposedArguments: Arguments.optional().meta({
+      description: 'What the model had asked for, where the approver changed it.',
+    }),
+  })
+  .meta({ id: 'Decision' });
 export type Decision = z.infer<typeof DecisionSchema>;
 
-export const ToolEntrySchema = z.object({
-  callId: z.string(),
-  name: z.string(),
-  arguments: Arguments,
-  result: z.string(),
-  isError: z.boolean(),
-  durationMs: z.int().nonnegative(),
-  outcome: z.literal('UNKNOWN').optional(),
-  decision: DecisionSchema.optional(),
-});
+export const ToolEntrySchema = z
+  .object({
+    callId: z.string(),
+    name: z.string(),
+    arguments: Arguments.meta({
+      description: 'Those that ran. `{}` where the model’s JSON was broken.',
+    }),
+    result: z.string(),
+    isError: z.boolean(),
+    durationMs: z.int().nonnegative(),
+    outcome: z.literal('UNKNOWN').optional().meta({
+      description: 'The call may have happened; nobody will be asked about it any more.',
+    }),
+    decision: DecisionSchema.optional(),
+  })
+  .meta({ id: 'ToolEntry' });
 
-export const PendingCallSchema = z.object({
-  callId: z.string(),
-  kind: z.enum(['APPROVAL', 'OUTCOME_UNKNOWN']),
-  name: z.string(),
-  arguments: Arguments,
-  argumentsHash: z.string(),
-  description: z.string().optional(),
-  risk: z.enum(['normal', 'high']),
-  askedAgain: z.enum(['ARGUMENTS_CHANGED', 'TOOL_CHANGED']).optional(),
-  /** What is known of a call that may have happened. Only for `OUTCOME_UNKNOWN`. */
-  evidence: z.string().optional(),
-  requestedAt: Timestamp,
-  expiresAt: Timestamp.nullable(),
-  votesNeeded: z.int().positive(),
-  votes: z.array(VoteSchema),
-  /** `user:…`, `role:…`, `operator`. null: anyone of the org with the scope. */
-  approvers: z.array(z.string()).nullable(),
-  fourEyes: z.boolean(),
-  youMay: z.boolean(),
-  whyNot: z.string().optional(),
-});
+export const PendingCallSchema = z
+  .object({
+    callId: z.string(),
+    kind: z.enum(['APPROVAL', 'OUTCOME_UNKNOWN']).meta({
+      description:
+        'OUTCOME_UNKNOWN: the call may have happened and must not be repeated. APPROVE does it again, REJECT leaves it.',
+    }),
+    name: z.string(),
+    arguments: Arguments,
+    argumentsHash: z.string().meta({
+      description:
+        'SHA-256 of what APPROVE would run, and for whom. Sent back, it makes sure that nothing else is approved.',
+    }),
+    description: z.string().optional(),
+    risk: z
+      .enum(['normal', 'high'])
+      .meta({ description: 'high: approved only by `callId` with `argumentsHash`.' }),
+    askedAgain: z
+      .enum(['ARGUMENTS_CHANGED', 'TOOL_CHANGED'])
+      .optional()
+      .meta({ description: 'It was approved, and is not what was approved any more.' }),
+    evidence: z
+      .string()
+      .optional()
+      .meta({ description: 'What is known of a call that may have happened.' }),
+    requestedAt: Timestamp,
+    expiresAt: Timestamp.nullable().meta({
+      description: 'Then it counts as rejected. null: never.',
+    }),
+    votesNeeded: z.int().positive().meta({ description: 'In all, not what is missing.' }),
+    votes: z.array(VoteSchema),
+    approvers: z.array(z.string()).nullable().meta({
+      description:
+        'Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`.',
+    }),
+    fourEyes: z
+      .boolean()
+      .meta({ description: 'Neither the run’s user nor who started it may decide.' }),
+    youMay: z.boolean().meta({
+      description:
+        'A vote of the caller could still count: of who has approved already, too, for that can become a rejection.',
+    }),
+    whyNot: z.string().optional().meta({ description: 'Only where `youMay` is false.' }),
+  })
+  .meta({ id: 'PendingCall' });
 export type PendingCall = z.infer<typeof PendingCallSchema>;
 
-export const RunMetadataSchema = z.object({
-  model: z.string().optional(),
-  promptTokens: z.int().nonnegative(),
-  completionTokens: z.int().nonnegative(),
-  totalTokens: z.int().nonnegative(),
-  usageEstimated: z.literal(true).optional(),
-  finishReason: z.string().optional(),
-  followUps: z.array(z.string()).optional(),
-  agentRevision: z.string(),
-});
+export const RunMetadataSchema = z
+  .object({
+    model: z.string().optional().meta({ description: 'The one that wrote the answer.' }),
+    promptTokens: z.int().nonnegative(),
+    completionTokens: z.int().nonnegative(),
+    totalTokens: z.int().nonnegative(),
+    usageEstimated: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'Present where the provider reported no usage.' }),
+    finishReason: z
+      .string()
+      .optional()
+      .meta({ description: '`length`: the answer was cut by `maxTokens`.' }),
+    followUps: z.array(z.string()).optional().meta({ description: 'Where they were asked for.' }),
+    agentRevision: z
+      .string()
+      .meta({ description: 'Of the snapshot that the run was started with.' }),
+  })
+  .meta({
+    id: 'RunMetadata',
+    description: 'Sums over the whole run, pauses and repeated attempts included.',
+  });
 
-export const RunResponseSchema = z.object({
-  runId: z.string(),
-  sessionId: z.string(),
-  agentId: z.string(),
-  userId: z.string(),
-  orgId: z.string(),
-  status: z.enum(RUN_STATUS),
-  input: z.string(),
-  content: z.string(),
-  output: z.string(),
-  metadata: RunMetadataSchema,
-  tools: z.array(ToolEntrySchema),
-  reasoningSteps: z.array(z.string()),
-  pauseId: z.string().optional(),
-  pending: z.array(PendingCallSchema).optional(),
-  error: z.object({ code: z.enum(FAILURE_CODE), message: z.string() }).optional(),
-  createdAt: Timestamp,
-  updatedAt: Timestamp,
-});
+export const RunResponseSchema = z
+  .object({
+    runId: z.string().meta({
+      description: '`run_` and a UUIDv7; also the id of its workflow in Temporal’s Web UI.',
+    }),
+    sessionId: z.string().meta({ description: 'The given one, or a new UUID.' }),
+    agentId: z.string(),
+    userId: z.string(),
+    orgId: z.string(),
+    status: z
+      .enum(RUN_STATUS)
+      .meta({ description: 'COMPLETED, FAILED and CANCELLED never change again.' }),
+    input: z.string().meta({ description: 'The message.' }),
+    content: z
+      .string()
+      .meta({ description: 'The final answer, Markdown. Empty unless COMPLETED.' }),
+    output: z.string().meta({ description: 'Always equal to `content`.' }),
+    metadata: RunMetadataSchema,
+    tools: z.array(ToolEntrySchema).meta({
+      description:
+        'Every call that has an outcome, in call order; a rejected call with its refusal as result.',
+    }),
+    reasoningSteps: z
+      .array(z.string())
+      .meta({ description: 'What the model said it was thinking, in order.' }),
+    pauseId: z.string().optional().meta({ description: 'Only when PAUSED.' }),
+    pending: z
+      .array(PendingCallSchema)
+      .optional()
+      .meta({ description: 'Only when PAUSED: all calls that are still open.' }),
+    error: z
+      .object({ code: z.enum(FAILURE_CODE), message: z.string() })
+      .optional()
+      .meta({ description: 'Only when FAILED.' }),
+    createdAt: Timestamp,
+    updatedAt: Timestamp,
+  })
+  .meta({ id: 'RunResponse', description: 'A run, the same at every door.' });
 export type RunResponse = z.infer<typeof RunResponseSchema>;
+
+/** What a start answers that does not wait for the run. */
+export const StartedSchema = z
+  .object({ runId: z.string(), sessionId: z.string(), status: z.enum(RUN_STATUS) })
+  .meta({ id: 'Started' });
 
 /** A subject, org or user as we accept it anywhere: short, printable. */
 export const SubjectSchema = z
@@ -96,31 +169,50 @@ export const SubjectSchema = z
 
 export const MESSAGE_MAX_CHARS = 100_000;
 
-export const StartBodySchema = z.strictObject({
-  message: z
-    .string()
-    .max(MESSAGE_MAX_CHARS, `must be at most ${MESSAGE_MAX_CHARS} characters`)
-    // A pattern rather than a refinement: the document shows it.
-    .regex(/\S/, 'must not be blank'),
-  sessionId: z
-    .uuid('must be a UUID')
-    .transform((id) => id.toLowerCase())
-    .optional(),
-  userId: SubjectSchema.optional(),
-  orgId: SubjectSchema.optional(),
-  generateFollowups: z.boolean().optional(),
-  media: z
-    .array(z.strictObject({ type: z.enum(MEDIA_TYPES), data: z.string().min(1) }))
-    .max(8, 'must be at most 8')
-    .optional(),
-  options: z
-    .strictObject({
-      model: z.string().min(1).max(200).optional(),
-      temperature: z.number().min(0, 'must be 0 to 2').max(2, 'must be 0 to 2').optional(),
-      maxTokens: z.int('must be a whole number').min(1, 'must be at least 1').optional(),
-    })
-    .optional(),
-});
+export const StartBodySchema = z
+  .strictObject({
+    message: z
+      .string()
+      .max(MESSAGE_MAX_CHARS, `must be at most ${MESSAGE_MAX_CHARS} characters`)
+      // A pattern rather than a refinement: the document shows it.
+      .regex(/\S/, 'must not be blank')
+      .meta({ description: 'Not blank.' }),
+    sessionId: z
+      .uuid('must be a UUID')
+      .transform((id) => id.toLowerCase())
+      .optional()
+      .meta({
+        description:
+          'Goes on with a session of one’s own; an unknown one is created. Left out: a new one.',
+      }),
+    userId: SubjectSchema.optional().meta({
+      description:
+        'Whose run it is. Another than the token’s subject needs the scope `runs:impersonate`.',
+    }),
+    orgId: SubjectSchema.optional().meta({ description: 'Must be the token’s.' }),
+    generateFollowups: z.boolean().optional().meta({
+      description:
+        'Adds questions that may follow, in `content` and `metadata.followUps`. Default false.',
+    }),
+    media: z
+      .array(z.strictObject({ type: z.enum(MEDIA_TYPES), data: z.string().min(1) }))
+      .max(8, 'must be at most 8')
+      .optional()
+      .meta({ description: '`data`: base64, or an http(s) URL.' }),
+    options: z
+      .strictObject({
+        model: z.string().min(1).max(200).optional(),
+        temperature: z.number().min(0, 'must be 0 to 2').max(2, 'must be 0 to 2').optional(),
+        maxTokens: z
+          .int('must be a whole number')
+          .min(1, 'must be at least 1')
+          .optional()
+          .meta({ override: { maximum: Number.MAX_SAFE_INTEGER } }),
+      })
+      .optional()
+      .meta({ description: '`model` must be one that the agent allows.' }),
+  })
+  .meta({ id: 'StartBody', description: 'What to ask.' });
 export type StartBody = z.infer<typeof StartBodySchema>;
 
 const Reason = z.string().max(2000, 'must be at most 2000 characters');
@@ -137,34 +229,40 @@ const OneVoteShape = {
 const noEditOnReject = (vote: { action: Action; arguments?: unknown }): boolean =>
   vote.action === 'APPROVE' || vote.arguments === undefined;
 
-export const ContinueBodySchema = z.union([
-  z
-    .strictObject({ ...OneVoteShape, pauseId: PauseId.optional(), callId: CallId.optional() })
-    .refine((b) => b.callId !== undefined || b.arguments === undefined, {
-      path: ['arguments'],
-      message: 'needs callId',
-    })
-    .refine((b) => b.callId !== undefined || b.argumentsHash === undefined, {
-      path: ['argumentsHash'],
-      message: 'needs callId',
-    })
-    .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' }),
-  z.strictObject({
-    pauseId: PauseId.optional(),
-    decisions: z
-      .array(
-        z
-          .strictObject({ callId: CallId, ...OneVoteShape })
-          .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' }),
-      )
-      .min(1, 'must not be empty')
-      .max(1000)
-      .refine(
-        (list) => new Set(list.map((d) => d.callId)).size === list.length,
-        'names a callId twice',
-      ),
-  }),
-]);
+export const ContinueBodySchema = z
+  .union([
+    z
+      .strictObject({ ...OneVoteShape, pauseId: PauseId.optional(), callId: CallId.optional() })
+      .refine((b) => b.callId !== undefined || b.arguments === undefined, {
+        path: ['arguments'],
+        message: 'needs callId',
+      })
+      .refine((b) => b.callId !== undefined || b.argumentsHash === undefined, {
+        path: ['argumentsHash'],
+        message: 'needs callId',
+      })
+      .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' }),
+    z.strictObject({
+      pauseId: PauseId.optional(),
+      decisions: z
+        .array(
+          z
+            .strictObject({ callId: CallId, ...OneVoteShape })
+            .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' }),
+        )
+        .min(1, 'must not be empty')
+        .max(1000)
+        .refine(
+          (list) => new Set(list.map((d) => d.callId)).size === list.length,
+          'names a callId twice',
+        ),
+    }),
+  ])
+  .meta({
+    id: 'ContinueBody',
+    description:
+      'A vote: on every open call of the present pause, on one (`callId`), or on several (`decisions`). Taken whole or not at all.',
+  });
 export type ContinueBody = z.infer<typeof ContinueBodySchema>;
 
 export const RUN_ID = /^run_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

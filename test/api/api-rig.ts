@@ -10,14 +10,15 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SignJWT } from 'jose';
-import { createApp, createRoutes, type AppDeps } from '../../src/api/app.ts';
+import { createApp, createRoutes } from '../../src/api/app.ts';
+import type { AppDeps } from '../../src/api/deps.ts';
 import { createAuthenticate } from '../../src/api/auth/authenticate.ts';
 import type { AgentSnapshot, ToolSnapshot } from '../../src/contract/agent.ts';
 import { createStore, type Store } from '../../src/store/database/access.ts';
 import { createAnnouncer } from '../../src/store/events/notifications.ts';
 import { openPglite } from '../../src/store/database/database.ts';
 import { migrateToLatest } from '../../src/store/database/migrate.ts';
-import { createDocument } from '../../src/api/http/openapi.ts';
+import { createDocument } from '../../src/api/documentation/document.ts';
 import { tellsNothing } from '../rig/tells-nothing.ts';
 import { createDocumentCheck, type DocumentCheck } from './document-check.ts';
 import { createPlayedRuns, type PlayedRuns } from './played-runs.ts';

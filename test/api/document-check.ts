@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import type { OpenApiDocument, Operation } from '../../src/api/http/openapi.ts';
+import type { OpenApiDocument, Operation } from '../../src/api/documentation/openapi-document.ts';
 import type { Reply } from './api-rig.ts';
 
 export interface DocumentCheck {

@@ -2,12 +2,10 @@
 // that the document names, below 500, within 5 s. A seed makes the same requests again.
 
 import { request as httpRequest } from 'node:http';
-import { createRoutes, type AppDeps } from '../../src/api/app.ts';
-import {
-  createDocument,
-  type OpenApiDocument,
-  type Operation,
-} from '../../src/api/http/openapi.ts';
+import { createRoutes } from '../../src/api/app.ts';
+import type { AppDeps } from '../../src/api/deps.ts';
+import { createDocument } from '../../src/api/documentation/document.ts';
+import type { OpenApiDocument, Operation } from '../../src/api/documentation/openapi-document.ts';
 import { createRandom } from '../rig/random.ts';
 import { tellsNothing } from '../rig/tells-nothing.ts';
 import { createDocumentCheck } from './document-check.ts';

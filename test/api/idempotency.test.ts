@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { REQUEST_HEADERS } from '../../src/api/documentation/parameters.ts';
+import { REQUEST_HEADERS } from '../../src/api/http/headers.ts';
 import { readIdempotencyKey } from '../../src/api/http/idempotency-key.ts';
 import { agent, newOrg, startApiRig, type ApiRig, type Reply } from './api-rig.ts';
 import { isProblem } from './problems.ts';

@@ -1,7 +1,8 @@
 // Every route with an address and a body that it takes: the matrices are made of these. A new route
 // without its row fails the tests.
 
-import { createRoutes, type AppDeps } from '../../src/api/app.ts';
+import { createRoutes } from '../../src/api/app.ts';
+import type { AppDeps } from '../../src/api/deps.ts';
 import type { Route } from '../../src/api/http/route.ts';
 
 export interface Ids {

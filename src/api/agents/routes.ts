@@ -1,31 +1,28 @@
 // The agents of the caller's org, as their files declare them.
 
 import { z } from 'zod';
-import type { AgentSnapshot } from '../../contract/agent.ts';
-import { AppError } from '../../contract/errors.ts';
-import type { AppDeps } from '../app.ts';
-import { presentAgent } from '../runs/present.ts';
+import { AgentListSchema, AgentSchema } from '../../contract/lists.ts';
+import type { AppDeps } from '../deps.ts';
 import { defineRoute, type Route } from '../http/route.ts';
+import { agentOf, isOf } from './find-agent.ts';
+import { presentAgent } from './present.ts';
 
-const ListQuery = z.strictObject({ includeInactive: z.enum(['true', 'false']).optional() });
-
-const isOf = (orgId: string, agent: AgentSnapshot): boolean =>
-  agent.orgs === null || agent.orgs.includes(orgId);
-
-/** One that is another org's is not there. */
-export function agentOf(agents: AppDeps['agents'], orgId: string, agentId: string): AgentSnapshot {
-  const agent = agents.get(agentId);
-  if (agent === undefined || !isOf(orgId, agent))
-    throw new AppError('NOT_FOUND', 'There is no such agent.');
-  return agent;
-}
+const ListQuery = z.strictObject({
+  includeInactive: z.enum(['true', 'false']).optional().meta({
+    description: 'Also agents that are switched off and take no runs.',
+  }),
+});
 
 export const agentRoutes = ({ agents }: Pick<AppDeps, 'agents'>): readonly Route[] => [
   defineRoute({
     method: 'GET',
     path: '/api/agents',
     scope: 'token',
+    id: 'listAgents',
+    tag: 'agents',
+    summary: 'The agents of the token’s org',
     query: ListQuery,
+    answers: { 200: { description: 'The agents.', schema: AgentListSchema } },
     handle: async ({ caller, query }) => {
       const listed = [...agents.values()].filter(
         (agent) => isOf(caller.orgId, agent) && (agent.active || query.includeInactive === 'true'),
@@ -37,6 +34,11 @@ export const agentRoutes = ({ agents }: Pick<AppDeps, 'agents'>): readonly Route
     method: 'GET',
     path: '/api/agents/:agentId',
     scope: 'token',
+    id: 'readAgent',
+    tag: 'agents',
+    summary: 'An agent',
+    answers: { 200: { description: 'The agent.', schema: AgentSchema } },
+    refusals: ['NOT_FOUND'],
     handle: async ({ caller, param }) => ({
       status: 200,
       body: presentAgent(agentOf(agents, caller.orgId, param('agentId'))),

@@ -5,68 +5,83 @@ import { ContinueBodySchema, type ContinueBody } from '../../contract/run.ts';
 import { canonicalJson, sha256Hex } from '../../json/canonical.ts';
 import { continueRun } from '../../store/runs/continue-run.ts';
 import type { VoteRequest } from '../../store/calls/vote-policy.ts';
-import type { AppDeps } from '../app.ts';
+import type { AppDeps } from '../deps.ts';
 import { BODY_MAX_BYTES } from '../http/body.ts';
 import { readIdempotencyKey } from '../http/idempotency-key.ts';
 import { readPreference } from '../http/prefer.ts';
 import { defineRoute, type Route } from '../http/route.ts';
-import { runAnswer } from '../runs/run-answer.ts';
+import { atRunAddresses, runToActOn, type RouteName } from '../runs/find-run.ts';
+import { ACCEPTED, runAnswer, SETTLED } from '../runs/run-answer.ts';
 import { createDeadline, waitForRun } from '../runs/wait.ts';
-import { RUN_PATHS, runToActOn } from '../runs/routes.ts';
 
-export const decisionRoutes = (deps: AppDeps): readonly Route[] => [
-  ...RUN_PATHS.map((path) =>
-    defineRoute({
-      method: 'POST',
-      path: `${path}/continue`,
-      scope: 'runs:approve',
-      body: { schema: ContinueBodySchema, maxBytes: BODY_MAX_BYTES },
-      handle: async (request) => {
-        const { caller, body } = request;
-        const { orgId, subject, roles, service } = caller;
-        const preference = readPreference(request.header('Prefer'), deps.syncWaitMaxMs);
-        const text = readIdempotencyKey(request.headerValues('Idempotency-Key'));
-        const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
-        try {
-          const { agentId, runId } = await runToActOn(deps, request);
-          const key =
-            text === undefined
-              ? undefined
-              : ({
-                  orgId,
-                  caller: subject,
-                  route: 'continue',
-                  agentId,
-                  target: runId,
-                  key: text,
-                  bodyHash: sha256Hex(canonicalJson(body)),
-                } as const);
-          const voter = { kind: 'person', subject, roles, service } as const;
-          const vote = voteRequest(body);
-          const continued = await deps.store.asOrg(orgId, (tx) =>
-            continueRun(tx, { runId, voter, vote, key, checkEdit: deps.checkEdit }),
-          );
-          // Also after a refusal: an expiry found on the way may have sent the run on.
-          void deps.send(runId).then((taken) => taken || deadline.end(), deadline.end);
-          if (continued.kind === 'REFUSED') throw continued.error;
-          const run = await waitForRun(deps.store, {
-            orgId,
-            runId,
-            deadline: deadline.signal,
-            stopBehindPause: true,
-          });
-          return runAnswer(run, {
-            viewer: caller,
-            preference,
-            replayed: continued.kind === 'REPLAYED',
-          });
-        } finally {
-          deadline.close();
-        }
-      },
-    }),
-  ),
-];
+export const decisionRoutes = (deps: AppDeps): readonly Route[] =>
+  atRunAddresses(
+    { path: '/continue', id: 'continueRun', summary: 'Approve or reject what a run waits for' },
+    (named) => decideRoute(deps, named),
+  );
+
+const decideRoute = (deps: AppDeps, named: RouteName): Route =>
+  defineRoute({
+    ...named,
+    method: 'POST',
+    scope: 'runs:approve',
+    tag: 'decisions',
+    description:
+      'Waits for what comes next: the next settled state, or at once PAUSED while anything is still open. The same vote again is 200 and changes nothing. 428: name the call (`callId`, `argumentsHash`, `pauseId`), because its risk is high, its outcome unknown, or the run is paused again since.',
+    headers: ['IdempotencyKey', 'Prefer'],
+    body: { schema: ContinueBodySchema, maxBytes: BODY_MAX_BYTES },
+    answers: { 200: SETTLED, 202: ACCEPTED },
+    refusals: [
+      'NOT_FOUND',
+      'FORBIDDEN',
+      'NOT_PAUSED',
+      'ALREADY_DECIDED',
+      'NOT_THIS_PAUSE',
+      'HASH_MISMATCH',
+      'IDEMPOTENCY_KEY_REUSED',
+      'CALL_ID_REQUIRED',
+    ],
+    handle: async (request) => {
+      const { caller, body } = request;
+      const { orgId, subject, roles, service } = caller;
+      const preference = readPreference(request.header('Prefer'), deps.syncWaitMaxMs);
+      const text = readIdempotencyKey(request.headerValues('Idempotency-Key'));
+      const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
+      try {
+        const { agentId, runId } = await runToActOn(deps, request);
+        const key =
+          text === undefined
+            ? undefined
+            : ({
+                orgId,
+                caller: subject,
+                route: 'continue',
+                agentId,
+                target: runId,
+                key: text,
+                bodyHash: sha256Hex(canonicalJson(body)),
+              } as const);
+        const voter = { kind: 'person', subject, roles, service } as const;
+        const vote = voteRequest(body);
+        const continued = await deps.store.asOrg(orgId, (tx) =>
+          continueRun(tx, { runId, voter, vote, key, checkEdit: deps.checkEdit }),
+        );
+        // Also after a refusal: an expiry found on the way may have sent the run on.
+        void deps.send(runId).then((taken) => taken || deadline.end(), deadline.end);
+        if (continued.kind === 'REFUSED') throw continued.error;
+        const run = await waitForRun(deps.store, {
+          orgId,
+          runId,
+          deadline: deadline.signal,
+          stopBehindPause: true,
+        });
+        const replayed = continued.kind === 'REPLAYED';
+        return runAnswer(run, { viewer: caller, preference, replayed });
+      } finally {
+        deadline.close();
+      }
+    },
+  });
 
 /** A body in the words of who judges it. */
 export function voteRequest(body: ContinueBody): VoteRequest {

@@ -1,8 +1,13 @@
 // The document as one page of HTML: no script, no request to anywhere, readable in any browser and
 // printed.
 
-import type { Answered, OpenApiDocument, Operation, Parameter } from '../http/openapi.ts';
-import type { JsonSchema } from './schemas.ts';
+import type {
+  Answered,
+  JsonSchema,
+  OpenApiDocument,
+  Operation,
+  Parameter,
+} from './openapi-document.ts';
 
 export const PAGE_STYLE = `
 :root { color-scheme: light dark; --edge: #8886; --soft: #8882; }

@@ -1,8 +1,9 @@
 // The OpenAPI document and its page, for whoever asks: what they say of the API is no secret.
 
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { documentationPage, PAGE_STYLE } from './page.ts';
-import { createDocument } from '../http/openapi.ts';
+import { createDocument } from './document.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 
 /** Raised with what callers see; the package's own version says nothing to them. */
@@ -18,12 +19,26 @@ export function documentationRoutes(others: readonly Route[]): readonly Route[] 
       method: 'GET',
       path: '/openapi.json',
       scope: 'open',
+      id: 'readDocument',
+      tag: 'service',
+      summary: 'This document',
+      answers: { 200: { description: 'OpenAPI 3.1.', schema: z.looseObject({}) } },
       handle: async () => ({ status: 200, body: document }),
     }),
     defineRoute({
       method: 'GET',
       path: '/docs',
       scope: 'open',
+      id: 'readDocumentation',
+      tag: 'service',
+      summary: 'This document as a page',
+      answers: {
+        200: {
+          description: 'HTML, without scripts and without requests to anywhere.',
+          schema: z.string(),
+          type: 'text/html',
+        },
+      },
       handle: async () => ({
         status: 200,
         headers: {

@@ -3,7 +3,8 @@
 
 import { z } from 'zod';
 import type { After, Listed, PageWanted } from '../../store/queries/run-lists.ts';
-import type { Answer } from './route.ts';
+import { documentedAs } from './documented-as.ts';
+import type { Answer, AnswerNote } from './route.ts';
 
 export const LIMIT_DEFAULT = 20;
 const LIMIT_WORDING = 'must be a whole number, 1 to 100';
@@ -51,7 +52,18 @@ export const LIMIT = z
   .string(LIMIT_WORDING)
   .regex(/^(100|[1-9][0-9]?)$/, LIMIT_WORDING)
   .transform(Number)
-  .optional();
+  .optional()
+  .meta({
+    description: 'Items of a page.',
+    override: documentedAs({
+      type: 'integer',
+      minimum: 1,
+      maximum: 100,
+      default: LIMIT_DEFAULT,
+    }),
+  });
+
+export const AFTER_NOTE = '`nextCursor` of the page before; for events, an event’s id.';
 
 /** The two parameters every list takes. */
 export const pageQuery = (cursor: CursorKind) => ({
@@ -68,7 +80,14 @@ export const pageQuery = (cursor: CursorKind) => ({
       });
       return z.NEVER;
     })
-    .optional(),
+    .optional()
+    .meta({ description: AFTER_NOTE }),
+});
+
+export const pageNote = (schema: z.ZodType): AnswerNote => ({
+  description: 'A page.',
+  schema,
+  headers: ['Link'],
 });
 
 export interface PageQuery {

@@ -1,12 +1,8 @@
 // Every answer of 400 and above, from whatever layer, is one of these (RFC 9457). What was thrown
 // is logged with the request's id; the caller is shown nothing of it but an AppError's own words.
 
-import {
-  AppError,
-  PROBLEM_STATUS,
-  type FieldProblem,
-  type ProblemCode,
-} from '../../contract/errors.ts';
+import { AppError, PROBLEM_STATUS, type ProblemCode } from '../../contract/errors.ts';
+import type { Problem } from '../../contract/problem.ts';
 import { StoreUnavailableError } from '../../store/database/access.ts';
 import type { ApiContext, ApiMiddleware, Log } from './api-context.ts';
 
@@ -64,18 +60,6 @@ const DEFAULT_HEADERS: { readonly [code in ProblemCode]?: Readonly<Record<string
   PAYLOAD_TOO_LARGE: { Connection: 'close' },
 };
 
-export interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly instance: string;
-  readonly code: ProblemCode;
-  readonly requestId: string;
-  readonly runId?: string;
-  readonly errors?: readonly FieldProblem[];
-}
-
 /** The layer around all others. */
 export const problemLayer =
   (log: Log): ApiMiddleware =>
@@ -110,7 +94,7 @@ export function problemOf(error: AppError, requestId: string): Problem {
     code: error.code,
     requestId,
     ...(runId === undefined ? {} : { runId }),
-    ...(errors === undefined ? {} : { errors }),
+    ...(errors === undefined ? {} : { errors: [...errors] }),
   };
 }
 

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { RUN_STATUS } from '../../contract/names.ts';
 import { SubjectSchema } from '../../contract/run.ts';
+import { documentedAs } from './documented-as.ts';
 
 const DAY_MS = 86_400_000;
 const TIME_WORDING =
@@ -20,15 +21,31 @@ const time = (edge: 'from' | 'to') =>
       const at = new Date(text);
       return edge === 'to' && !text.includes('T') ? new Date(at.getTime() + DAY_MS) : at;
     })
-    .optional();
+    .optional()
+    .meta({
+      description:
+        edge === 'from'
+          ? 'Started at or after this time; a date is the beginning of its day in UTC.'
+          : 'Started before this time; a date is the end of its day in UTC.',
+      override: documentedAs({
+        anyOf: [
+          { type: 'string', format: 'date-time' },
+          { type: 'string', format: 'date' },
+        ],
+      }),
+    });
 
 const short = (wording: string) => z.string(wording).regex(/^[\x21-\x7e]{1,200}$/, wording);
 
 export const FROM = time('from');
 export const TO = time('to');
-export const USER_ID = SubjectSchema.optional();
-export const AGENT_ID = short('must be an agent’s id').optional();
-export const REQUEST_ID = short('must be a request’s id').optional();
+export const USER_ID = SubjectSchema.optional().meta({ description: 'Of this user.' });
+export const AGENT_ID = short('must be an agent’s id')
+  .optional()
+  .meta({ description: 'Of this agent.' });
+export const REQUEST_ID = short('must be a request’s id')
+  .optional()
+  .meta({ description: 'Started by the request with this `X-Request-Id`.' });
 
 const ONE_STATUS = z.enum(RUN_STATUS);
 const STATUS_WORDING = `must be one or more of ${RUN_STATUS.join(', ')}, separated by commas`;
@@ -40,7 +57,8 @@ export const STATUS = z
     STATUS_WORDING,
   )
   .transform((text) => text.split(',').map((status) => ONE_STATUS.parse(status)))
-  .optional();
+  .optional()
+  .meta({ description: 'In one of these states, separated by commas.' });
 
 /** As it is stored and compared; undefined where it can be no session's. */
 export const sessionIdFrom = (text: string): string | undefined =>
@@ -48,4 +66,5 @@ export const sessionIdFrom = (text: string): string | undefined =>
 export const SESSION_ID = z
   .uuid('must be a UUID')
   .transform((id) => id.toLowerCase())
-  .optional();
+  .optional()
+  .meta({ description: 'Of this session.' });

@@ -1,15 +1,16 @@
-// A route is a column you can read: method, path, scope, schemas, handler. This file puts it on the
-// router, in the order that the contract demands: token, scope, query, body, then the handler,
-// which knows nothing of koa.
+// A route is a column you can read: method, path, scope, what it is for, what it takes, what it
+// answers, and the handler. The same declaration checks the request and describes the route in the
+// OpenAPI document. A request is checked in the order that the contract demands: token, scope,
+// query, body, then the handler, which knows nothing of koa.
 
 import type { ServerResponse } from 'node:http';
-import Router from '@koa/router';
-import type Koa from 'koa';
 import { z } from 'zod';
-import { AppError } from '../../contract/errors.ts';
-import type { ApiContext, ApiMiddleware, ApiState } from './api-context.ts';
+import { AppError, type ProblemCode } from '../../contract/errors.ts';
+import type { ApiContext } from './api-context.ts';
 import { requireScope, type Caller, type Scope } from '../auth/caller.ts';
 import { readJsonBody, type BodyLimits } from './body.ts';
+import type { RequestHeader, ResponseHeader } from './headers.ts';
+import type { Tag } from './tags.ts';
 import { validate } from './validate.ts';
 
 export interface Answer {
@@ -34,20 +35,45 @@ export interface RouteRequest<Query, Body> {
   readonly gone: AbortSignal;
 }
 
-export interface RouteSpec<Query, Body> {
+/** One way a route answers, by its status. */
+export interface AnswerNote {
+  readonly description: string;
+  /** Left out: the body is empty. Of a stream: what each `data:` line holds. */
+  readonly schema?: z.ZodType;
+  /** Default: application/json. */
+  readonly type?: 'application/json' | 'text/event-stream' | 'text/html';
+  /** Beside X-Request-Id, which every answer has. */
+  readonly headers?: readonly ResponseHeader[];
+}
+
+/** What the OpenAPI document says of a route. */
+export interface RouteNotes {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
-  /** `token`: any valid one will do. `open`: nobody is asked. */
+  /** `token`: any valid token. `open`: no token is asked for. */
   readonly scope: Scope | 'token' | 'open';
-  readonly query?: z.ZodType<Query>;
+  /** `operationId`: the name that generated clients call it by. */
+  readonly id: string;
+  readonly tag: Tag;
+  readonly summary: string;
+  readonly description?: string;
+  readonly headers?: readonly RequestHeader[];
+  readonly answers: Readonly<Record<number, AnswerNote>>;
+  /** Beside those that follow from the token, the scope, the query and the body. */
+  readonly refusals?: readonly ProblemCode[];
+}
+
+type QueryFields = Readonly<Record<string, unknown>>;
+
+export interface RouteSpec<Query, Body> extends RouteNotes {
+  readonly query?: z.ZodType<Query, QueryFields>;
   readonly body?: BodyLimits & { readonly schema: z.ZodType<Body> };
   readonly handle: (request: RouteRequest<Query, Body>) => Promise<Answer>;
 }
 
-export interface Route extends Pick<RouteSpec<unknown, unknown>, 'method' | 'path' | 'scope'> {
-  /** What it takes, for the OpenAPI document: the schemas that validate. */
-  readonly query?: z.ZodType;
-  readonly body?: z.ZodType;
+export interface Route extends RouteNotes {
+  readonly query: z.ZodType<unknown, QueryFields> | undefined;
+  readonly body: z.ZodType | undefined;
   readonly run: (ctx: ApiContext, params: Readonly<Record<string, string>>) => Promise<Answer>;
 }
 
@@ -56,26 +82,25 @@ const NoQuery = z.strictObject({});
 export function defineRoute<Query = unknown, Body = undefined>(
   spec: RouteSpec<Query, Body>,
 ): Route {
-  const { method, path, scope } = spec;
+  const { query: querySchema, body: bodySpec, handle, ...notes } = spec;
+  const { scope } = notes;
   return {
-    method,
-    path,
-    scope,
-    ...(spec.query === undefined ? {} : { query: spec.query }),
-    ...(spec.body === undefined ? {} : { body: spec.body.schema }),
+    ...notes,
+    query: querySchema,
+    body: bodySpec?.schema,
     run: async (ctx, params) => {
       const caller = scope === 'open' ? NOBODY : callerOf(ctx);
       if (scope !== 'token' && scope !== 'open') requireScope(caller, scope);
       const query = validate<Query>(
-        spec.query ?? (NoQuery as unknown as z.ZodType<Query>),
+        querySchema ?? (NoQuery as unknown as z.ZodType<Query>),
         ctx.query,
         'query',
       );
       const body =
-        spec.body === undefined
+        bodySpec === undefined
           ? (undefined as Body)
-          : validate(spec.body.schema, await readJsonBody(ctx, spec.body), 'body');
-      return spec.handle({
+          : validate(bodySpec.schema, await readJsonBody(ctx, bodySpec), 'body');
+      return handle({
         caller,
         param: (name) => params[name] ?? '',
         query,
@@ -113,53 +138,3 @@ function goneSignal(ctx: ApiContext): AbortSignal {
   else ctx.res.once('close', () => gone.abort());
   return gone.signal;
 }
-
-export function mountRoutes(app: Koa<ApiState>, routes: readonly Route[]): void {
-  const router = new Router<ApiState>({ sensitive: true });
-  for (const route of routes)
-    router.register(route.path, [route.method], async (ctx) => {
-      const answer = await route.run(ctx, ctx.params);
-      ctx.status = answer.status;
-      if (answer.headers !== undefined) ctx.set({ ...answer.headers });
-      if (answer.stream !== undefined) return startStream(app, ctx, answer.stream);
-      ctx.body = answer.body ?? null;
-      // Setting an empty body makes koa say 204.
-      ctx.status = answer.status;
-    });
-  app.use(router.routes());
-  app.use(otherMethods(router));
-}
-
-/** From here on there is no status to answer with: what goes wrong ends the response. */
-function startStream(
-  app: Koa<ApiState>,
-  ctx: ApiContext,
-  write: NonNullable<Answer['stream']>,
-): void {
-  ctx.respond = false;
-  if (ctx.method === 'HEAD') return void ctx.res.end();
-  write(ctx.res).catch((error: unknown) => {
-    app.emit('error', error, ctx);
-    ctx.res.destroy();
-  });
-}
-
-/**
- * A known path and another method: 405 with Allow, for methods nobody has heard of too; OPTIONS
- * says Allow alone.
- */
-const otherMethods =
-  (router: Router<ApiState>): ApiMiddleware =>
-  async (ctx) => {
-    const matching = router.match(ctx.path, ctx.method).path;
-    // Of …/runs/background and …/runs/:runId, the one that is meant: its methods are not those of a
-    // run.
-    const fewest = Math.min(...matching.map((layer) => layer.paramNames.length));
-    const methods = new Set(
-      matching.flatMap((layer) => (layer.paramNames.length === fewest ? layer.methods : [])),
-    );
-    if (methods.size === 0) return;
-    ctx.set('Allow', [...methods, 'OPTIONS'].join(', '));
-    if (ctx.method === 'OPTIONS') ctx.status = 204;
-    else if (!methods.has(ctx.method)) ctx.status = 405;
-  };

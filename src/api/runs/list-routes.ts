@@ -2,10 +2,11 @@
 // vote he may cast.
 
 import { z } from 'zod';
+import { RunCountsSchema, RunPageSchema, WaitingPageSchema } from '../../contract/lists.ts';
 import { RUN_ID } from '../../contract/run.ts';
 import { countRuns, listRuns, listWaiting } from '../../store/queries/run-lists.ts';
-import type { AppDeps } from '../app.ts';
-import { defineCursor, pageAnswer, pageQuery, wanted } from '../http/page.ts';
+import type { AppDeps } from '../deps.ts';
+import { defineCursor, pageAnswer, pageNote, pageQuery, wanted } from '../http/page.ts';
 import { presentRun } from './present.ts';
 import { presentWaiting } from './present-pending.ts';
 import {
@@ -25,15 +26,13 @@ const PLACE = z.string().regex(/^\d{1,9}$/);
 const APPROVALS_CURSOR = defineCursor('approvals', [z.string().regex(RUN_ID), PLACE, PLACE]);
 
 const RunsQuery = z.strictObject({
-  ...{
-    sessionId: SESSION_ID,
-    agentId: AGENT_ID,
-    status: STATUS,
-    userId: USER_ID,
-    requestId: REQUEST_ID,
-    from: FROM,
-    to: TO,
-  },
+  sessionId: SESSION_ID,
+  agentId: AGENT_ID,
+  status: STATUS,
+  userId: USER_ID,
+  requestId: REQUEST_ID,
+  from: FROM,
+  to: TO,
   ...pageQuery(RUNS_CURSOR),
 });
 const CountsQuery = z.strictObject({ agentId: AGENT_ID, userId: USER_ID });
@@ -44,7 +43,12 @@ export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     method: 'GET',
     path: '/api/runs',
     scope: 'runs:read',
+    id: 'listRuns',
+    tag: 'runs',
+    summary: 'List the runs that one may see, newest first',
+    description: 'Filters combine. A caller that was cut off finds its run by `requestId`.',
     query: RunsQuery,
+    answers: { 200: pageNote(RunPageSchema) },
     handle: async ({ caller, query }) => {
       const runs = await store.asOrg(caller.orgId, (tx) =>
         listRuns(tx, caller, query, wanted(query)),
@@ -56,7 +60,11 @@ export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     method: 'GET',
     path: '/api/runs/counts',
     scope: 'runs:read',
+    id: 'countRuns',
+    tag: 'runs',
+    summary: 'How many runs that one may see are in each state',
     query: CountsQuery,
+    answers: { 200: { description: 'The counts.', schema: RunCountsSchema } },
     handle: async ({ caller, query }) => ({
       status: 200,
       body: await store.asOrg(caller.orgId, (tx) => countRuns(tx, caller, query)),
@@ -66,7 +74,11 @@ export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
     method: 'GET',
     path: '/api/approvals',
     scope: 'runs:approve',
+    id: 'listApprovals',
+    tag: 'decisions',
+    summary: 'The inbox: calls that wait for a vote one may cast, oldest first',
     query: ApprovalsQuery,
+    answers: { 200: pageNote(WaitingPageSchema) },
     handle: async ({ caller, query }) => {
       const waiting = await store.asOrg(caller.orgId, (tx) =>
         listWaiting(tx, caller, query, wanted(query)),

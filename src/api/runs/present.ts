@@ -1,14 +1,9 @@
-// The only way from a run's record, and from an agent's snapshot, to JSON. What is not named here
-// never leaves.
+// The only way from a run's record to JSON. What is not named here never leaves.
 
-import type { AgentSnapshot } from '../../contract/agent.ts';
-import type { Conversation, Message, Session } from '../../contract/lists.ts';
 import { isTerminal } from '../../contract/names.ts';
 import type { Decision, RunResponse } from '../../contract/run.ts';
 import type { CallRecord, RecordedDecision, RunRecord } from '../../store/queries/run-record.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
-import type { ExchangeRecord, SessionRecord } from '../../store/runs/sessions.ts';
-
 import { argumentsOf, presentPending } from './present-pending.ts';
 
 type ToolEntry = RunResponse['tools'][number];
@@ -109,56 +104,4 @@ export const presentDecision = (d: RecordedDecision): Decision => ({
   at: d.at,
   ...(d.reason === null ? {} : { reason: d.reason }),
   ...(d.proposedArguments === null ? {} : { proposedArguments: argumentsOf(d.proposedArguments) }),
-});
-
-export const presentSession = (s: SessionRecord): Session => ({
-  sessionId: s.sessionId,
-  agentId: s.agentId,
-  userId: s.userId,
-  orgId: s.orgId,
-  runCount: s.runCount,
-  createdAt: s.createdAt.toISOString(),
-  updatedAt: s.updatedAt.toISOString(),
-});
-
-export const presentConversation = (
-  session: SessionRecord,
-  exchanges: readonly ExchangeRecord[],
-): Conversation => ({
-  ...presentSession(session),
-  messages: exchanges.flatMap(({ runId, question, askedAt, answer, answeredAt }): Message[] => [
-    { role: 'user', content: question, runId, createdAt: askedAt.toISOString() },
-    { role: 'assistant', content: answer, runId, createdAt: answeredAt.toISOString() },
-  ]),
-});
-
-export interface AgentResponse {
-  readonly id: string;
-  readonly name: string;
-  readonly description: string;
-  readonly is_team: boolean;
-  readonly model: string;
-  readonly models: readonly string[];
-  readonly vision: boolean;
-  readonly audio: boolean;
-  readonly tools: readonly {
-    readonly name: string;
-    readonly description: string;
-    readonly approval: 'required' | 'never';
-  }[];
-  readonly active: boolean;
-}
-
-/** Instructions and tools' addresses are never shown. */
-export const presentAgent = (agent: AgentSnapshot): AgentResponse => ({
-  id: agent.id,
-  name: agent.name,
-  description: agent.description,
-  is_team: false,
-  model: agent.model,
-  models: agent.models,
-  vision: agent.vision,
-  audio: agent.audio,
-  tools: agent.tools.map(({ name, description, approval }) => ({ name, description, approval })),
-  active: agent.active,
 });

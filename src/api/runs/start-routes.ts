@@ -1,43 +1,36 @@
-// Starting a run: committed first, then told to Temporal, then waited for. Once it is committed the
-// answer is never a 503: the run is kept, and where it can be read is said.
+// Two ways of starting a run: waiting for its answer, and not. The third, a stream, is in
+// stream-routes.ts.
 
-import { randomUUID } from 'node:crypto';
-import { v7 } from 'uuid';
-import type { AgentSnapshot } from '../../contract/agent.ts';
-import { AppError } from '../../contract/errors.ts';
-import { StartBodySchema, type StartBody } from '../../contract/run.ts';
-import { canonicalJson, sha256Hex } from '../../json/canonical.ts';
-import { StoreUnavailableError } from '../../store/database/access.ts';
-import type { KeyUse } from '../../store/runs/keys.ts';
-import { readRun, type RunRecord } from '../../store/queries/run-record.ts';
-import { startRun, type NewRun, type Started } from '../../store/runs/runs.ts';
-import type { AppDeps } from '../app.ts';
-import { requireScope } from '../auth/caller.ts';
-import { BODY_MAX_BYTES } from '../http/body.ts';
-import { publicAddresses } from '../../egress/public-address.ts';
-import { mediaLength, readMedia } from './media.ts';
-import { readIdempotencyKey } from '../http/idempotency-key.ts';
+import { StartedSchema } from '../../contract/run.ts';
+import { readRun } from '../../store/queries/run-record.ts';
+import type { AppDeps } from '../deps.ts';
 import { readPreference } from '../http/prefer.ts';
-import { defineRoute, type Route, type RouteRequest } from '../http/route.ts';
-import { pathOfRun, runAnswer } from './run-answer.ts';
+import { defineRoute, type Route } from '../http/route.ts';
+import { ACCEPTED, pathOfRun, runAnswer, SETTLED } from './run-answer.ts';
+import { commit, committedOr, newRun, START_BODY, START_REFUSALS } from './start-run.ts';
 import { createDeadline, waitForRun } from './wait.ts';
-import { agentOf } from '../agents/routes.ts';
 
-/** Eight pieces of media at most, and base64 adds a third. */
-export const START_BODY = {
-  schema: StartBodySchema,
-  maxBytes: 28 * BODY_MAX_BYTES,
-  uncounted: mediaLength,
-};
-
-type StartRequest = RouteRequest<unknown, StartBody>;
+const RUNS = '/api/agents/:agentId/runs';
 
 export const startRoutes = (deps: AppDeps): readonly Route[] => [
+  startAndWait(deps),
+  startInBackground(deps),
+];
+
+const startAndWait = (deps: AppDeps): Route =>
   defineRoute({
     method: 'POST',
-    path: '/api/agents/:agentId/runs',
+    path: RUNS,
     scope: 'runs:write',
+    id: 'startRun',
+    tag: 'runs',
+    summary: 'Run an agent and wait for the answer',
+    description:
+      'The run is committed before anything is answered. A client that goes away neither cancels nor loses it.',
+    headers: ['IdempotencyKey', 'Prefer'],
     body: START_BODY,
+    answers: { 200: SETTLED, 202: ACCEPTED },
+    refusals: START_REFUSALS,
     handle: async (request) => {
       const preference = readPreference(request.header('Prefer'), deps.syncWaitMaxMs);
       const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
@@ -54,21 +47,32 @@ export const startRoutes = (deps: AppDeps): readonly Route[] => [
         const standing = await waitForRun(deps.store, awaited).catch((error: unknown) =>
           committedOr(error, run, started),
         );
-        return runAnswer(standing, {
-          viewer: request.caller,
-          preference,
-          replayed: started.kind === 'REPLAYED',
-        });
+        const replayed = started.kind === 'REPLAYED';
+        return runAnswer(standing, { viewer: request.caller, preference, replayed });
       } finally {
         deadline.close();
       }
     },
-  }),
+  });
+
+const startInBackground = (deps: AppDeps): Route =>
   defineRoute({
     method: 'POST',
-    path: '/api/agents/:agentId/runs/background',
+    path: `${RUNS}/background`,
     scope: 'runs:write',
+    id: 'startRunInBackground',
+    tag: 'runs',
+    summary: 'Start a run and return',
+    headers: ['IdempotencyKey'],
     body: START_BODY,
+    answers: {
+      200: {
+        description: 'Started.',
+        schema: StartedSchema,
+        headers: ['Location', 'IdempotencyReplayed'],
+      },
+    },
+    refusals: START_REFUSALS,
     handle: async (request) => {
       const run = newRun(deps, request, 'background');
       const started = await commit(deps, run);
@@ -90,145 +94,4 @@ export const startRoutes = (deps: AppDeps): readonly Route[] => [
         },
       };
     },
-  }),
-];
-
-/**
- * Everything that a start is refused for before the store is asked; the run's ids are made here, so
- * that a repeated transaction finds itself.
- */
-export function newRun(
-  { agents, egressAllow = [] }: AppDeps,
-  request: StartRequest,
-  route: KeyUse['route'],
-): NewRun {
-  const { caller, body } = request;
-  const key = readIdempotencyKey(request.headerValues('Idempotency-Key'));
-  if (body.orgId !== undefined && body.orgId !== caller.orgId)
-    throw new AppError(
-      'FORBIDDEN',
-      "The orgId is not the token's: runs start in the token's org only.",
-    );
-  const userId = body.userId ?? caller.subject;
-  if (userId !== caller.subject) requireScope(caller, 'runs:impersonate');
-  const agent = agentOf(agents, caller.orgId, request.param('agentId'));
-  const options = body.options ?? {};
-  refuseModel(agent, options.model);
-  const media = readMedia(body.media ?? [], agent, publicAddresses(egressAllow));
-  return {
-    runId: `run_${v7()}`,
-    orgId: caller.orgId,
-    agent,
-    userId,
-    startedBy: caller.subject,
-    sessionId: body.sessionId ?? randomUUID(),
-    input: body.message,
-    ...(media.length === 0 ? {} : { media }),
-    options,
-    generateFollowups: body.generateFollowups ?? false,
-    requestId: request.requestId,
-    ...(agent.active
-      ? {}
-      : {
-          refusal: new AppError(
-            'AGENT_INACTIVE',
-            `The agent "${agent.id}" is switched off and takes no runs.`,
-          ),
-        }),
-    ...(key === undefined
-      ? {}
-      : {
-          key: {
-            orgId: caller.orgId,
-            caller: caller.subject,
-            route,
-            agentId: agent.id,
-            target: '',
-            key,
-            bodyHash: hashOf(body),
-          },
-        }),
-  };
-}
-
-/** A field left out and one given as its default are the same body. */
-const hashOf = (body: StartBody): string =>
-  sha256Hex(
-    canonicalJson({
-      ...body,
-      generateFollowups: body.generateFollowups ?? false,
-      media: (body.media ?? []).map(({ type, data }) => ({ type, data: sha256Hex(data) })),
-      options: body.options ?? {},
-    }),
-  );
-
-function refuseModel(agent: AgentSnapshot, model: string | undefined): void {
-  if (model === undefined || model === agent.model || agent.models.includes(model)) return;
-  throw new AppError(
-    'INVALID_REQUEST',
-    `options.model must be one that the agent allows: ${agent.models.join(', ')}.`,
-    {
-      errors: [{ path: 'options.model', message: `must be one of ${agent.models.join(', ')}` }],
-    },
-  );
-}
-
-export async function commit({ store }: AppDeps, run: NewRun): Promise<Started> {
-  try {
-    return await store.asOrg(run.orgId, (tx) => startRun(tx, run));
-  } catch (error) {
-    if (!(error instanceof StoreUnavailableError) || !error.uncertain) throw error;
-    throw new AppError(
-      'UNAVAILABLE',
-      `The database went away while the run was being started, so it may exist: read ${run.runId}, or repeat the request with its Idempotency-Key.`,
-      {
-        runId: run.runId,
-        cause: error,
-      },
-    );
-  }
-}
-
-/**
- * The database went away after the commit. The run is there, and as far as we know it is as it was
- * made.
- */
-function committedOr(error: unknown, run: NewRun, started: Started): RunRecord {
-  if (!(error instanceof StoreUnavailableError) || started.kind === 'REPLAYED') throw error;
-  const now = new Date();
-  return {
-    ...{
-      runId: run.runId,
-      sessionId: run.sessionId,
-      agentId: run.agent.id,
-      userId: run.userId,
-      orgId: run.orgId,
-      startedBy: run.startedBy,
-    },
-    ...{
-      status: 'QUEUED',
-      input: run.input,
-      content: '',
-      model: null,
-      finishReason: null,
-      followUps: null,
-      pauseId: null,
-    },
-    ...{
-      promptTokens: 0,
-      completionTokens: 0,
-      usageEstimated: false,
-      revision: run.agent.revision,
-      errorCode: null,
-      errorMessage: null,
-    },
-    ...{
-      quorum: run.agent.approvals.quorum,
-      fourEyes: run.agent.approvals.fourEyes,
-      createdAt: now,
-      updatedAt: now,
-      reasoning: [],
-      calls: [],
-    },
-  };
-}
+  });

@@ -1,9 +1,9 @@
 // What runs have used: of the caller himself, or, with `admin`, of his org.
 
 import { z } from 'zod';
-import type { Usage, UsageDay } from '../../contract/lists.ts';
+import { UsageSchema, type Usage, type UsageDay } from '../../contract/lists.ts';
 import { readUsage } from '../../store/queries/usage.ts';
-import type { AppDeps } from '../app.ts';
+import type { AppDeps } from '../deps.ts';
 import { AGENT_ID, FROM, TO, USER_ID } from '../http/query-fields.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 
@@ -18,7 +18,13 @@ export const usageRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route[]
     method: 'GET',
     path: '/api/usage',
     scope: 'runs:read',
+    id: 'readUsage',
+    tag: 'usage',
+    summary: 'Runs, tokens and time, by day',
+    description:
+      'Of oneself, or with `admin` of the org. Without `from`: thirty days; without `to`: up to now.',
     query: UsageQuery,
+    answers: { 200: { description: 'The usage.', schema: UsageSchema } },
     handle: async ({ caller, query }) => {
       const to = query.to ?? new Date(dayOf(new Date()) + DAY_MS);
       const from =

@@ -1,0 +1,29 @@
+// What the API works with. The process that serves it makes these; routes take those they need.
+
+import type { AgentSnapshot } from '../contract/agent.ts';
+import type { CheckEdit } from '../store/calls/decisions.ts';
+import type { Store } from '../store/database/access.ts';
+import type { Authenticate } from './auth/caller.ts';
+import type { Log } from './http/api-context.ts';
+
+export interface AppDeps {
+  readonly store: Store;
+  readonly agents: ReadonlyMap<string, AgentSnapshot>;
+  readonly authenticate: Authenticate;
+  /**
+   * Sends a run's outbox lines now; resolves when they are acknowledged, or false after at most 3 s
+   * (Temporal away).
+   */
+  readonly send: (runId: string) => Promise<boolean>;
+  /** For /health/ready: problems as sentences without hosts, empty when ready. */
+  readonly notReady: () => Promise<readonly string[]>;
+  readonly syncWaitMaxMs: number;
+  /** Aborts when the server drains: waiting callers are answered 202, or as the run stands. */
+  readonly draining: AbortSignal;
+  readonly checkEdit: CheckEdit;
+  /** Addresses that media may name though they are no public ones. */
+  readonly egressAllow?: readonly string[];
+  /** Whose pages may call from a browser. */
+  readonly corsOrigins?: readonly string[];
+  readonly log: Log;
+}

@@ -1,0 +1,208 @@
+// The OpenAPI 3.1 document, made of the routes: zod-openapi turns their schemas into JSON Schema,
+// this file says what a route's declaration means in the document's terms.
+
+import { z } from 'zod';
+import {
+  createDocument as assemble,
+  type oas31,
+  type ZodOpenApiMediaTypeObject,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiOverride,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponseObject,
+} from 'zod-openapi';
+import { PROBLEM_STATUS, type ProblemCode } from '../../contract/errors.ts';
+import { FrameSchema } from '../../contract/frame.ts';
+import { ProblemSchema } from '../../contract/problem.ts';
+import {
+  REQUEST_HEADERS,
+  RESPONSE_HEADERS,
+  type RequestHeader,
+  type ResponseHeader,
+} from '../http/headers.ts';
+import type { AnswerNote, Route } from '../http/route.ts';
+import { TAGS } from '../http/tags.ts';
+import { EXAMPLES } from './examples.ts';
+import type { OpenApiDocument } from './openapi-document.ts';
+import { pathParameters } from './path-parameters.ts';
+
+const DESCRIPTION =
+  'Runs AI agents so that a run is never lost and nothing dangerous happens without a person’s yes. Anything of another org, and anything one may not see, answers as an unknown id does.';
+
+/** `/api/agents/:agentId` as the document writes it. */
+export const templateOf = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}');
+
+export function createDocument(routes: readonly Route[], version: string): OpenApiDocument {
+  const paths: ZodOpenApiPathsObject = {};
+  for (const route of routes)
+    (paths[templateOf(route.path)] ??= {})[METHOD[route.method]] = operationOf(route);
+  const document = assemble(
+    {
+      openapi: '3.1.1',
+      info: {
+        title: 'Holdpoint',
+        version,
+        description: DESCRIPTION,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+      security: [{ bearer: [] }],
+      paths,
+      components: {
+        // Routes refer to it from within the text of a stream.
+        schemas: { Frame: FrameSchema },
+        headers: componentHeaders(),
+        securitySchemes: {
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: 'Each operation names the scope it needs; none implies another.',
+          },
+        },
+      },
+    },
+    { override: plainer },
+  );
+  return document as unknown as OpenApiDocument;
+}
+
+const METHOD = { GET: 'get', POST: 'post', DELETE: 'delete' } as const;
+
+/**
+ * What zod says more exactly than a reader of the document, or a generator of clients, wants it.
+ */
+const plainer: ZodOpenApiOverride = ({ jsonSchema, zodSchema, io }) => {
+  if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+  delete jsonSchema.propertyNames;
+  if (io === 'input') return;
+  // Answers may grow fields: clients must not refuse those that they do not know.
+  const { def } = zodSchema._zod;
+  if (def.type === 'object' && !('catchall' in def && def.catchall !== undefined))
+    delete jsonSchema.additionalProperties;
+};
+
+function componentHeaders(): Record<string, oas31.HeaderObject> {
+  return Object.fromEntries(
+    Object.entries(RESPONSE_HEADERS).map(([key, { description }]) => [
+      key,
+      { description, schema: { type: 'string' } },
+    ]),
+  );
+}
+
+function operationOf(route: Route): ZodOpenApiOperationObject {
+  const key = `${route.method} ${templateOf(route.path)}`;
+  const description = [route.description, needs(route)].filter((part) => part !== undefined);
+  return {
+    tags: [route.tag],
+    operationId: route.id,
+    summary: route.summary,
+    ...(description.length === 0 ? {} : { description: description.join('\n\n') }),
+    requestParams: {
+      path: pathParameters(route.path),
+      ...(route.query === undefined ? {} : { query: route.query }),
+    },
+    parameters: (route.headers ?? []).map(headerParameter),
+    ...(route.body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: { 'application/json': withExamples({ schema: route.body }, `${key} body`) },
+          },
+        }),
+    responses: { ...answersOf(route, key), ...refusalsOf(route, key) },
+    security: securityOf(route),
+  };
+}
+
+function headerParameter(key: RequestHeader): oas31.ParameterObject {
+  const { name, description, schema } = REQUEST_HEADERS[key];
+  return { name, in: 'header', required: false, description, schema: { ...schema } };
+}
+
+function needs({ scope }: Route): string | undefined {
+  return scope === 'open' || scope === 'token' ? undefined : `Needs the scope \`${scope}\`.`;
+}
+
+function securityOf({ scope }: Route): oas31.SecurityRequirementObject[] {
+  if (scope === 'open') return [];
+  return [{ bearer: scope === 'token' ? [] : [scope] }];
+}
+
+const withExamples = (media: ZodOpenApiMediaTypeObject, key: string): ZodOpenApiMediaTypeObject => {
+  const examples = EXAMPLES[key];
+  return examples === undefined ? media : { ...media, examples: { ...examples } };
+};
+
+function answersOf(route: Route, key: string): Record<string, ZodOpenApiResponseObject> {
+  return Object.fromEntries(
+    Object.entries(route.answers).map(([status, answer]) => {
+      const { description, headers = [], type = 'application/json' } = answer;
+      const schema = answerSchema(answer);
+      return [
+        status,
+        {
+          description,
+          headers: headersOf(['RequestId', ...headers]),
+          ...(schema === undefined
+            ? {}
+            : { content: { [type]: withExamples({ schema }, `${key} ${status}`) } }),
+        },
+      ];
+    }),
+  );
+}
+
+const answerSchema = ({ type, schema }: AnswerNote): z.ZodType | undefined =>
+  type === 'text/event-stream' ? STREAM : schema;
+
+const STREAM = z.string().meta({
+  contentMediaType: 'text/event-stream',
+  contentSchema: { $ref: '#/components/schemas/Frame' },
+});
+
+const headersOf = (names: readonly ResponseHeader[]): oas31.HeadersObject =>
+  Object.fromEntries(
+    names.map((name) => [RESPONSE_HEADERS[name].name, { $ref: `#/components/headers/${name}` }]),
+  );
+
+/** Those that follow from what the route asks for, and its own. */
+const codesOf = ({ scope, body, refusals = [] }: Route): readonly ProblemCode[] => [
+  'INVALID_REQUEST',
+  ...(scope === 'open' ? [] : (['UNAUTHENTICATED', 'UNAVAILABLE'] as const)),
+  ...(scope === 'open' || scope === 'token' ? [] : (['INSUFFICIENT_SCOPE'] as const)),
+  ...(body === undefined
+    ? []
+    : (['MALFORMED_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const)),
+  ...refusals,
+  'INTERNAL',
+];
+
+/** One answer a status, with the codes it may carry. */
+function refusalsOf(route: Route, key: string): Record<string, ZodOpenApiResponseObject> {
+  const codes = [...new Set(codesOf(route))];
+  const statuses = [...new Set(codes.map((code) => PROBLEM_STATUS[code]))].toSorted(
+    (a, b) => a - b,
+  );
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const which = codes.filter((code) => PROBLEM_STATUS[code] === status);
+      const headers: ResponseHeader[] = ['RequestId'];
+      if (status === 401 || status === 403) headers.push('WwwAuthenticate');
+      if (status === 429 || status === 503) headers.push('RetryAfter');
+      const content = withExamples({ schema: ProblemSchema }, `${key} ${status}`);
+      return [
+        String(status),
+        {
+          description: which.map((code) => `\`${code}\``).join(', '),
+          headers: headersOf(headers),
+          content: { 'application/problem+json': content },
+        },
+      ];
+    }),
+  );
+}

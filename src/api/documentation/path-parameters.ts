@@ -1,0 +1,24 @@
+// The parameters in the routes' paths, each described once.
+
+import { z } from 'zod';
+
+const PATH_PARAMETERS = {
+  agentId: z.string().meta({ description: 'The agent’s id.' }),
+  runId: z.string().meta({ description: 'The run’s id. One of another agent is an unknown one.' }),
+  sessionId: z.string().meta({ description: 'The session’s id.' }),
+} as const;
+
+const isKnown = (name: string): name is keyof typeof PATH_PARAMETERS => name in PATH_PARAMETERS;
+
+/** Throws where one is not described: a document that is silent about it is wrong. */
+export function pathParameters(path: string): z.ZodObject {
+  const names = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name);
+  return z.object(
+    Object.fromEntries(
+      names.map((name) => {
+        if (!isKnown(name)) throw new Error(`path-parameters.ts does not describe :${name}`);
+        return [name, PATH_PARAMETERS[name]];
+      }),
+    ),
+  );
+}

@@ -1,0 +1,12 @@
+// What routes are about: the sections of the API's documentation, in order.
+
+export const TAGS = {
+  runs: 'Starting, reading, streaming and cancelling runs.',
+  decisions: 'What waits for people, and their votes.',
+  sessions: 'Conversations.',
+  agents: 'What can be asked.',
+  usage: 'What was used.',
+  service: 'The service itself. No token.',
+} as const;
+
+export type Tag = keyof typeof TAGS;

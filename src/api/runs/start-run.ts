@@ -1,0 +1,172 @@
+// Starting a run, however its caller waits for it: what a start is refused for, and the commit. Once
+// it is committed the answer is never a 503: the run is kept, and where it can be read is said.
+
+import { randomUUID } from 'node:crypto';
+import { v7 } from 'uuid';
+import type { AgentSnapshot } from '../../contract/agent.ts';
+import { AppError } from '../../contract/errors.ts';
+import { StartBodySchema, type StartBody } from '../../contract/run.ts';
+import { publicAddresses } from '../../egress/public-address.ts';
+import { canonicalJson, sha256Hex } from '../../json/canonical.ts';
+import { StoreUnavailableError } from '../../store/database/access.ts';
+import type { RunRecord } from '../../store/queries/run-record.ts';
+import type { KeyUse } from '../../store/runs/keys.ts';
+import { startRun, type NewRun, type Started } from '../../store/runs/runs.ts';
+import { agentOf } from '../agents/find-agent.ts';
+import { requireScope } from '../auth/caller.ts';
+import type { AppDeps } from '../deps.ts';
+import { BODY_MAX_BYTES } from '../http/body.ts';
+import { readIdempotencyKey } from '../http/idempotency-key.ts';
+import type { RouteRequest } from '../http/route.ts';
+import { mediaLength, readMedia } from './media.ts';
+
+/** Eight pieces of media at most, and base64 adds a third. */
+export const START_BODY = {
+  schema: StartBodySchema,
+  maxBytes: 28 * BODY_MAX_BYTES,
+  uncounted: mediaLength,
+};
+
+type StartRequest = RouteRequest<unknown, StartBody>;
+
+/** Why a start is refused, beside what its token and body are refused for. */
+export const START_REFUSALS = [
+  'NOT_FOUND',
+  'FORBIDDEN',
+  'AGENT_INACTIVE',
+  'SESSION_OF_OTHER_AGENT',
+  'SESSION_PAUSED',
+  'IDEMPOTENCY_KEY_REUSED',
+] as const;
+
+/**
+ * Everything that a start is refused for before the store is asked; the run's ids are made here, so
+ * that a repeated transaction finds itself.
+ */
+export function newRun(
+  { agents, egressAllow = [] }: AppDeps,
+  request: StartRequest,
+  route: KeyUse['route'],
+): NewRun {
+  const { caller, body } = request;
+  const key = readIdempotencyKey(request.headerValues('Idempotency-Key'));
+  if (body.orgId !== undefined && body.orgId !== caller.orgId)
+    throw new AppError(
+      'FORBIDDEN',
+      "The orgId is not the token's: runs start in the token's org only.",
+    );
+  const userId = body.userId ?? caller.subject;
+  if (userId !== caller.subject) requireScope(caller, 'runs:impersonate');
+  const agent = agentOf(agents, caller.orgId, request.param('agentId'));
+  const options = body.options ?? {};
+  refuseModel(agent, options.model);
+  const media = readMedia(body.media ?? [], agent, publicAddresses(egressAllow));
+  return {
+    runId: `run_${v7()}`,
+    orgId: caller.orgId,
+    agent,
+    userId,
+    startedBy: caller.subject,
+    sessionId: body.sessionId ?? randomUUID(),
+    input: body.message,
+    ...(media.length === 0 ? {} : { media }),
+    options,
+    generateFollowups: body.generateFollowups ?? false,
+    requestId: request.requestId,
+    ...(agent.active
+      ? {}
+      : {
+          refusal: new AppError(
+            'AGENT_INACTIVE',
+            `The agent "${agent.id}" is switched off and takes no runs.`,
+          ),
+        }),
+    ...(key === undefined
+      ? {}
+      : {
+          key: {
+            orgId: caller.orgId,
+            caller: caller.subject,
+            route,
+            agentId: agent.id,
+            target: '',
+            key,
+            bodyHash: hashOf(body),
+          },
+        }),
+  };
+}
+
+/** A field left out and one given as its default are the same body. */
+const hashOf = (body: StartBody): string =>
+  sha256Hex(
+    canonicalJson({
+      ...body,
+      generateFollowups: body.generateFollowups ?? false,
+      media: (body.media ?? []).map(({ type, data }) => ({ type, data: sha256Hex(data) })),
+      options: body.options ?? {},
+    }),
+  );
+
+function refuseModel(agent: AgentSnapshot, model: string | undefined): void {
+  if (model === undefined || model === agent.model || agent.models.includes(model)) return;
+  throw new AppError(
+    'INVALID_REQUEST',
+    `options.model must be one that the agent allows: ${agent.models.join(', ')}.`,
+    {
+      errors: [{ path: 'options.model', message: `must be one of ${agent.models.join(', ')}` }],
+    },
+  );
+}
+
+export async function commit({ store }: AppDeps, run: NewRun): Promise<Started> {
+  try {
+    return await store.asOrg(run.orgId, (tx) => startRun(tx, run));
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError) || !error.uncertain) throw error;
+    throw new AppError(
+      'UNAVAILABLE',
+      `The database went away while the run was being started, so it may exist: read ${run.runId}, or repeat the request with its Idempotency-Key.`,
+      {
+        runId: run.runId,
+        cause: error,
+      },
+    );
+  }
+}
+
+/**
+ * The database went away after the commit. The run is there, and as far as we know it is as it was
+ * made.
+ */
+export function committedOr(error: unknown, run: NewRun, started: Started): RunRecord {
+  if (!(error instanceof StoreUnavailableError) || started.kind === 'REPLAYED') throw error;
+  const now = new Date();
+  return {
+    runId: run.runId,
+    sessionId: run.sessionId,
+    agentId: run.agent.id,
+    userId: run.userId,
+    orgId: run.orgId,
+    startedBy: run.startedBy,
+    status: 'QUEUED',
+    input: run.input,
+    content: '',
+    model: null,
+    finishReason: null,
+    followUps: null,
+    pauseId: null,
+    promptTokens: 0,
+    completionTokens: 0,
+    usageEstimated: false,
+    revision: run.agent.revision,
+    errorCode: null,
+    errorMessage: null,
+    quorum: run.agent.approvals.quorum,
+    fourEyes: run.agent.approvals.fourEyes,
+    createdAt: now,
+    updatedAt: now,
+    reasoning: [],
+    calls: [],
+  };
+}
