@@ -1,7 +1,9 @@
 // The demonstration model: an OpenAI-compatible server on loopback, for `npm start` without a
 // provider. aimock is the server; what it answers is demo-answers.ts. Reached over HTTP as every
-// model is: nothing in Holdpoint knows that it is not one.
+// model is: nothing in Holdpoint knows that it is not one. It wants a key made at each start: aimock
+// also lets whoever asks, pages in browsers included, read what it was last sent and plant answers.
 
+import { randomBytes } from 'node:crypto';
 import { LLMock, type ChatCompletionRequest, type FixtureResponse } from '@copilotkit/aimock';
 import { estimateTokens } from '../models/estimate-tokens.ts';
 import { demoAnswer, type DemoMessage } from './demo-answers.ts';
@@ -9,6 +11,7 @@ import { demoAnswer, type DemoMessage } from './demo-answers.ts';
 export interface DemoModel {
   /** Base URL, with `/v1`. */
   readonly url: string;
+  readonly apiKey: string;
   close(): Promise<void>;
 }
 
@@ -22,9 +25,11 @@ const WHOLE = 1_000_000;
 export async function startDemoModel({
   wordGapMs = WORD_GAP_MS,
 }: { readonly wordGapMs?: number } = {}): Promise<DemoModel> {
+  const apiKey = randomBytes(32).toString('base64url');
   const server = new LLMock({
     host: '127.0.0.1',
     port: 0,
+    auth: { apiKeys: [apiKey] },
     chunkSize: WHOLE,
     latency: wordGapMs,
     logLevel: 'silent',
@@ -32,7 +37,7 @@ export async function startDemoModel({
   });
   server.on({ predicate: () => true }, respond);
   const origin = await server.start();
-  return { url: `${origin}/v1`, close: () => server.stop() };
+  return { url: `${origin}/v1`, apiKey, close: () => server.stop() };
 }
 
 function respond(request: ChatCompletionRequest): FixtureResponse {

@@ -2,8 +2,9 @@
 // alone.
 
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openDataDir } from '../data-dir.ts';
 
 const read = (file: string): string | undefined => {
   try {
@@ -20,7 +21,7 @@ export function developmentSecret(dataDir: string): string {
     chmodSync(file, 0o600);
     return kept;
   }
-  mkdirSync(dataDir, { recursive: true });
+  openDataDir(dataDir);
   const mine = `${file}.${process.pid}`;
   writeFileSync(mine, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600, flush: true });
   try {

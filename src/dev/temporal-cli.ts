@@ -2,12 +2,16 @@
 // namespace needs. The flags to start one stand here too. Holds no process.
 
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
 
 export interface DevServerPlace {
   readonly port: number;
+  /** The loopback address that the Web UI is at; everything else is at 127.0.0.1. */
+  readonly uiIp: string;
   readonly uiPort: number;
   readonly httpPort: number;
+  readonly metricsPort: number;
   readonly dbFile: string;
   readonly namespace: string;
 }
@@ -36,10 +40,17 @@ const DYNAMIC_CONFIG = [
 // power cut.
 const PRAGMAS = ['journal_mode=WAL', 'synchronous=NORMAL'];
 
+// The HTTP API has no login and cannot be left out: a page in a browser could signal a run there. It
+// answers requests for an allowed host only, and nobody knows this one.
+const noHost = (): string =>
+  `frontend.httpAllowedHosts=["${randomBytes(16).toString('hex')}.invalid"]`;
+
 export const startArguments = ({
   port,
+  uiIp,
   uiPort,
   httpPort,
+  metricsPort,
   dbFile,
   namespace,
 }: DevServerPlace): readonly string[] => [
@@ -48,17 +59,21 @@ export const startArguments = ({
     'start-dev',
     '--ip',
     '127.0.0.1',
+    '--ui-ip',
+    uiIp,
     '--port',
     String(port),
     '--ui-port',
     String(uiPort),
     '--http-port',
     String(httpPort),
+    '--metrics-port',
+    String(metricsPort),
   ],
   ...['--db-filename', dbFile, '--log-level', 'error', '--ui-disable-news-fetch'],
   ...(namespace === 'default' ? [] : ['--namespace', namespace]),
   ...PRAGMAS.flatMap((pragma) => ['--sqlite-pragma', pragma]),
-  ...DYNAMIC_CONFIG.flatMap((value) => ['--dynamic-config-value', value]),
+  ...[...DYNAMIC_CONFIG, noHost()].flatMap((value) => ['--dynamic-config-value', value]),
   // Taken only while the namespace is being made; an older database file gets what it lacks from
   // `addSearchAttributes`.
   ...ATTRIBUTES.flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),

@@ -1,5 +1,6 @@
 // The development Temporal server: a child of ours that keeps its data, ports and identity under
-// the data directory. One left over from a process that was killed is adopted if it serves, else
+// the data directory. It has no login: its Web UI listens where a page in a browser cannot find it,
+// and is reached through a guard. One left over from a process that was killed is adopted if it serves, else
 // exactly that one is ended. It never outlives a normal stop. Finds no program (find-temporal.ts)
 // and imports no SDK.
 
@@ -16,7 +17,7 @@ import {
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, portIsFree } from './free-port.ts';
+import { freePort, hiddenLoopback, portIsFree } from './free-port.ts';
 import {
   endProcess,
   isAlive,
@@ -32,6 +33,7 @@ import {
   raiseRetention,
   startArguments,
 } from './temporal-cli.ts';
+import { startWebUiGuard } from './web-ui-guard.ts';
 
 export interface TemporalServerOptions {
   /** The CLI's path. */
@@ -48,12 +50,16 @@ export interface TemporalServer {
   readonly pid: () => number;
   readonly stop: () => Promise<void>;
 }
-interface Ports {
+/** Where the child listens, and where its Web UI is reached: through the guard, on 127.0.0.1. */
+interface Places {
   readonly port: number;
-  readonly uiPort: number;
   readonly httpPort: number;
+  readonly metricsPort: number;
+  readonly hiddenUiIp: string;
+  readonly hiddenUiPort: number;
+  readonly uiPort: number;
 }
-type ChildRecord = ProcessIdentity & Ports;
+type ChildRecord = ProcessIdentity & Places;
 
 /** A cold start takes one to two seconds, a busy machine ten times that. */
 const READY_TIMEOUT_MS = 40_000;
@@ -63,18 +69,42 @@ const ADOPT_TIMEOUT_MS = 5000;
 const STOP_GRACE_MS = 8000;
 const WATCH_MS = 250;
 
-function readRecord(file: string): ChildRecord | undefined {
+/** `places` undefined: of a release that let the child listen elsewhere; it is not adopted. */
+interface LeftOver {
+  readonly identity: ProcessIdentity;
+  readonly places: Places | undefined;
+}
+
+function readRecord(file: string): LeftOver | undefined {
   try {
-    const { pid, startTime, port, uiPort, httpPort } = JSON.parse(readFileSync(file, 'utf8'));
-    const numbers = [pid, port, uiPort, httpPort].every(
-      (value) => Number.isInteger(value) && value > 0,
-    );
-    return numbers && typeof startTime === 'string'
-      ? { pid, startTime, port, uiPort, httpPort }
-      : undefined;
+    const { pid, startTime, hiddenUiIp, ...ports } = JSON.parse(readFileSync(file, 'utf8'));
+    if (!isPort(pid) || typeof startTime !== 'string') return undefined;
+    const { port, httpPort, metricsPort, hiddenUiPort, uiPort } = ports;
+    const whole = typeof hiddenUiIp === 'string' && PORTS.every((name) => isPort(ports[name]));
+    const places = { port, httpPort, metricsPort, hiddenUiIp, hiddenUiPort, uiPort };
+    return { identity: { pid, startTime }, places: whole ? places : undefined };
   } catch {
     return undefined;
   }
+}
+
+const PORTS = ['port', 'httpPort', 'metricsPort', 'hiddenUiPort', 'uiPort'] as const;
+const isPort = (value: unknown): value is number => Number.isInteger(value) && Number(value) > 0;
+
+async function placesFree({ hiddenUiIp, hiddenUiPort, ...ports }: Places): Promise<boolean> {
+  for (const port of [ports.port, ports.httpPort, ports.metricsPort, ports.uiPort])
+    if (!(await portIsFree(port))) return false;
+  return portIsFree(hiddenUiPort, hiddenUiIp);
+}
+
+async function drawPlaces(): Promise<Places> {
+  const hiddenUiIp = await hiddenLoopback();
+  const drawn = new Set<number>();
+  while (drawn.size < 4) drawn.add(await freePort());
+  const [port = 0, httpPort = 0, metricsPort = 0, uiPort = 0] = drawn;
+  let hiddenUiPort = await freePort(hiddenUiIp);
+  while (drawn.has(hiddenUiPort)) hiddenUiPort = await freePort(hiddenUiIp);
+  return { port, httpPort, metricsPort, hiddenUiIp, hiddenUiPort, uiPort };
 }
 
 const accepts = (port: number): Promise<boolean> =>
@@ -108,12 +138,15 @@ export async function startTemporalServer({
     return false;
   }
 
-  function launch({ port, uiPort, httpPort }: Ports): ChildRecord | undefined {
-    const ports = { port, uiPort, httpPort };
+  function launch(from: Places): ChildRecord | undefined {
+    const { port, httpPort, metricsPort, hiddenUiIp, hiddenUiPort, uiPort } = from;
+    const places = { port, httpPort, metricsPort, hiddenUiIp, hiddenUiPort, uiPort };
+    const ui = { uiIp: hiddenUiIp, uiPort: hiddenUiPort };
+    const place = { port, httpPort, metricsPort, ...ui, dbFile, namespace };
     const log = openSync(logFile, 'a');
     // A group of its own: Ctrl-C in the terminal must not end it before what is under way has
     // drained.
-    const child = spawn(cliPath, startArguments({ ...ports, dbFile, namespace }), {
+    const child = spawn(cliPath, startArguments(place), {
       cwd: folder,
       detached: true,
       stdio: ['ignore', log, log],
@@ -123,25 +156,17 @@ export async function startTemporalServer({
     child.unref();
     const startTime = child.pid === undefined ? undefined : startTimeOf(child.pid);
     if (child.pid === undefined || startTime === undefined) return undefined;
-    const record = { pid: child.pid, startTime, ...ports };
+    const record = { pid: child.pid, startTime, ...places };
     // Whole or not at all: a torn record would leave a child that nobody adopts.
     writeFileSync(`${recordFile}.new`, JSON.stringify(record));
     renameSync(`${recordFile}.new`, recordFile);
     return record;
   }
 
-  async function fresh(last: Ports | undefined): Promise<ChildRecord> {
+  async function fresh(last: Places | undefined): Promise<ChildRecord> {
     for (let attempt = 1; attempt <= 3; attempt++) {
-      const same =
-        attempt === 1 &&
-        last !== undefined &&
-        (await portIsFree(last.port)) &&
-        (await portIsFree(last.uiPort)) &&
-        (await portIsFree(last.httpPort));
-      const ports = same
-        ? last
-        : { port: await freePort(), uiPort: await freePort(), httpPort: await freePort() };
-      const started = launch(ports);
+      const same = attempt === 1 && last !== undefined && (await placesFree(last));
+      const started = launch(same ? last : await drawPlaces());
       if (started !== undefined && (await until(started, started.port))) return started;
       if (started !== undefined) await endProcess(started, 1000);
     }
@@ -149,17 +174,22 @@ export async function startTemporalServer({
   }
 
   const left = readRecord(recordFile);
-  const serves =
-    left !== undefined && isAlive(left) && (await until(left, left.port, ADOPT_TIMEOUT_MS));
-  if (left !== undefined && !serves) await endProcess(left, STOP_GRACE_MS);
+  const kept = left?.places === undefined ? undefined : { ...left.identity, ...left.places };
+  const adopted =
+    kept !== undefined && isAlive(kept) && (await until(kept, kept.port, ADOPT_TIMEOUT_MS))
+      ? kept
+      : undefined;
+  if (left !== undefined && adopted === undefined) await endProcess(left.identity, STOP_GRACE_MS);
   const old = existsSync(dbFile);
-  let child: ChildRecord = left !== undefined && serves ? left : await fresh(left);
+  let child: ChildRecord = adopted ?? (await fresh(left?.places));
   let stopping = false;
-  const { port, uiPort } = child;
+  const { port, hiddenUiIp, hiddenUiPort } = child;
+  const uiPort = (await portIsFree(child.uiPort)) ? child.uiPort : await freePort();
   const cli = createTemporalCli(cliPath, `127.0.0.1:${port}`);
+  const guard = await startWebUiGuard(uiPort, { host: hiddenUiIp, port: hiddenUiPort });
   if (old) await addSearchAttributes(cli, namespace);
   // in its own time; the next start tries again
-  if (!serves) void raiseRetention(cli, namespace).catch(() => undefined);
+  if (adopted === undefined) void raiseRetention(cli, namespace).catch(() => undefined);
 
   async function watch(): Promise<void> {
     while (!stopping) {
@@ -178,10 +208,11 @@ export async function startTemporalServer({
   return {
     address: `127.0.0.1:${port}`,
     uiUrl: `http://127.0.0.1:${uiPort}`,
-    adopted: serves,
+    adopted: adopted !== undefined,
     pid: () => child.pid,
     stop: async () => {
       stopping = true;
+      await guard.close();
       await endProcess(child, STOP_GRACE_MS);
       process.off('exit', endWithUs);
       await Promise.race([watching, sleep(WATCH_MS * 2)]);

@@ -5,6 +5,8 @@ export interface Welcome {
   readonly apiUrl: string;
   /** Of Temporal's Web UI; null where TEMPORAL_ADDRESS is set and TEMPORAL_UI_URL is not. */
   readonly uiUrl: string | null;
+  /** Of the development server, for the `temporal` command; null where there is none. */
+  readonly temporalAddress?: string | null;
   readonly namespace?: string;
   /** null: tokens come from an identity provider. */
   readonly token: string | null;
@@ -17,6 +19,7 @@ const ASK_GUARDED = 'Send an e-mail to ada@example.com with the price of NVDA.';
 export function welcomeText({
   apiUrl,
   uiUrl,
+  temporalAddress = null,
   namespace = 'default',
   token,
   agents,
@@ -32,6 +35,7 @@ export function welcomeText({
     '',
     `  API              ${apiUrl}`,
     ...(runsInUi === null ? [] : [`  Temporal Web UI  ${runsInUi}`]),
+    ...(temporalAddress === null ? [] : [`  Temporal         ${temporalAddress}`]),
     `  agents           ${agents.join(', ') || 'none'}`,
     '',
   ];
@@ -51,9 +55,10 @@ export function welcomeText({
   if (!shipped) return [...head, ...ask].join('\n');
   const approve = [
     '# Ask for something guarded: the run pauses. Its id is kept in RUN_ID.',
-    `RUN_ID=$(${curl} ${runs} \\`,
-    `  -d '{"message": "${ASK_GUARDED}"}' \\`,
-    `  | tee /dev/stderr | sed 's/.*"runId": *"\\([^"]*\\)".*/\\1/')`,
+    `ANSWER=$(${curl} ${runs} \\`,
+    `  -d '{"message": "${ASK_GUARDED}"}')`,
+    `printf '%s\\n' "$ANSWER"`,
+    `RUN_ID=$(printf '%s' "$ANSWER" | sed 's/.*"runId": *"\\([^"]*\\)".*/\\1/')`,
     '',
     '# Approve it: the e-mail is sent, once, and the run goes on to its answer.',
     `${curl} ${runs}/$RUN_ID/continue \\`,

@@ -3,6 +3,7 @@
 
 import { pathToFileURL } from 'node:url';
 import type { Config, ConfigResult } from '../config.ts';
+import { keepFilesPrivate } from '../data-dir.ts';
 
 /** The drain's own limits are below this; whatever is still there then is left to the others. */
 const LAST_RESORT_MS = 24_000;
@@ -21,6 +22,7 @@ export async function runMain(
   read: () => ConfigResult,
   main: (config: Config, stopping: AbortSignal) => Promise<void>,
 ): Promise<void> {
+  keepFilesPrivate();
   const result = read();
   if (!result.ok) {
     console.error(

@@ -2,10 +2,10 @@
 // embedded database, each unless the settings name one of somebody else's. Production runs
 // api/server.ts and worker.ts instead.
 
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentsOf, startApi, type RunningApi } from './api.ts';
 import { configFromEnvironment, settingsInForce, type Config } from '../config.ts';
+import { openDataDir } from '../data-dir.ts';
 import { createLogger } from '../logger.ts';
 import { runMain } from './role.ts';
 import { openStore, type OpenStore } from '../store/database/open-store.ts';
@@ -50,7 +50,7 @@ async function main(config: Config, stopping: AbortSignal): Promise<void> {
 
 async function run(config: Config, stopping: AbortSignal, undo: Undo[]): Promise<void> {
   const log = createLogger({ level: config.logLevel, name: 'start' });
-  mkdirSync(config.dataDir, { recursive: true });
+  openDataDir(config.dataDir);
   const locked = lockDataDir(config.dataDir);
   if (!locked.ok) throw new Error(locked.problem);
   undo.push(async () => locked.lock.release());
@@ -97,7 +97,7 @@ async function run(config: Config, stopping: AbortSignal, undo: Undo[]): Promise
     store: opened.store,
     temporal,
     outboxAndReconciler,
-    model: modelOf(config, demo?.url),
+    model: modelOf(config, demo),
     workflows,
     log,
   });
@@ -117,6 +117,7 @@ async function run(config: Config, stopping: AbortSignal, undo: Undo[]): Promise
     welcomeText({
       apiUrl: api.url,
       uiUrl: child?.uiUrl ?? config.temporalUiUrl,
+      temporalAddress: child?.address ?? null,
       token: await readyToken(config, [...agents.values()]),
       agents: [...agents.keys()],
     }),

@@ -2,7 +2,6 @@
 // for by Temporal's worker. `npm run worker` runs it alone; dev/start.ts beside the API, on the
 // same connection.
 
-import { mkdirSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -14,6 +13,7 @@ import {
 } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { configFromEnvironment, settingsInForce, type Config } from '../config.ts';
+import { openDataDir } from '../data-dir.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { createOpenAiModel } from '../models/openai/adapter.ts';
 import type { Model } from '../models/model.ts';
@@ -91,7 +91,7 @@ export async function startWorker({
   workflows,
   log,
 }: WorkerParts): Promise<RunningWorker> {
-  mkdirSync(config.dataDir, { recursive: true });
+  openDataDir(config.dataDir);
   const worker = await Worker.create({
     connection: temporal.connection,
     namespace: temporal.settings.namespace,
@@ -131,9 +131,13 @@ export async function startWorker({
 
 const OPENAI = 'https://api.openai.com/v1';
 
-export const modelOf = (config: Config, demoUrl = ''): Model =>
+/** `demo`: where the demonstration model is, where the settings ask for it. */
+export const modelOf = (
+  config: Config,
+  demo: { readonly url: string; readonly apiKey: string } = { url: '', apiKey: '' },
+): Model =>
   config.model.kind === 'demo'
-    ? createOpenAiModel({ baseUrl: demoUrl, apiKey: '', reportedName: 'demo' })
+    ? createOpenAiModel({ baseUrl: demo.url, apiKey: demo.apiKey, reportedName: 'demo' })
     : createOpenAiModel({
         baseUrl: config.model.baseUrl ?? OPENAI,
         apiKey: config.model.apiKey ?? '',

@@ -17,6 +17,7 @@ describe('the welcome', () => {
       const text = welcomeText({
         apiUrl: `http://127.0.0.1:${server.port}`,
         uiUrl: 'http://127.0.0.1:8233',
+        temporalAddress: '127.0.0.1:7233',
         token: 'eyJ.t',
         agents: ['finance_agent'],
       });
@@ -33,6 +34,7 @@ describe('the welcome', () => {
       );
       assert.ok(asked.every((line) => line.includes('Bearer eyJ.t')));
       assert.equal(JSON.parse(asked[2]?.split('eyJ.t ')[1] ?? '').action, 'APPROVE');
+      assert.ok(stdout.includes('{"runId":"run_01","sessionId":"s","input":"x"}\n'), 'it is shown');
       assert.match(stdout, /http:\/\/127\.0\.0\.1:8233\/namespaces\/default\/workflows\/run_01/);
     } finally {
       await server.close();

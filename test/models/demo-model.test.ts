@@ -30,7 +30,11 @@ describe('models: the demonstration model', () => {
     tools: readonly ModelTool[],
   ): Promise<ModelReply> => {
     deltas = [];
-    const model = createOpenAiModel({ baseUrl: demo.url, apiKey: 'none', reportedName: 'demo' });
+    const model = createOpenAiModel({
+      baseUrl: demo.url,
+      apiKey: demo.apiKey,
+      reportedName: 'demo',
+    });
     return model.stream(
       { model: 'gpt-4o', messages, tools },
       {
@@ -206,5 +210,29 @@ describe('models: the demonstration model', () => {
     assert.ok(
       questions.length === 3 && questions.every((question) => typeof question === 'string'),
     );
+  });
+
+  it('answers only who has its key: nobody else reads what it was sent, or plants an answer', async () => {
+    const origin = new URL(demo.url).origin;
+    for (const [method, path] of [
+      ['GET', '/v1/_requests'],
+      ['GET', '/v1/models'],
+      ['POST', '/v1/chat/completions'],
+      ['POST', '/v1/embeddings'],
+      ['GET', '/__aimock/journal'],
+      ['GET', '/__aimock/fixtures'],
+      ['POST', '/__aimock/fixtures'],
+      ['POST', '/__aimock/reset'],
+      ['POST', '/__aimock/error'],
+      ['POST', '/__aimock/chaos'],
+    ] as const)
+      for (const key of [undefined, 'none']) {
+        const answer = await fetch(`${origin}${path}`, {
+          method,
+          headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
+          ...(method === 'POST' ? { body: '{"fixtures":[]}' } : {}),
+        });
+        assert.equal(answer.status, 401, `${method} ${path}`);
+      }
   });
 });

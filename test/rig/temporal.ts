@@ -45,6 +45,7 @@ export async function startTemporal(): Promise<TemporalRig> {
   const path = await temporalCliPath();
   const folder = mkdtempSync(join(tmpdir(), 'holdpoint-temporal-'));
   const [port, uiPort, httpPort] = [await freePort(), await freePort(), await freePort()];
+  const metricsPort = await freePort();
   const namespace = 'default';
   const cli = createTemporalCli(path, `127.0.0.1:${port}`);
   let child: ChildProcess | undefined;
@@ -59,8 +60,10 @@ export async function startTemporal(): Promise<TemporalRig> {
     const log = openSync(join(folder, 'server.log'), 'a');
     const args = startArguments({
       port,
+      uiIp: '127.0.0.1',
       uiPort,
       httpPort,
+      metricsPort,
       dbFile: join(folder, 'temporal.db'),
       namespace,
     });
