@@ -39,8 +39,7 @@ describe('what a running `npm start` leaves open', function () {
     // The embedded database sets the modes of its files itself; what lay there before keeps its own.
     const closedByTheFolder = /^(database|sent-mail)\b/;
     const open = readdirSync(dataDir, { recursive: true, encoding: 'utf8' }).filter(
-      (name) =>
-        !closedByTheFolder.test(name) && (statSync(join(dataDir, name)).mode & 0o077) !== 0,
+      (name) => !closedByTheFolder.test(name) && (statSync(join(dataDir, name)).mode & 0o077) !== 0,
     );
     assert.deepEqual(open, []);
   });
