@@ -1,7 +1,7 @@
 // What the sink received, against what the ledger, the decisions and the audit say: once at most,
 // approved before, as approved, and nothing after a rejection or a cancellation.
 
-import { hashOfCall } from '../src/store/calls/call-hash.ts';
+import { argumentsHash } from '../test/rig/arguments-hash.ts';
 import type { AuditRow, CallRow, Evidence } from './evidence.ts';
 import { groupBy } from './group-by.ts';
 import { GUARDED, HONOURS_KEY, type Delivery } from './sink.ts';
@@ -87,8 +87,8 @@ export function checkEffects(
 
     if (GUARDED.has(call.name))
       for (const { delivery } of group) {
-        const hash = hashOfCall({
-          ...{ orgId: call.org_id, runId: call.run_id, callId, tool: call.name },
+        const hash = argumentsHash({
+          ...{ org: call.org_id, runId: call.run_id, callId, tool: call.name },
           ...{ toolVersion: call.tool_version, arguments: delivery.body },
         });
         const fits = approvals.some((d) => d.arguments_hash === hash && d.at_ms <= delivery.at + 1);

@@ -185,7 +185,7 @@ export function createInject(world: World): Inject {
       case 'after-decision-before-signal':
         return trap(
           'api-temporal',
-          { matcher: sees('"decided":"pause_'), act: 'hold', graceMs: 0 },
+          { matcher: sees('"pauseId":"pause_'), act: 'hold', graceMs: 0 },
           true,
         );
       case 'after-effect-before-record':

@@ -32,6 +32,7 @@ import { createWorld, type World } from './world.ts';
  * everything has come to rest.
  */
 const SETTLE_MS = 90_000;
+const CLOSE_MS = 30_000;
 /** Found on the way, not by a check at the end. */
 const ON_THE_WAY = [
   'no-foreign-bytes',
@@ -161,6 +162,9 @@ const checks = await play(world, schedule, history).catch((error: unknown): read
     problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
   },
 ]);
-await world.close().catch((error: unknown) => console.error(error));
-// The last line is the verdict's.
+// The last line is the verdict's, and it is given whatever closing comes to.
+await Promise.race([
+  world.close().catch((error: unknown) => console.error(error)),
+  sleep(CLOSE_MS).then(() => console.error('not everything was closed in time')),
+]);
 process.exit(conclude(checks) ? 0 : 1);

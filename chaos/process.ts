@@ -29,21 +29,31 @@ export interface LookedOptions {
 
 export async function lookAfter({ name, role, env, onUnmeant }: LookedOptions): Promise<Looked> {
   const product: ProductProcess = await startProduct({ role, env, noWait: true });
-  let [ends, meant, stopped] = [0, false, false];
-  let held: Promise<void> = Promise.resolve();
-  let release = (): void => undefined;
+  let [ends, meant, stopped, alive] = [0, false, false, true];
+  // Faults overlap: it stays down until the last of those that hold it lets go.
+  let holds = 0;
+  let wake = (): void => undefined;
+  const release = (): void => {
+    holds = Math.max(0, holds - 1);
+    if (holds === 0) wake();
+  };
+  const unheld = async (): Promise<void> => {
+    while (holds > 0 && !stopped) await new Promise<void>((done) => (wake = done));
+  };
 
   const loop = (async () => {
     for (;;) {
       const { code, signal } = await product.exited();
       if (stopped) return;
       ends++;
+      alive = false;
       if (!meant)
         onUnmeant(`${name} ended by itself (${signal ?? code}): ${product.log().slice(-1100)}`);
       meant = false;
-      await held;
+      await unheld();
       if (stopped) return;
       await product.start();
+      alive = true;
     }
   })();
 
@@ -53,17 +63,17 @@ export async function lookAfter({ name, role, env, onUnmeant }: LookedOptions): 
     pid: product.pid,
     log: product.log,
     kill9: async () => {
-      meant = true;
-      held = new Promise((done) => (release = done));
+      meant ||= alive;
+      holds++;
       await product.kill9();
     },
     expectEnd: () => (meant = true),
-    up: () => release(),
+    up: release,
     signal: product.signal,
     ends: () => ends,
     stop: async () => {
       stopped = true;
-      release();
+      wake();
       product.signal('SIGCONT');
       await product.kill9();
       await loop;

@@ -34,6 +34,12 @@ export type Op =
   | { readonly op: 'check'; readonly call: number }
   | { readonly op: 'record'; readonly call: number; readonly silent: boolean }
   | { readonly op: 'tamper'; readonly call: number }
+  /** A claim, what happens before its last look, and that look. */
+  | {
+      readonly op: 'interrupted';
+      readonly call: number;
+      readonly by: 'cancel' | 'tamper' | 'claim' | 'record' | 'nothing';
+    }
   | { readonly op: 'pauseAgain' | 'askAgain' | 'expire' | 'cancel' | 'fail' };
 
 export interface Interleaving {
@@ -74,6 +80,14 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     arbitrary: fc.record({ op: fc.constant('record' as const), call, silent: fc.boolean() }),
   },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('tamper' as const), call }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      op: fc.constant('interrupted' as const),
+      call,
+      by: fc.constantFrom('cancel', 'tamper', 'claim', 'claim', 'record', 'nothing', 'nothing'),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -237,6 +251,15 @@ export async function play(bench: Bench, script: Interleaving): Promise<Played> 
       case 'check': {
         const claimed = claims.get(idOf(o.call));
         if (claimed !== undefined) await check(idOf(o.call), claimed);
+        return;
+      }
+      case 'interrupted': {
+        const claimed = await claim(idOf(o.call));
+        if (claimed === undefined) return;
+        if (o.by === 'record') await record(idOf(o.call), claimed.n, answer);
+        else if (o.by === 'cancel') await take({ op: 'cancel' });
+        else if (o.by !== 'nothing') await take({ op: o.by, call: o.call });
+        await check(idOf(o.call), claimed);
         return;
       }
       case 'record': {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
-import { hashOfCall } from '../../src/store/calls/call-hash.ts';
+import { argumentsHash } from '../rig/arguments-hash.ts';
 import type { Bench } from '../store/fixture.ts';
 import type { Played } from './interleaving.ts';
 
@@ -97,8 +97,8 @@ function dispatchesWereApproved(row: Row, { sent, run }: Played): void {
   for (const one of sent) {
     const call = row.calls.find((c) => c.call_id === one.callId);
     assert.ok(call !== undefined);
-    const hash = hashOfCall({
-      orgId: run.orgId,
+    const hash = argumentsHash({
+      org: run.orgId,
       runId: run.runId,
       callId: one.callId,
       tool: call.name,

@@ -10,6 +10,7 @@ import { settle } from '../../src/store/runs/settle.ts';
 import { beginTurn, recordReply } from '../../src/store/turns/turns.ts';
 import { agent, all, drive, one, person, refusedAs, type Bench } from './fixture.ts';
 import { describeEnds } from './ends-contract.ts';
+import { describeLastLook } from './last-look-contract.ts';
 import { describePauses } from './pauses-contract.ts';
 
 export function describeStore(bench: () => Bench): void {
@@ -324,5 +325,6 @@ export function describeStore(bench: () => Bench): void {
   });
 
   describeEnds(bench);
+  describeLastLook(bench);
   describePauses(bench);
 }

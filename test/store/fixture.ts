@@ -5,6 +5,7 @@ import { v7 } from 'uuid';
 import type { AgentSnapshot, ToolSnapshot } from '../../src/contract/agent.ts';
 import { AppError, type ProblemCode } from '../../src/contract/errors.ts';
 import type { Settled } from '../../src/contract/turn.ts';
+import { canonicalJson } from '../../src/json/canonical.ts';
 import { createStore, type Store } from '../../src/store/database/access.ts';
 import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
 import { createAnnouncer } from '../../src/store/events/notifications.ts';
@@ -249,7 +250,7 @@ export function drive(store: Store) {
         const locked = await lockRun(tx, run.runId);
         if (locked === undefined) throw new Error('no run');
         return castVotes(tx, locked, voter, request, (_tool, edited) => ({
-          canonical: JSON.stringify(edited),
+          canonical: canonicalJson(edited),
         }));
       });
       if ('refused' in result) throw result.refused;

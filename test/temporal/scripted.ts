@@ -33,7 +33,7 @@ export function scriptedGateway(
     of: (runId) => heard.filter((one) => one.runId === runId).map((one) => one.what),
     gateway: {
       start: (input: AgentRunInput) => say(input.runId, 'START'),
-      wake: (runId, pauseId) => say(runId, `SIGNAL ${pauseId}`),
+      wake: (runId, { pauseId }) => say(runId, `SIGNAL ${pauseId}`),
       cancel: (runId) => say(runId, 'CANCEL'),
     },
   };
