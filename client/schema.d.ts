@@ -153,26 +153,6 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  '/api/approvals': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * The inbox: calls that wait for a vote one may cast, oldest first
-     * @description Needs the scope `runs:approve`.
-     */
-    get: operations['listApprovals'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
   '/api/agents/{agentId}/runs/stream': {
     parameters: {
       query?: never;
@@ -387,6 +367,50 @@ export interface paths {
      *     Needs the scope `runs:approve`.
      */
     post: operations['continueRunById'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/approvals': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * The inbox: calls that wait for a vote one may cast, oldest first
+     * @description With `?wait=`, answered as soon as the page is another than it was when asked for.
+     *
+     *     Needs the scope `runs:approve`.
+     */
+    get: operations['listApprovals'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/approvals/stream': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * The inbox as it changes
+     * @description First a `WAITING` frame for each call of the inbox, then `WAITING` and `DECIDED` as they come: decided, expired, or its run over. It closes when the token expires.
+     *
+     *     Needs the scope `runs:approve`.
+     */
+    get: operations['streamApprovals'];
+    put?: never;
+    post?: never;
     delete?: never;
     options?: never;
     head?: never;
@@ -822,6 +846,20 @@ export interface components {
       FAILED: number;
       CANCELLED: number;
     };
+    EventPage: {
+      data: components['schemas']['StoredEvent'][];
+      hasMore: boolean;
+      /** @description Goes into `after` for the next page. null at the end. */
+      nextCursor: string | null;
+    };
+    StoredEvent: {
+      /** @description Also the frame’s `id:` on the stream. */
+      id: string;
+      event: string;
+      data: unknown;
+      timestamp: number;
+      turn: number;
+    };
     WaitingPage: {
       data: components['schemas']['WaitingCall'][];
       hasMore: boolean;
@@ -879,20 +917,6 @@ export interface components {
       startedBy: string;
       /** @description The question, its first 1,000 characters. */
       input: string;
-    };
-    EventPage: {
-      data: components['schemas']['StoredEvent'][];
-      hasMore: boolean;
-      /** @description Goes into `after` for the next page. null at the end. */
-      nextCursor: string | null;
-    };
-    StoredEvent: {
-      /** @description Also the frame’s `id:` on the stream. */
-      id: string;
-      event: string;
-      data: unknown;
-      timestamp: number;
-      turn: number;
     };
     SessionPage: {
       data: components['schemas']['Session'][];
@@ -1797,88 +1821,6 @@ export interface operations {
       };
     };
   };
-  listApprovals: {
-    parameters: {
-      query?: {
-        /** @description Of this agent. */
-        agentId?: string;
-        /** @description Items of a page. */
-        limit?: number;
-        /** @description `nextCursor` of the page before; for events, an event’s id. */
-        after?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description A page. */
-      200: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          Link: components['headers']['Link'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['WaitingPage'];
-        };
-      };
-      /** @description `INVALID_REQUEST` */
-      400: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `UNAUTHENTICATED` */
-      401: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `INSUFFICIENT_SCOPE` */
-      403: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `INTERNAL` */
-      500: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description `UNAVAILABLE` */
-      503: {
-        headers: {
-          'X-Request-Id': components['headers']['RequestId'];
-          'Retry-After': components['headers']['RetryAfter'];
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
   startRunAndStream: {
     parameters: {
       query?: never;
@@ -2449,7 +2391,7 @@ export interface operations {
   readRun: {
     parameters: {
       query?: {
-        /** @description Seconds to wait for the run to settle, up to the server’s maximum. */
+        /** @description Seconds to wait for the run to settle, or the inbox to change, up to the server’s maximum. */
         wait?: number;
       };
       header?: never;
@@ -2628,7 +2570,7 @@ export interface operations {
   readRunById: {
     parameters: {
       query?: {
-        /** @description Seconds to wait for the run to settle, up to the server’s maximum. */
+        /** @description Seconds to wait for the run to settle, or the inbox to change, up to the server’s maximum. */
         wait?: number;
       };
       header?: never;
@@ -2803,7 +2745,7 @@ export interface operations {
   readRunStatus: {
     parameters: {
       query?: {
-        /** @description Seconds to wait for the run to settle, up to the server’s maximum. */
+        /** @description Seconds to wait for the run to settle, or the inbox to change, up to the server’s maximum. */
         wait?: number;
       };
       header?: never;
@@ -3209,6 +3151,182 @@ export interface operations {
       };
       /** @description `CALL_ID_REQUIRED` */
       428: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  listApprovals: {
+    parameters: {
+      query?: {
+        /** @description Of this agent. */
+        agentId?: string;
+        /** @description Seconds to wait for the run to settle, or the inbox to change, up to the server’s maximum. */
+        wait?: number;
+        /** @description Items of a page. */
+        limit?: number;
+        /** @description `nextCursor` of the page before; for events, an event’s id. */
+        after?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A page. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          Link: components['headers']['Link'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['WaitingPage'];
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  streamApprovals: {
+    parameters: {
+      query?: {
+        /** @description Of this agent. */
+        agentId?: string;
+        /** @description `nextCursor` of the page before; for events, an event’s id. */
+        after?: string;
+      };
+      header?: {
+        /** @description Go on after this frame. Empty: from the beginning. */
+        'Last-Event-ID'?: string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Frames with `id:`, `event:` and one `data:` line of JSON (the schema `InboxFrame`); comments keep it alive. `Last-Event-ID` resumes it with nothing lost and nothing twice. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'text/event-stream': string;
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `EVENTS_GONE` */
+      410: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
           [name: string]: unknown;

@@ -11,6 +11,7 @@ import { problemLayer } from './http/problem.ts';
 import { mountRoutes } from './http/mount-routes.ts';
 import type { Route } from './http/route.ts';
 import { agentRoutes } from './agents/routes.ts';
+import { inboxRoutes } from './approvals/inbox-routes.ts';
 import { decisionRoutes } from './approvals/routes.ts';
 import { documentationRoutes } from './documentation/routes.ts';
 import { healthRoutes } from './health/routes.ts';
@@ -36,6 +37,7 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
   ...streamRoutes(deps),
   ...runRoutes(deps),
   ...decisionRoutes(deps),
+  ...inboxRoutes(deps),
   ...sessionRoutes(deps),
   ...usageRoutes(deps),
 ];

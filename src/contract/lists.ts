@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import type { RunStatus } from './names.ts';
 import { pageOf } from './page.ts';
-import { PendingCallSchema, RunResponseSchema } from './run.ts';
+import { DecisionSchema, PendingCallSchema, RunResponseSchema } from './run.ts';
 
 const Timestamp = z.iso.datetime({ offset: true });
 const Count = z.int().nonnegative();
@@ -43,6 +43,30 @@ export const WaitingCallSchema = PendingCallSchema.extend({
 });
 export type WaitingCall = z.infer<typeof WaitingCallSchema>;
 export const WaitingPageSchema = pageOf('WaitingPage', WaitingCallSchema);
+
+const inboxFrame = <E extends string, D extends z.ZodType>(event: E, data: D) =>
+  z.object({
+    event: z.literal(event),
+    data,
+    /** Epoch milliseconds. */
+    timestamp: z.int(),
+  });
+
+/** A frame of the stream of the inbox. */
+export const InboxFrameSchema = z
+  .discriminatedUnion('event', [
+    inboxFrame('WAITING', WaitingCallSchema),
+    inboxFrame(
+      'DECIDED',
+      WaitingCallSchema.extend({ decision: DecisionSchema.optional() }).meta({
+        id: 'DecidedCall',
+        description:
+          'A call that does not wait for the caller any more; `decision` where one was the cause.',
+      }),
+    ),
+  ])
+  .meta({ id: 'InboxFrame', description: 'The `data:` line of a frame of the inbox.' });
+export type InboxFrame = z.infer<typeof InboxFrameSchema>;
 
 export const SessionSchema = z
   .object({

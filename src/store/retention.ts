@@ -1,6 +1,7 @@
 // RETENTION_DAYS: what is deleted of runs that ended so long ago are their stored events and
-// deltas, the bulk of a record. The run itself, its calls, decisions, audit lines and keys stay. A
-// few runs at a time, so that nobody waits behind it.
+// deltas, the bulk of a record, and of the inbox the lines of what was decided so long ago. The run
+// itself, its calls, decisions, audit lines and keys stay. A few at a time, so that nobody waits
+// behind it.
 
 import { sql } from 'kysely';
 import type { Store } from './database/access.ts';
@@ -19,5 +20,25 @@ export async function deleteOldEvents(store: Store, retentionDays: number): Prom
     await sql`delete from deltas where run_id = any(${ids})`.execute(tx.db);
     await sql`delete from events where run_id = any(${ids})`.execute(tx.db);
     return ids.length;
+  });
+}
+
+const INBOX_LINES_AT_ONCE = 1000;
+
+/** Calls whose lines in the record of the inbox were deleted by this step. */
+export async function deleteOldInboxLines(store: Store, retentionDays: number): Promise<number> {
+  return store.asReconciler(async (tx) => {
+    const { rows } = await sql<{ calls: number }>`
+      with old as (
+        select call_id, pause_id from inbox_lines
+        where kind = 'DECIDED' and at < now() - make_interval(days => ${retentionDays}) order by at limit ${INBOX_LINES_AT_ONCE}
+      ), deleted as (
+        delete from inbox_lines l using old o where l.call_id = o.call_id and l.pause_id = o.pause_id returning l.org_id, l.seq
+      ), marked as (
+        update inbox_heads h set deleted_through = greatest(h.deleted_through, d.seq)
+        from (select org_id, max(seq) as seq from deleted group by org_id) d where h.org_id = d.org_id
+      )
+      select count(*)::int as calls from old`.execute(tx.db);
+    return rows[0]?.calls ?? 0;
   });
 }

@@ -2,7 +2,7 @@
 // connection; and what the record sheds in time.
 
 import type { Store } from '../store/database/access.ts';
-import { deleteOldEvents } from '../store/retention.ts';
+import { deleteOldEvents, deleteOldInboxLines } from '../store/retention.ts';
 import type { Temporal } from './connect.ts';
 import { createGateway } from './gateway.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
@@ -54,6 +54,7 @@ export function createOutboxAndReconciler({
   async function keepTo(days: number): Promise<void> {
     try {
       while ((await deleteOldEvents(store, days)) > 0);
+      while ((await deleteOldInboxLines(store, days)) > 0);
     } catch {
       // The database is away: the next round goes on.
     }

@@ -219,11 +219,12 @@ export const documentCheck = (deps: AppDeps): DocumentCheck =>
 export async function token(
   user: string,
   { org = 'acme', scope = EVERYDAY, ...more }: CallerClaims = {},
+  life = '30 min',
 ): Promise<string> {
   return new SignJWT({ sub: user, org_id: org, scope, ...more })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setIssuedAt()
-    .setExpirationTime('30 min')
+    .setExpirationTime(life)
     .sign(new TextEncoder().encode(SECRET));
 }
 

@@ -34,6 +34,7 @@ const BODIES: Readonly<Record<string, ((ids: Ids) => object) | undefined>> = {
   'GET /api/runs': undefined,
   'GET /api/runs/counts': undefined,
   'GET /api/approvals': undefined,
+  'GET /api/approvals/stream': undefined,
   'GET /api/sessions': undefined,
   'GET /api/sessions/:sessionId': undefined,
   'GET /api/sessions/:sessionId/runs': undefined,

@@ -3,7 +3,6 @@
 // how much is unsent, and that is not in its hands (docs/decisions.md).
 
 import type { ServerResponse } from 'node:http';
-import type { IdentifiedFrame } from '../runs/present-event.ts';
 import { createDeadline } from '../runs/wait.ts';
 
 /** No compression, no buffering by proxies; Cache-Control: no-store has every answer. */
@@ -29,10 +28,16 @@ const WRITE_CHARS = 32 * 1024;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const PACE = { keepAliveMs: KEEP_ALIVE_MS, takenWithinMs: TAKEN_WITHIN_MS };
 
+/** What has an id, and a name that its `event:` line repeats. */
+export interface SentFrame {
+  readonly id: string;
+  readonly frame: { readonly event: string };
+}
+
 export interface EventStream {
   /** Resolves when the client has taken enough for more. */
-  readonly send: (frames: readonly IdentifiedFrame[]) => Promise<void>;
-  /** Aborts when the stream must end, whatever the run does. */
+  readonly send: (frames: readonly SentFrame[]) => Promise<void>;
+  /** Aborts when the stream must end, whatever is followed. */
   readonly over: AbortSignal;
   readonly close: () => void;
 }
@@ -108,5 +113,5 @@ export function openEventStream(
   };
 }
 
-const written = ({ id, frame }: IdentifiedFrame): string =>
+const written = ({ id, frame }: SentFrame): string =>
   `id: ${id}\nevent: ${frame.event}\ndata: ${JSON.stringify(frame)}\n\n`;

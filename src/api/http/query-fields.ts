@@ -68,3 +68,20 @@ export const SESSION_ID = z
   .transform((id) => id.toLowerCase())
   .optional()
   .meta({ description: 'Of this session.' });
+
+/** Whole seconds, up to the server's maximum. */
+export function waitUpTo(maxMs: number) {
+  const maxS = Math.floor(maxMs / 1000);
+  const wording = `must be a whole number of seconds, 0 to ${maxS}`;
+  return z
+    .string(wording)
+    .regex(/^\d{1,6}$/, wording)
+    .transform(Number)
+    .refine((seconds) => seconds <= maxS, wording)
+    .optional()
+    .meta({
+      description:
+        'Seconds to wait for the run to settle, or the inbox to change, up to the server’s maximum.',
+      override: documentedAs({ type: 'integer', minimum: 0, maximum: maxS }),
+    });
+}

@@ -6,6 +6,7 @@ import { isAfter, type Position } from '../../contract/position.ts';
 import { StoreUnavailableError, type Store } from '../../store/database/access.ts';
 import { positionAfter } from '../../store/events/live-deltas.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
+import { createWakeUp } from '../http/wake-up.ts';
 import { presentLines, type ReadLinesAfter } from './frames.ts';
 import { presentLine, type IdentifiedFrame } from './present-event.ts';
 
@@ -72,32 +73,4 @@ export async function followRun(
 function unlessAway(error: unknown): 'AWAY' {
   if (error instanceof StoreUnavailableError) return 'AWAY';
   throw error;
-}
-
-interface WakeUp {
-  readonly ring: () => void;
-  /** At the next ring, or at once if there was one since the last time. */
-  readonly heard: (atMostMs?: number) => Promise<void>;
-}
-
-function createWakeUp(): WakeUp {
-  let rung = false;
-  let wake: (() => void) | undefined;
-  return {
-    ring: () => {
-      rung = true;
-      wake?.();
-    },
-    heard: (atMostMs) =>
-      new Promise((resolve) => {
-        const timer = atMostMs === undefined ? undefined : setTimeout(() => wake?.(), atMostMs);
-        wake = () => {
-          wake = undefined;
-          rung = false;
-          clearTimeout(timer);
-          resolve();
-        };
-        if (rung && atMostMs === undefined) wake();
-      }),
-  };
 }

@@ -1,14 +1,12 @@
-// Lists over all agents: the runs that the caller may see, and the inbox of calls that wait for a
-// vote he may cast.
+// Lists over all agents of the runs that the caller may see, and their counts.
 
 import { z } from 'zod';
-import { RunCountsSchema, RunPageSchema, WaitingPageSchema } from '../../contract/lists.ts';
+import { RunCountsSchema, RunPageSchema } from '../../contract/lists.ts';
 import { RUN_ID } from '../../contract/run.ts';
-import { countRuns, listRuns, listWaiting } from '../../store/queries/run-lists.ts';
+import { countRuns, listRuns } from '../../store/queries/run-lists.ts';
 import type { AppDeps } from '../deps.ts';
 import { defineCursor, pageAnswer, pageNote, pageQuery, wanted } from '../http/page.ts';
 import { presentRun } from './present.ts';
-import { presentWaiting } from './present-pending.ts';
 import {
   AGENT_ID,
   FROM,
@@ -21,10 +19,6 @@ import {
 import { defineRoute, type Route } from '../http/route.ts';
 
 export const RUNS_CURSOR = defineCursor('runs', [z.string().regex(RUN_ID)]);
-/** Turn and place of a call. */
-const PLACE = z.string().regex(/^\d{1,9}$/);
-const APPROVALS_CURSOR = defineCursor('approvals', [z.string().regex(RUN_ID), PLACE, PLACE]);
-
 const RunsQuery = z.strictObject({
   sessionId: SESSION_ID,
   agentId: AGENT_ID,
@@ -36,7 +30,6 @@ const RunsQuery = z.strictObject({
   ...pageQuery(RUNS_CURSOR),
 });
 const CountsQuery = z.strictObject({ agentId: AGENT_ID, userId: USER_ID });
-const ApprovalsQuery = z.strictObject({ agentId: AGENT_ID, ...pageQuery(APPROVALS_CURSOR) });
 
 export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route[] => [
   defineRoute({
@@ -69,23 +62,5 @@ export const runListRoutes = ({ store }: Pick<AppDeps, 'store'>): readonly Route
       status: 200,
       body: await store.asOrg(caller.orgId, (tx) => countRuns(tx, caller, query)),
     }),
-  }),
-  defineRoute({
-    method: 'GET',
-    path: '/api/approvals',
-    scope: 'runs:approve',
-    id: 'listApprovals',
-    tag: 'decisions',
-    summary: 'The inbox: calls that wait for a vote one may cast, oldest first',
-    query: ApprovalsQuery,
-    answers: { 200: pageNote(WaitingPageSchema) },
-    handle: async ({ caller, query }) => {
-      const waiting = await store.asOrg(caller.orgId, (tx) =>
-        listWaiting(tx, caller, query, wanted(query)),
-      );
-      return pageAnswer('/api/approvals', query, APPROVALS_CURSOR, waiting, ({ run, call }) =>
-        presentWaiting(run, call, caller),
-      );
-    },
   }),
 ];

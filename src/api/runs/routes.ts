@@ -6,7 +6,7 @@ import { RunResponseSchema } from '../../contract/run.ts';
 import { cancelRun } from '../../store/runs/continue-run.ts';
 import { readVisibleRun } from '../../store/queries/visibility.ts';
 import type { AppDeps } from '../deps.ts';
-import { documentedAs } from '../http/documented-as.ts';
+import { waitUpTo } from '../http/query-fields.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import { atRunAddresses, noSuchRun, runNamed, runToActOn, type RouteName } from './find-run.ts';
 import { presentRun } from './present.ts';
@@ -33,7 +33,7 @@ const readRun = (deps: AppDeps, named: RouteName): Route =>
     method: 'GET',
     scope: 'runs:read',
     tag: 'runs',
-    query: z.strictObject({ wait: waitSeconds(deps.syncWaitMaxMs) }),
+    query: z.strictObject({ wait: waitUpTo(deps.syncWaitMaxMs) }),
     answers: { 200: { description: 'The run as it stands.', schema: RunResponseSchema } },
     refusals: ['NOT_FOUND'],
     handle: async (request) => {
@@ -57,21 +57,6 @@ const readRun = (deps: AppDeps, named: RouteName): Route =>
       }
     },
   });
-
-function waitSeconds(maxMs: number) {
-  const maxS = Math.floor(maxMs / 1000);
-  const wording = `must be a whole number of seconds, 0 to ${maxS}`;
-  return z
-    .string(wording)
-    .regex(/^\d{1,6}$/, wording)
-    .transform(Number)
-    .refine((seconds) => seconds <= maxS, wording)
-    .optional()
-    .meta({
-      description: 'Seconds to wait for the run to settle, up to the server’s maximum.',
-      override: documentedAs({ type: 'integer', minimum: 0, maximum: maxS }),
-    });
-}
 
 const cancelRunRoute = (deps: AppDeps, named: RouteName): Route =>
   defineRoute({

@@ -5,14 +5,15 @@ import { setMaxListeners } from 'node:events';
 import { z } from 'zod';
 import { AppError } from '../../contract/errors.ts';
 import { EventPageSchema, FrameSchema } from '../../contract/frame.ts';
-import { BEGINNING, POSITION, readPosition, type Position } from '../../contract/position.ts';
+import { BEGINNING, type Position } from '../../contract/position.ts';
 import { readRecordState, type RecordState } from '../../store/events/read.ts';
 import { findVisibleRun, type RunName } from '../../store/queries/visibility.ts';
 import type { AppDeps } from '../deps.ts';
 import { openEventStream, STREAM_HEADERS } from '../http/event-stream.ts';
+import { AFTER_POSITION, lastEventId } from '../http/last-event-id.ts';
 import { followRun } from './follow-run.ts';
 import { createSharedReads, presentLines, readRunLines, within } from './frames.ts';
-import { AFTER_NOTE, LIMIT, LIMIT_DEFAULT, pageNote } from '../http/page.ts';
+import { LIMIT, LIMIT_DEFAULT, pageNote } from '../http/page.ts';
 import {
   defineRoute,
   type Answer,
@@ -24,15 +25,8 @@ import { pathOfRun } from './run-answer.ts';
 import { atRunAddresses, noSuchRun, runNamed, type RouteName } from './find-run.ts';
 import { commit, newRun, START_BODY, START_REFUSALS } from './start-run.ts';
 
-const NOT_AN_ID = 'is not the id of a frame';
-const AFTER = z
-  .string('must be given once')
-  .regex(POSITION, NOT_AN_ID)
-  .transform((text): Position => readPosition(text) ?? BEGINNING)
-  .optional()
-  .meta({ description: AFTER_NOTE });
-const StreamQuery = z.strictObject({ after: AFTER });
-const EventsQuery = z.strictObject({ limit: LIMIT, after: AFTER });
+const StreamQuery = z.strictObject({ after: AFTER_POSITION });
+const EventsQuery = z.strictObject({ limit: LIMIT, after: AFTER_POSITION });
 
 type Request = RouteRequest<unknown, unknown>;
 
@@ -159,21 +153,6 @@ const streamed = (
 
 const eventsGone = (): AppError =>
   new AppError('EVENTS_GONE', "This run's events were deleted by retention. Read the run itself.");
-
-/** Newer than `?after=`: a browser that reconnects sends it with the address it was once given. */
-function lastEventId({ headerValues }: Pick<Request, 'headerValues'>): Position | undefined {
-  const [text = '', more] = headerValues('Last-Event-ID');
-  if (text === '' && more === undefined) return undefined;
-  const position = more === undefined ? readPosition(text.trim()) : undefined;
-  if (position !== undefined) return position;
-  throw new AppError(
-    'INVALID_REQUEST',
-    `The Last-Event-ID ${NOT_AN_ID}: send that of the last frame you got, or none.`,
-    {
-      errors: [{ path: 'Last-Event-ID', message: NOT_AN_ID }],
-    },
-  );
-}
 
 async function recordToRead(
   { store }: Pick<AppDeps, 'store'>,

@@ -276,6 +276,7 @@ async function expireDue(tx: StoreTransaction, run: LockedRun): Promise<boolean>
 
 async function resumeIfDecided(tx: StoreTransaction, run: LockedRun): Promise<boolean> {
   if (run.pauseId === null) return false;
+  tx.announceInbox(run.orgId);
   const { rows } = await sql<{ turn: number }>`
     update pauses set closed_at = clock_timestamp() where pause_id = ${run.pauseId} and closed_at is null
       and not exists (select 1 from calls where run_id = ${run.runId} and pause_id = ${run.pauseId}) returning turn`.execute(

@@ -14,6 +14,8 @@ export interface StoreTransaction {
   readonly db: Transaction<unknown>;
   /** Tells who follows the run, after the commit. */
   readonly announce: (runId: string, change: 'STATUS' | 'EVENTS') => void;
+  /** Tells who follows the inbox of the org, after the commit. */
+  readonly announceInbox: (orgId: string) => void;
 }
 
 export type Work<T> = (tx: StoreTransaction) => Promise<T>;
@@ -78,12 +80,17 @@ export function createStore(db: Database, announcer: Announcer): Store {
       const announce: StoreTransaction['announce'] = (runId, change) => {
         if (announced.get(runId) !== 'STATUS') announced.set(runId, change);
       };
+      const inboxes = new Set<string>();
       const progress = { atCommit: false, abandoned: false };
       try {
         const value = await within(giveUpAt, progress, () =>
           db.kysely.transaction().execute(async (tx) => {
             await enterAs(tx, as);
-            const result = await work({ db: tx, announce });
+            const result = await work({
+              db: tx,
+              announce,
+              announceInbox: (orgId) => inboxes.add(orgId),
+            });
             // Whoever was told that it could not be done must not find it done later.
             if (progress.abandoned) throw new Error('given up before the commit');
             progress.atCommit = true;
@@ -91,6 +98,7 @@ export function createStore(db: Database, announcer: Announcer): Store {
           }),
         );
         if (announced.size > 0) announcer.announce(announced);
+        if (inboxes.size > 0) announcer.announceInboxes(inboxes);
         return value;
       } catch (error) {
         if (isConflict(error) && attempt <= CONFLICT_RETRIES) continue;

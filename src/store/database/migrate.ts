@@ -9,6 +9,7 @@ import { tenants } from './migrations/0002-tenants.ts';
 import { media } from './migrations/0003-media.ts';
 import { openRuns } from './migrations/0004-open-runs.ts';
 import { agreement } from './migrations/0010-agreement.ts';
+import { inbox } from './migrations/0030-inbox.ts';
 
 type Migrations = Readonly<Record<string, Migration>>;
 
@@ -26,6 +27,7 @@ const ofFirstRelease: Migrations = {
 /** All later ones. */
 const later: Migrations = {
   '0010-agreement': agreement,
+  '0030-inbox': inbox,
 };
 
 const LATER_TABLE = 'holdpoint_migration';

@@ -6,6 +6,7 @@
 import { sql } from 'kysely';
 import pg from 'pg';
 import type { Database } from '../database/database.ts';
+import { sha256Hex } from '../../json/canonical.ts';
 import { enterAs } from '../database/row-level-security.ts';
 
 export interface Watch {
@@ -29,6 +30,9 @@ export interface Announcer {
   readonly announceDeltas: (runId: string) => void;
   /** Calls back at each change of the run; returns what ends it. */
   readonly listen: (runId: string, listener: (change: Change) => void) => () => void;
+  readonly announceInboxes: (orgIds: Iterable<string>) => void;
+  /** Calls back at each change of the org's inbox; returns what ends it. */
+  readonly listenInbox: (orgId: string, listener: () => void) => () => void;
   /** Of the run's status. Subscribe first, then read. */
   readonly watch: (runId: string) => Watch;
   readonly close: () => Promise<void>;
@@ -39,10 +43,16 @@ const MAKE_UP_EVERY_MS = 2000;
 const RECONNECT_AFTER_MS = 500;
 const IDS_PER_NOTIFY = 150; // 8,000 bytes is NOTIFY's limit, an id has 40
 /** Before an id in a notification. */
-const MARK = { STATUS: '', EVENTS: '~', DELTAS: '+' } as const;
+const MARK = { STATUS: '', EVENTS: '~', DELTAS: '+', INBOX: '@' } as const;
+/** An org's id may hold what separates ids, and be long: it is told by its hash. */
+const inboxKey = (orgId: string): string => MARK.INBOX + sha256Hex(orgId).slice(0, 32);
+
+type Listener = (change: Change) => void;
 
 interface Hub {
-  readonly listeners: Set<(change: Change) => void>;
+  /** Of an inbox. */
+  readonly orgId?: string;
+  readonly listeners: Set<Listener>;
   seen: string;
 }
 
@@ -51,15 +61,17 @@ export function createAnnouncer(db: Database): Announcer {
   const tell = (runId: string, change: Change): void => {
     for (const listener of [...(hubs.get(runId)?.listeners ?? [])]) listener(change);
   };
-  const listen: Announcer['listen'] = (runId, listener) => {
-    const hub = hubs.get(runId) ?? { listeners: new Set(), seen: '' };
-    hubs.set(runId, hub);
+  const listenAt = (key: string, made: Hub, listener: Listener): (() => void) => {
+    const hub = hubs.get(key) ?? made;
+    hubs.set(key, hub);
     hub.listeners.add(listener);
     return () => {
       hub.listeners.delete(listener);
-      if (hub.listeners.size === 0 && hubs.get(runId) === hub) hubs.delete(runId);
+      if (hub.listeners.size === 0 && hubs.get(key) === hub) hubs.delete(key);
     };
   };
+  const listen: Announcer['listen'] = (runId, listener) =>
+    listenAt(runId, { listeners: new Set(), seen: '' }, listener);
 
   let closed = false;
   let client: pg.Client | undefined;
@@ -115,24 +127,29 @@ export function createAnnouncer(db: Database): Announcer {
   }
 
   async function makeUp(): Promise<void> {
-    const ids = [...hubs.keys()];
-    if (ids.length === 0) return;
+    const ids = [...hubs].flatMap(([id, { orgId }]) => (orgId === undefined ? [id] : []));
+    const orgIds = [...hubs.values()].flatMap(({ orgId }) => orgId ?? []);
+    if (hubs.size === 0) return;
     try {
       const rows = await db.kysely.transaction().execute(async (tx) => {
         await enterAs(tx, 'worker');
         return (
-          await sql<{ run_id: string; stamp: string }>`
-          select run_id, status || ' ' || event_seq || ' ' || coalesce(pause_id, '') || ' ' || coalesce((
+          await sql<{ id: string; org_id: string | null; stamp: string }>`
+          select run_id as id, null as org_id, status || ' ' || event_seq || ' ' || coalesce(pause_id, '') || ' ' || coalesce((
               select max(chunk_offset) from deltas d where d.run_id = r.run_id and d.seq = (select max(seq) from deltas l where l.run_id = r.run_id)
             ), 0) as stamp
-          from runs r where run_id = any(${ids})`.execute(tx)
+          from runs r where run_id = any(${ids})
+          union all select '', org_id, seq::text from inbox_heads where org_id = any(${orgIds})`.execute(
+            tx,
+          )
         ).rows;
       });
-      for (const { run_id, stamp } of rows) {
-        const hub = hubs.get(run_id);
+      for (const { id, org_id, stamp } of rows) {
+        const key = org_id === null ? id : inboxKey(org_id);
+        const hub = hubs.get(key);
         if (hub === undefined || hub.seen === stamp) continue;
         hub.seen = stamp;
-        tell(run_id, 'STATUS');
+        tell(key, 'STATUS');
       }
     } catch {
       // the database is away: the next round tries again
@@ -155,6 +172,15 @@ export function createAnnouncer(db: Database): Announcer {
       void flush();
     },
     listen,
+    announceInboxes: (orgIds) => {
+      const keys = [...orgIds].map(inboxKey);
+      for (const key of keys) tell(key, 'STATUS');
+      if (db.url === undefined) return;
+      for (const key of keys) outgoing.add(key);
+      void flush();
+    },
+    listenInbox: (orgId, listener) =>
+      listenAt(inboxKey(orgId), { listeners: new Set(), seen: '', orgId }, listener),
     watch: (runId) => {
       let dirty = false;
       let wake: (() => void) | undefined;

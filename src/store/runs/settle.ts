@@ -50,6 +50,7 @@ async function settlePaused(
   if (isTerminal(run.status)) return stands(run);
   const { pauseId, opened } = await openPause(tx, run, s);
   if (opened) {
+    tx.announceInbox(run.orgId);
     await sql`update runs set status = 'PAUSED', pause_id = ${pauseId}, pauses = pauses + 1, active_ms = ${activeMs(runId)},
       updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${runId}`.execute(
       tx.db,
@@ -109,7 +110,7 @@ async function settleTerminal(
   if (run === undefined) return undefined;
   if (isTerminal(run.status)) return stands(run);
   const failure = s.kind === 'FAILED' ? s.failure : undefined;
-  await closeCalls(tx, runId);
+  await closeCalls(tx, run);
   const { rows } = await sql<{ added: string }>`
     update runs r set status = ${s.kind}, pause_id = null, active_ms = ${activeMs(runId)},
       error_code = ${failure?.code ?? null}, error_message = ${failure?.message ?? null},
@@ -150,7 +151,11 @@ async function settleTerminal(
  * UNKNOWN and what went out before without an answer are LEFT. DISPATCHING stays: its late outcome
  * is still recorded, and until then it is shown as unknown.
  */
-async function closeCalls(tx: StoreTransaction, runId: string): Promise<void> {
+async function closeCalls(
+  tx: StoreTransaction,
+  { runId, orgId, pauseId }: LockedRun,
+): Promise<void> {
+  if (pauseId !== null) tx.announceInbox(orgId);
   await sql`
     update calls set pause_id = null, state = case
         when state = 'UNKNOWN' or (state in ('PROPOSED', 'APPROVED') and evidence is not null) then 'LEFT'
