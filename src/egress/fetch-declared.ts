@@ -1,12 +1,16 @@
 // A call to an address that an agent file declares, as it stands and without redirects. Owns the
 // difference between "nothing was sent" and "sent, and nobody knows": a fresh connection for each
 // call, opened before the last check and the first byte. (A kept-alive one may be closed by the
-// peer while we write, which looks like both.) Imports nothing of the project.
+// peer while we write, which looks like both.) Imports nothing of the project but this folder.
 
 import { request, validateHeaderName, validateHeaderValue } from 'node:http';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { bodyText } from './body-text.ts';
 import { unsentReason, brokenReason } from './break-reason.ts';
+
+/** Node's own limit is a quarter of it; what an answer with more says is not known. */
+const HEADERS_MAX_BYTES = 64 * 1024;
 
 export interface DeclaredCall {
   readonly method: string;
@@ -139,6 +143,7 @@ function exchange(
     stop.addEventListener('abort', onStop, { once: true });
 
     const outgoing = request({
+      maxHeaderSize: HEADERS_MAX_BYTES,
       method: call.method,
       path: `${url.pathname}${url.search}`,
       headers,
@@ -164,28 +169,34 @@ function exchange(
       begun = true;
       const chunks: Buffer[] = [];
       let bytes = 0;
-      const answer = (truncated: boolean): void =>
-        finish({
-          kind: 'ANSWER',
-          status: incoming.statusCode ?? 0,
-          text: decode(Buffer.concat(chunks).subarray(0, call.maxBytes), truncated),
+      let whole = false;
+      // From here on the outcome is known, whatever becomes of the connection.
+      const answer = async (truncated: boolean): Promise<void> => {
+        if (whole) return;
+        whole = true;
+        const { 'content-type': contentType, 'content-encoding': contentEncoding } =
+          incoming.headers;
+        const read = await bodyText({
+          bytes: Buffer.concat(chunks).subarray(0, call.maxBytes),
           truncated,
-          contentType: incoming.headers['content-type'],
+          contentType,
+          contentEncoding,
+          contentLength: incoming.headers['content-length'],
+          maxBytes: call.maxBytes,
         });
+        finish({ kind: 'ANSWER', status: incoming.statusCode ?? 0, ...read, contentType });
+      };
       incoming.on('data', (chunk: Buffer) => {
+        if (whole) return;
         chunks.push(chunk);
         bytes += chunk.length;
-        if (bytes > call.maxBytes) answer(true);
+        if (bytes > call.maxBytes) void answer(true);
       });
-      incoming.on('end', () => incoming.complete && answer(false));
+      incoming.on('end', () => incoming.complete && void answer(false));
       // Comes last, after 'end' or instead of it.
-      incoming.on('close', () => unanswered('the answer was cut off'));
-      incoming.on('error', (error) => unanswered(brokenReason(error)));
+      incoming.on('close', () => whole || unanswered('the answer was cut off'));
+      incoming.on('error', (error) => whole || unanswered(brokenReason(error)));
     });
     outgoing.end(call.body);
   });
 }
-
-/** With `stream` the decoder keeps back a character whose end was cut off. */
-const decode = (bytes: Uint8Array, truncated: boolean): string =>
-  new TextDecoder().decode(bytes, { stream: truncated });

@@ -27,20 +27,30 @@ export function httpAddress(
   });
   const inUrl = new Set([...argumentNames(path), ...argumentNames(query)]);
   const rest = http.method === 'GET' || http.method === 'DELETE' ? queryOf(args, inUrl) : '';
-  const search = [fill(query).slice(1), rest].filter((part) => part !== '').join('&');
+  const asked = query
+    .slice(1)
+    .split('&')
+    .filter((part) => !isNull(part, args))
+    .map(fill);
+  const search = [...asked, rest].filter((part) => part !== '').join('&');
   return `${fill(origin)}${segments.join('/')}${search === '' ? '' : `?${search}`}`;
 }
 
 const own = (args: Arguments, name: string): unknown =>
   Object.hasOwn(args, name) ? args[name] : undefined;
 
+/** A part of the query whose place is null is left out with its name. */
+const isNull = (part: string, args: Arguments): boolean =>
+  argumentNames(part).some((name) => own(args, name) === null);
+
 function queryOf(args: Arguments, leaveOut: ReadonlySet<string>): string {
   return Object.entries(args)
-    .filter(([name, value]) => value !== undefined && !leaveOut.has(name))
+    .filter(([name]) => !leaveOut.has(name))
     .flatMap(([name, value]) =>
-      (Array.isArray(value) ? (value as readonly unknown[]) : [value]).map(
-        (item) => `${encode(name)}=${encoded(name, item)}`,
-      ),
+      (Array.isArray(value) ? (value as readonly unknown[]) : [value])
+        // Models fill in null where they mean nothing.
+        .filter((item) => item !== undefined && item !== null)
+        .map((item) => `${encode(name)}=${encoded(name, item)}`),
     )
     .join('&');
 }
@@ -52,7 +62,7 @@ function encoded(name: string, value: unknown): string {
     throw new ToolError(
       `Nothing was sent: the argument "${name}" is missing, and the address needs it.`,
     );
-  if (typeof value === 'object' && value !== null)
+  if (typeof value === 'object')
     throw new ToolError(
       `Nothing was sent: the argument "${name}" must be a text, a number or a boolean to stand in the address.`,
     );

@@ -103,6 +103,24 @@ describe('HTTP tools', () => {
     }
   });
 
+  it('leave null out of a query, with its name, and out of no path', async () => {
+    await call(
+      '/items?fixed=1&page={page}',
+      { page: null, q: 'x', at: null, list: [1, null] },
+      { method: 'GET' },
+    );
+    assert.equal(sent().url, '/items?fixed=1&q=x&list=1');
+    receiver.received.length = 0;
+    const result = await call('/items/{id}', { id: null }, { method: 'GET' });
+    assert.ok(result.kind === 'DONE' && result.isError && result.text.includes('"id"'));
+    assert.equal(receiver.received.length, 0);
+  });
+
+  it('know the outcome of an answer with 40 KiB of headers', async () => {
+    answer = (response) => response.writeHead(200, { 'x-long': 'a'.repeat(40 * 1024) }).end('fine');
+    assert.deepEqual(await call('/x', {}), { kind: 'DONE', text: 'fine', isError: false });
+  });
+
   it('answer a missing or structured argument in the address with a tool error, and send nothing', async () => {
     for (const args of [{}, { id: { a: 1 } }, { id: [1] }]) {
       const result = await call('/items/{id}', args);
