@@ -7,6 +7,7 @@ import * as values from './setting-values.ts';
 /** Every setting there is; .env.example lists the same. */
 export const SETTINGS = [
   ...['NODE_ENV', 'HOST', 'PORT', 'DATA_DIR', 'AGENTS_DIR', 'OPENAI_BASE_URL', 'OPENAI_API_KEY'],
+  ...['HTTPS_PROXY', 'NO_PROXY'],
   ...[
     'TEMPORAL_ADDRESS',
     'TEMPORAL_NAMESPACE',
@@ -53,7 +54,14 @@ export type OperatorDecisions = (typeof OPERATOR_DECISIONS)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export type ModelSettings =
   | { readonly kind: 'demo' }
-  | { readonly kind: 'openai'; readonly baseUrl: string | null; readonly apiKey: string | null };
+  | {
+      readonly kind: 'openai';
+      readonly baseUrl: string | null;
+      readonly apiKey: string | null;
+      /** For a model's server behind https; null: reached directly. */
+      readonly httpsProxy: string | null;
+      readonly noProxy: string | null;
+    };
 export type AuthSettings =
   | { readonly kind: 'secret'; readonly secret: string }
   | {
@@ -156,10 +164,12 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
   const serves = role === 'start' || role === 'api';
 
   const readModel = (): ModelSettings => {
-    const baseUrl = read('OPENAI_BASE_URL', web);
+    const baseUrl = read('OPENAI_BASE_URL', values.modelAddress);
     const apiKey = read('OPENAI_API_KEY', values.word);
+    const httpsProxy = read('HTTPS_PROXY', web);
+    const noProxy = read('NO_PROXY', values.word);
     if (text('OPENAI_BASE_URL') !== undefined || apiKey !== null)
-      return { kind: 'openai', baseUrl, apiKey };
+      return { kind: 'openai', baseUrl, apiKey, httpsProxy, noProxy };
     if (production && (role === 'start' || role === 'worker'))
       problems.push(
         'OPENAI_API_KEY or OPENAI_BASE_URL must be set: the demonstration model is refused when NODE_ENV is production.',
@@ -289,6 +299,11 @@ export function settingsInForce(config: Config): readonly string[] {
     `data                 ${config.dataDir}`,
     `agents               ${config.agentsDir}`,
     `model                ${model.kind === 'demo' ? 'the built-in demonstration' : model.baseUrl === null ? "OpenAI's" : withoutPassword(model.baseUrl)}`,
+    ...(model.kind === 'openai' && model.httpsProxy !== null
+      ? [
+          `model's proxy        ${withoutPassword(model.httpsProxy)}${model.noProxy === null ? '' : `, not for ${model.noProxy}`}`,
+        ]
+      : []),
     `Temporal             ${temporal.address ?? 'development server of our own'}, namespace ${temporal.namespace}, task queue ${temporal.taskQueue}${temporal.tls === null ? '' : ', TLS'}${temporal.apiKey === null ? '' : ', API key'}`,
     ...(config.temporalUiUrl === null ? [] : [`Temporal Web UI      ${config.temporalUiUrl}`]),
     `database             ${config.databaseUrl === null ? 'embedded, under the data directory' : withoutPassword(config.databaseUrl)}`,

@@ -42,6 +42,12 @@ export const address =
           problem: `must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
         };
 
+/** Paths are put behind it: a fragment would swallow them, a query stays behind them. */
+export const modelAddress = (text: string): Parsed<string> =>
+  text.includes('#')
+    ? { problem: 'must not have a fragment (#…): the path of each request is put behind it' }
+    : address(['http:', 'https:'])(text);
+
 export const hostAndPort = (text: string): Parsed<string> =>
   /^(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}$/.test(text)
     ? { value: text }

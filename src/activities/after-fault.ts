@@ -23,7 +23,7 @@ export function afterFault(
   const others = candidates.some(
     (candidate) => candidate !== name && (work.faults.get(candidate) ?? 0) < ATTEMPTS_PER_MODEL,
   );
-  const again = error.retryable && (faults < ATTEMPTS_PER_MODEL || (fallsBack(error) && others));
+  const again = (error.retryable && faults < ATTEMPTS_PER_MODEL) || (fallsBack(error) && others);
   if (again) return triedAgain(error.message, error.retryAfterMs, error);
   return endsRun(
     codeOfFault(error.fault === 'ABORTED' ? 'UNAVAILABLE' : error.fault),

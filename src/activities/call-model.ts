@@ -2,6 +2,7 @@
 // decisions, the store the text.
 
 import { randomUUID } from 'node:crypto';
+import { log } from '@temporalio/activity';
 import { assertNever } from '../contract/names.ts';
 import type { TurnReply } from '../contract/turn.ts';
 import { ModelError, type Model, type ModelReply } from '../models/model.ts';
@@ -90,6 +91,7 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
       ...(temperature === null ? {} : { temperature }),
       ...(maxTokens === null ? {} : { maxTokens }),
     };
+    const leftMs = agent.limits.timeoutMs - work.activeMs;
     const { orgId } = work.run;
     const publisher = createDeltaPublisher(store, {
       runId,
@@ -98,60 +100,61 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
       seq: work.attemptSeq,
       first: work.attempts === 0,
     });
-    return withHeartbeat(
-      store,
-      { runId, attemptId, leftMs: agent.limits.timeoutMs - work.activeMs },
-      async (line) => {
-        const request = {
-          ...asked,
-          messages: transcriptOf(work, await mediaFor(work, attemptId, line)),
-        };
-        let reply: ModelReply;
-        try {
-          reply = await model.stream(request, { signal: line.signal, onDelta: publisher.say });
-        } catch (error) {
-          if (!(error instanceof ModelError)) throw error;
-          const usage = error.usage === null ? undefined : { ...error.usage, estimated: false };
-          const ours = error.fault === 'ABORTED';
-          const said = await publisher.rest();
-          await untilStored(() =>
-            store.asWorker(async (tx) => {
-              await appendDeltas(tx, runId, orgId, said);
-              await endAttempt(tx, runId, attemptId, {
-                usage,
-                model: name,
-                fault: ours ? undefined : error.fault,
-              });
-            }),
-          );
-          if (ours && line.reason() === 'TIME_OVER') throw timeOver(work);
-          throw ours
-            ? triedAgain('the call was stopped', undefined, error)
-            : afterFault(error, name, candidates, work);
-        }
-        const stored = storedReply(reply, work, runId, turn);
+    return withHeartbeat(store, { runId, attemptId, leftMs }, async (line) => {
+      const request = {
+        ...asked,
+        messages: transcriptOf(work, await mediaFor(work, attemptId, line)),
+        silenceMs: agent.limits.modelTimeoutMs ?? leftMs,
+      };
+      let reply: ModelReply;
+      try {
+        reply = await model.stream(request, {
+          signal: line.signal,
+          onDelta: publisher.say,
+          onNotice: (notice) => log.warn(notice, { runId }),
+        });
+      } catch (error) {
+        if (!(error instanceof ModelError)) throw error;
+        const usage = error.usage === null ? undefined : { ...error.usage, estimated: false };
+        const ours = error.fault === 'ABORTED';
         const said = await publisher.rest();
-        const recorded = await untilStored(() =>
+        await untilStored(() =>
           store.asWorker(async (tx) => {
-            const written = await recordReply(
-              tx,
-              runId,
-              turn,
-              attemptId,
-              stored,
-              usageOf(reply, request.messages),
-            );
-            if (written.kind !== 'GONE') await appendDeltas(tx, runId, orgId, said);
-            if (written.kind === 'RECORDED' && written.reply === stored)
-              await sayAgainIfOvertaken(tx, runId, turn, work.attemptSeq);
-            return written;
+            await appendDeltas(tx, runId, orgId, said);
+            await endAttempt(tx, runId, attemptId, {
+              usage,
+              model: name,
+              fault: ours ? undefined : error.fault,
+            });
           }),
         );
-        if (recorded.kind === 'ENDED') return recorded;
-        if (recorded.kind === 'GONE') throw endsRun('INTERNAL', 'The record of this run is gone.');
-        return annotated(recorded.reply, agent);
-      },
-    ).finally(publisher.close);
+        if (ours && line.reason() === 'TIME_OVER') throw timeOver(work);
+        throw ours
+          ? triedAgain('the call was stopped', undefined, error)
+          : afterFault(error, name, candidates, work);
+      }
+      const stored = storedReply(reply, name, work, runId, turn);
+      const said = await publisher.rest();
+      const recorded = await untilStored(() =>
+        store.asWorker(async (tx) => {
+          const written = await recordReply(
+            tx,
+            runId,
+            turn,
+            attemptId,
+            stored,
+            usageOf(reply, request.messages),
+          );
+          if (written.kind !== 'GONE') await appendDeltas(tx, runId, orgId, said);
+          if (written.kind === 'RECORDED' && written.reply === stored)
+            await sayAgainIfOvertaken(tx, runId, turn, work.attemptSeq);
+          return written;
+        }),
+      );
+      if (recorded.kind === 'ENDED') return recorded;
+      if (recorded.kind === 'GONE') throw endsRun('INTERNAL', 'The record of this run is gone.');
+      return annotated(recorded.reply, agent);
+    }).finally(publisher.close);
   }
 
   async function mediaFor(

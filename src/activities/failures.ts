@@ -29,6 +29,7 @@ export function codeOfFault(fault: Exclude<ModelFault, 'ABORTED'>): FailureCode 
     case 'UNAVAILABLE':
       return 'MODEL_UNAVAILABLE';
     case 'RATE_LIMITED':
+    case 'QUOTA_EXHAUSTED':
       return 'MODEL_RATE_LIMITED';
     case 'REJECTED':
       return 'MODEL_REJECTED';
@@ -47,7 +48,9 @@ export function codeOfFault(fault: Exclude<ModelFault, 'ABORTED'>): FailureCode 
  * would repeat.
  */
 export const fallsBack = (error: ModelError): boolean =>
-  error.fault === 'UNAVAILABLE' || error.fault === 'RATE_LIMITED';
+  error.fault === 'UNAVAILABLE' ||
+  error.fault === 'RATE_LIMITED' ||
+  error.fault === 'QUOTA_EXHAUSTED';
 
 /** SQLSTATE class 22: the data itself cannot be stored, however often it is tried. */
 const isUnstorable = (error: unknown): boolean =>

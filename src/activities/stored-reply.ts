@@ -3,13 +3,16 @@
 
 import type { AgentSnapshot } from '../contract/agent.ts';
 import { storable } from '../json/storable.ts';
+import { cameAsText } from '../models/came-as.ts';
 import type { ModelReply, ModelToolCall } from '../models/model.ts';
 import { callIdOf, hashOfCall } from '../store/calls/call-hash.ts';
 import type { StoredCall, StoredReply, TurnWork } from '../store/turns/turns.ts';
 import { checkArguments } from '../tools/arguments.ts';
 
+/** `asked`: the name that the model was asked under. */
 export function storedReply(
   reply: ModelReply,
+  asked: string,
   work: TurnWork,
   runId: string,
   turn: number,
@@ -20,6 +23,7 @@ export function storedReply(
     reasoning: storable(reply.reasoning).text,
     model: reply.model,
     finishReason: reply.finishReason,
+    cameAs: cameAsText(reply, asked),
     calls: reply.toolCalls.map((call, idx) => storedCall(call, idx, work, runId, turn)),
   };
 }

@@ -10,7 +10,7 @@ import type { Store } from '../store/database/access.ts';
 import { beginFollowUps, recordFollowUps } from '../store/runs/follow-ups.ts';
 import { failureOf } from './failures.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { transcriptOf } from './transcript.ts';
+import { offeredTools, transcriptOf } from './transcript.ts';
 
 export interface SuggestFollowUpsRequest {
   readonly runId: string;
@@ -45,7 +45,9 @@ export function createSuggestFollowUps({
       const request = {
         model: work.options.model ?? work.agent.model,
         messages: [...transcriptOf(work), ASK],
-        tools: [],
+        // They stand there for a transcript with calls in it.
+        tools: offeredTools(work.agent),
+        toolChoice: 'none' as const,
       };
       const found = await withHeartbeat(
         store,

@@ -2,6 +2,7 @@
 // turns of this run. Pure.
 
 import type { ModelMessage, ModelTool } from '../models/model.ts';
+import { readCameAs } from '../models/came-as.ts';
 import { estimateTokens } from '../models/estimate-tokens.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
 import type { Exchange, PastTurn, TurnWork } from '../store/turns/turns.ts';
@@ -39,10 +40,12 @@ function fitting(history: readonly Exchange[], budget: number): readonly Exchang
 }
 
 function messagesOf(turn: PastTurn): readonly ModelMessage[] {
+  const cameAs = readCameAs(turn.cameAs);
   return [
     {
       role: 'assistant',
       text: turn.text,
+      ...(cameAs === undefined ? {} : { cameAs }),
       toolCalls: turn.calls.map((call) => ({
         id: call.callId,
         name: call.name,

@@ -31,6 +31,7 @@ const LimitsFileSchema = z.strictObject({
   maxTotalTokens: Whole(1).default(200_000),
   historyTokens: Whole(0).default(32_000),
   timeoutMs: Whole(1, MAX_TIMEOUT_MS).default(240_000),
+  modelTimeoutMs: z.union([Whole(1, MAX_TIMEOUT_MS), DurationMs], { error: DURATION }).optional(),
 });
 
 const ApprovalsFileSchema = z.strictObject({

@@ -44,6 +44,8 @@ export const LimitsSchema = z.strictObject({
   maxTotalTokens: z.int(),
   historyTokens: z.int(),
   timeoutMs: z.int(),
+  /** The longest silence of the model in one call. Absent: what is left of timeoutMs. */
+  modelTimeoutMs: z.int().optional(),
 });
 
 export const ApprovalsSchema = z.strictObject({

@@ -141,6 +141,7 @@ export const modelOf = (
     : createOpenAiModel({
         baseUrl: config.model.baseUrl ?? OPENAI,
         apiKey: config.model.apiKey ?? '',
+        proxy: { https: config.model.httpsProxy ?? '', none: config.model.noProxy ?? '' },
       });
 
 async function main(config: Config, stopping: AbortSignal): Promise<void> {

@@ -1,8 +1,21 @@
 // The port to a language model: what is asked, what comes back, and the one error it fails with.
-// Owns no protocol: adapters (openai-model.ts) do. Imports nothing.
+// Owns no protocol: adapters (openai/adapter.ts) do. Imports nothing but types.
 
-export interface ModelToolCall {
-  /** The provider's, for its own bookkeeping: it may repeat, so nothing of ours is keyed by it. */
+import type { CameAs } from './came-as.ts';
+
+/** What a provider adds to a call, for nobody but itself to read. */
+export interface CallFields {
+  /** Beside `id`, `type` and `function`. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+  /** Beside `name` and `arguments`. */
+  readonly functionFields?: Readonly<Record<string, unknown>>;
+}
+
+export interface ModelToolCall extends CallFields {
+  /**
+   * In a reply the provider's, empty where it gave none: it may repeat, so nothing of ours is keyed
+   * by it. In a request ours, which pairs the call with its result.
+   */
   readonly id: string;
   readonly name: string;
   /** As the model wrote it: it may be no JSON at all. */
@@ -21,6 +34,8 @@ export type ModelMessage =
       readonly role: 'assistant';
       readonly text: string;
       readonly toolCalls?: readonly ModelToolCall[];
+      /** How the provider gave it, where it is of this run. */
+      readonly cameAs?: CameAs;
     }
   | { readonly role: 'tool'; readonly toolCallId: string; readonly text: string };
 
@@ -35,8 +50,12 @@ export interface ModelRequest {
   readonly model: string;
   readonly messages: readonly ModelMessage[];
   readonly tools: readonly ModelTool[];
+  /** The tools stand there for the transcript alone: none may be called. */
+  readonly toolChoice?: 'none';
   readonly temperature?: number;
   readonly maxTokens?: number;
+  /** The longest silence within the answer. */
+  readonly silenceMs?: number;
 }
 
 export interface ModelUsage {
@@ -48,10 +67,13 @@ export interface ModelReply {
   readonly text: string;
   readonly reasoning: string;
   readonly toolCalls: readonly ModelToolCall[];
-  readonly finishReason: 'stop' | 'length' | 'tool_calls' | 'content_filter';
+  /** `stop`, `length`, `tool_calls`, `content_filter`, or a word of the provider's own. */
+  readonly finishReason: string;
   readonly model: string;
   /** null where the provider reported none. */
   readonly usage: ModelUsage | null;
+  /** Fields of the message that go back as they came: reasoning under its own name. */
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 export interface ModelDelta {
@@ -62,6 +84,8 @@ export interface ModelDelta {
 export type ModelFault =
   | 'UNAVAILABLE'
   | 'RATE_LIMITED'
+  /** Used up: no waiting helps, another model may. */
+  | 'QUOTA_EXHAUSTED'
   | 'REJECTED'
   | 'INCOMPLETE'
   | 'CONTEXT_TOO_LONG'
@@ -108,6 +132,11 @@ export interface Model {
    */
   stream(
     request: ModelRequest,
-    on: { readonly signal: AbortSignal; readonly onDelta: (delta: ModelDelta) => void },
+    on: {
+      readonly signal: AbortSignal;
+      readonly onDelta: (delta: ModelDelta) => void;
+      /** A sentence for the operator's log: what of the request the server would not take. */
+      readonly onNotice?: (notice: string) => void;
+    },
   ): Promise<ModelReply>;
 }

@@ -83,6 +83,41 @@ describe('the activity callModel', () => {
     assert.deepEqual(asked, ['m', 'm', 'm', 'spare']);
   });
 
+  it('a used-up quota gives way to the fallback at once, and ends the run where there is none', async () => {
+    const stream: Model['stream'] = async ({ model }: ModelRequest) => {
+      if (model === 'm') throw new ModelError('QUOTA_EXHAUSTED', 'Its quota is used up.');
+      return { ...answer('From the spare one'), model };
+    };
+    const run = await drive(bench.store).start({ agent: agent({ fallbackModels: ['spare'] }) });
+    await assert.rejects(attempt(stream, run.runId), failedAs('TRIED_AGAIN', false));
+    assert.deepEqual(await attempt(stream, run.runId), { kind: 'ANSWER', model: 'spare' });
+    const alone = await drive(bench.store).start();
+    await assert.rejects(attempt(stream, alone.runId), failedAs('MODEL_RATE_LIMITED', true));
+  });
+
+  it('what came of a turn goes back with it in the next one, under the name that was asked', async () => {
+    const run = await drive(bench.store).start();
+    const fields = { reasoning_content: 'hm' };
+    await attempt(
+      async () => ({
+        ...answer(''),
+        finishReason: 'tool_calls',
+        model: 'demo',
+        fields,
+        toolCalls: [{ id: 'theirs', name: 'look', argumentsText: '{', fields: { extra: 1 } }],
+      }),
+      run.runId,
+    );
+    const asked: ModelRequest[] = [];
+    await attempt(async (request) => (asked.push(request), answer('Done')), run.runId, 2);
+    const turn = asked[0]?.messages.find((message) => message.role === 'assistant');
+    assert.deepEqual(turn?.role === 'assistant' && turn.cameAs, {
+      model: 'm',
+      fields,
+      calls: [{ id: 'theirs', fields: { extra: 1 } }],
+    });
+  });
+
   it('a fault that no repetition mends ends the run at once', async () => {
     const run = await drive(bench.store).start();
     const refused: Model['stream'] = async () => {

@@ -62,6 +62,15 @@ describe('settings', () => {
     assert.equal(found.length, 5);
   });
 
+  it('take a query in the address of the model and refuse a fragment, which would swallow the path', () => {
+    const read = (address: string) => readConfig({ OPENAI_BASE_URL: address }, 'start');
+    assert.ok(read('https://a.example/openai/deployments/d1?api-version=2024-10-21').ok);
+    for (const address of ['http://127.0.0.1:9/v1#models', 'http://127.0.0.1:9/v1#']) {
+      const result = read(address);
+      assert.match(result.ok ? '' : result.problems.join(), /^OPENAI_BASE_URL must not .*fragment/);
+    }
+  });
+
   it('never quote a secret in a problem', () => {
     const found = problems({
       JWT_SECRET: 'hunter2',

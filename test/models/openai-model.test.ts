@@ -14,6 +14,8 @@ import {
   type ScriptedProvider,
 } from './scripted-provider.ts';
 
+/** Made up of our own, `a`: nine letters and digits. */
+const ID = 'z22SY89xz';
 const USAGE = { prompt_tokens: 12, completion_tokens: 7, total_tokens: 19 };
 
 describe('models: openai-model', () => {
@@ -96,16 +98,20 @@ describe('models: openai-model', () => {
           {
             role: 'assistant',
             content: null,
-            tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }],
+            tool_calls: [{ id: ID, type: 'function', function: { name: 'f', arguments: '{}' } }],
           },
-          { role: 'tool', tool_call_id: 'a', content: 'done' },
+          { role: 'tool', tool_call_id: ID, content: 'done' },
         ],
         stream: true,
         stream_options: { include_usage: true },
         tools: [
           {
             type: 'function',
-            function: { name: 'f', description: 'd', parameters: { type: 'object' } },
+            function: {
+              name: 'f',
+              description: 'd',
+              parameters: { type: 'object', properties: {} },
+            },
           },
         ],
         temperature: 0,
@@ -152,9 +158,11 @@ describe('models: openai-model', () => {
       );
     });
 
-    it('takes an empty answer, and one cut by length, for what they are', async () => {
-      provider.script = answer([]);
-      assert.deepEqual((await provider.call()).reply.text, '');
+    it('takes nothing, or nothing but space, for no answer, and one cut by length for what it is', async () => {
+      for (const pieces of [[], [{ content: ' \n' }], [{ reasoning: 'hm' }]]) {
+        provider.script = answer(pieces);
+        await expectFault(provider, 'INCOMPLETE', true);
+      }
       provider.script = answer([{ content: 'half' }], 'length');
       assert.equal((await provider.call()).reply.finishReason, 'length');
     });
@@ -197,7 +205,7 @@ describe('models: openai-model', () => {
       ]);
     });
 
-    it('stay apart when their ids repeat, and get one when it is missing', async () => {
+    it('stay apart when their ids repeat, and have none where none came', async () => {
       assert.deepEqual(
         await calls([part(0, 'same', 'f', '{"a":1}'), part(1, 'same', 'f', '{"a":2}')]),
         [
@@ -206,7 +214,7 @@ describe('models: openai-model', () => {
         ],
       );
       provider.script = answer([part(0, undefined, 'f', '{}')], 'tool_calls');
-      assert.notEqual((await provider.call()).reply.toolCalls[0]?.id, '');
+      assert.equal((await provider.call()).reply.toolCalls[0]?.id, '');
     });
 
     it('are told apart without an index, whole or in fragments', async () => {

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createOpenAiModel } from '../../src/models/openai/adapter.ts';
 import { ModelError } from '../../src/models/model.ts';
-import { providerFault } from '../../src/models/openai/errors.ts';
+import { refusedFault } from '../../src/models/openai/errors.ts';
+import { refusalOf } from '../../src/models/openai/refusal.ts';
 import {
   answer,
   callPart as part,
@@ -37,32 +38,32 @@ describe('models: faults of a provider', () => {
             if (cut === 'end') res.end();
             else res.destroy();
           };
-          await expectFault(provider, 'UNAVAILABLE', true);
+          await expectFault(provider, 'INCOMPLETE', true);
         }
     });
 
     it('without a finish reason, though [DONE] was said', async () => {
       provider.script = answer([{ content: 'whole?' }], null, USAGE);
-      assert.deepEqual((await expectFault(provider, 'UNAVAILABLE', true)).usage, {
+      assert.deepEqual((await expectFault(provider, 'INCOMPLETE', true)).usage, {
         promptTokens: 12,
         completionTokens: 7,
       });
     });
 
     it('with an error event, an unreadable chunk, or a chunk that is no object', async () => {
-      for (const data of [
-        { error: { message: 'overloaded at 127.0.0.1', type: 'server_error' } },
-        '{"choices": [',
-        'null',
-        '7',
-      ]) {
+      for (const [data, fault] of [
+        [{ error: { message: 'overloaded at 127.0.0.1', type: 'server_error' } }, 'UNAVAILABLE'],
+        ['{"choices": [', 'UNAVAILABLE'],
+        ['null', 'INCOMPLETE'],
+        ['7', 'UNAVAILABLE'],
+      ] as const) {
         provider.script = (res) => {
           sse(res);
           delta(res, { content: 'so far' });
           event(res, data);
           res.end();
         };
-        await expectFault(provider, 'UNAVAILABLE', true);
+        await expectFault(provider, fault, true);
       }
     });
 
@@ -74,7 +75,7 @@ describe('models: faults of a provider', () => {
       await provider.seen.at(-1)!.closed;
     });
 
-    it('silent in the middle, and dripping without end', async () => {
+    it('silent in the middle, and one that drips is left when its caller leaves', async () => {
       provider.script = (res) => {
         sse(res);
         delta(res, { content: 'then nothing' });
@@ -86,9 +87,7 @@ describe('models: faults of a provider', () => {
         const drip = setInterval(() => delta(res, { content: '.' }), 20);
         res.once('close', () => clearInterval(drip));
       };
-      await expectFault(provider, 'UNAVAILABLE', true, {
-        timeouts: { silenceMs: 1000, wholeMs: 150 },
-      });
+      await expectFault(provider, 'ABORTED', false, { signal: AbortSignal.timeout(150) });
       await provider.seen.at(-1)!.closed;
     });
 
@@ -151,11 +150,11 @@ describe('models: faults of a provider', () => {
       assert.equal(await waitFor({ 'retry-after': 'soon' }), undefined);
     });
 
-    it('an exhausted quota is RATE_LIMITED and not tried again', async () => {
+    it('an exhausted quota is told apart from a rate, and not tried again', async () => {
       provider.script = fails(429, {
         error: { message: 'pay', type: 'insufficient_quota', code: 'insufficient_quota' },
       });
-      await expectFault(provider, 'RATE_LIMITED', false);
+      await expectFault(provider, 'QUOTA_EXHAUSTED', false);
     });
 
     it('408, 409, 5xx and HTML in place of an answer are UNAVAILABLE', async () => {
@@ -227,11 +226,11 @@ describe('models: faults of a provider', () => {
     it('a code or a type that holds the API key, or a part of it, is left out', () => {
       const key = 'sk-proj-0123456789';
       for (const name of [key, `bad-${key}`, key.slice(0, 12)]) {
-        const error = providerFault(
-          { status: 401, code: name, type: 'invalid_api_key' },
-          null,
-          key,
-        );
+        const error = refusedFault({
+          refusal: refusalOf(401, { error: { code: name, type: 'invalid_api_key', param: name } }),
+          usage: null,
+          apiKey: key,
+        });
         assert.equal(
           error.message,
           "The model's provider refused the request with 401 (invalid_api_key).",

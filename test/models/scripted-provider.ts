@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createOpenAiModel, type ModelTimeouts } from '../../src/models/openai/adapter.ts';
+import { createOpenAiModel } from '../../src/models/openai/adapter.ts';
+import type { ModelTimeouts } from '../../src/models/openai/call.ts';
 import {
   ModelError,
   type ModelDelta,

@@ -1,14 +1,12 @@
-// Puts a reply together from the chunks of a chat completion, and judges at its end whether it is
-// one. Trusts no field of a chunk. Must not import openai: it reads JSON as it came. No timers and
-// no network here.
+// Puts a reply together from the chunks of a chat completion, or from whole messages in their
+// place, and judges at its end whether it is one. Trusts no field of a chunk: it reads JSON as it
+// came. No timers and no network here.
 
-import {
-  ModelError,
-  type ModelDelta,
-  type ModelReply,
-  type ModelToolCall,
-  type ModelUsage,
-} from '../model.ts';
+import { ModelError, type ModelDelta, type ModelReply, type ModelUsage } from '../model.ts';
+import { REASONING_FIELDS } from './dialects.ts';
+import { createCallCollector, wholeCalls } from './fragments.ts';
+import { judged } from './judge.ts';
+import { createListMerger, listOf, recordOf, textOf, thoughtOf, type Fields } from './values.ts';
 
 /**
  * Answer, arguments and reasoning together. Past any real answer, below what one row, one event and
@@ -16,30 +14,38 @@ import {
  */
 const REPLY_MAX_BYTES = 1024 * 1024;
 
-interface OpenCall {
-  readonly index: number | undefined;
-  id: string;
-  name: string;
-  argumentsText: string;
-}
-
 export interface ReplyCollector {
-  /** @throws ModelError OUTPUT_TOO_LARGE */
-  take(chunk: unknown): void;
-  /** Whether the provider has said that the reply is complete. */
+  /**
+   * Whether there was anything of a reply in it.
+   *
+   * @throws ModelError OUTPUT_TOO_LARGE
+   */
+  take(chunk: unknown): boolean;
+  /** Whether the provider has said that the reply is complete: more of it may follow all the same. */
   finished(): boolean;
+  /** Whether anything of the reply has come. */
+  begun(): boolean;
+  /** Whether what came was a chat completion at all. */
+  answered(): boolean;
+  /** Whether more came after a finish reason: then it does not tell the end. */
+  wentOn(): boolean;
   usage(): ModelUsage | null;
   /** @throws ModelError where what came is no complete reply. */
   reply(model: string): ModelReply;
 }
 
 export function createReplyCollector(onDelta: (delta: ModelDelta) => void): ReplyCollector {
-  const calls: OpenCall[] = [];
-  let text = '';
-  let reasoning = '';
+  const calls = createCallCollector();
+  const own = createOwnFields();
+  let messageCalls: ReturnType<typeof wholeCalls> | undefined;
+  const text = spoken();
+  const reasoning = spoken();
+  let thoughtInContent = false;
   let finish: string | undefined;
   let usage: ModelUsage | null = null;
   let bytes = 0;
+  let answered = false;
+  let wentOn = false;
 
   const count = (piece: string): void => {
     bytes += Buffer.byteLength(piece);
@@ -51,148 +57,159 @@ export function createReplyCollector(onDelta: (delta: ModelDelta) => void): Repl
   const say = (kind: ModelDelta['kind'], piece: string): void => {
     if (piece === '') return;
     count(piece);
-    if (kind === 'CONTENT') text += piece;
-    else reasoning += piece;
+    (kind === 'CONTENT' ? text : reasoning).add(piece);
     onDelta({ kind, text: piece });
   };
 
-  function takeCall(fragment: Record<string, unknown>): void {
-    const { name, arguments: pieces } = recordOf(fragment['function']);
-    const piece = {
-      id: textOf(fragment['id']),
-      name: textOf(name),
-      argumentsText: argumentsOf(pieces),
-    };
-    count(piece.name + piece.argumentsText);
-    const index = typeof fragment['index'] === 'number' ? fragment['index'] : undefined;
-    const open =
-      index === undefined
-        ? lastNamed(calls, piece.id, piece.name)
-        : calls.findLast((call) => call.index === index);
-    if (open === undefined || startsAnother(open, piece)) {
-      calls.push({ index, ...piece });
-      return;
-    }
-    open.id ||= piece.id;
-    open.name ||= piece.name;
-    open.argumentsText += piece.argumentsText;
+  function takeDelta(delta: Fields): void {
+    count(own.take(delta));
+    const thought = thoughtOf(delta['content']);
+    if (thought !== '') thoughtInContent = true;
+    say('REASONING', reasoningOf(delta) || thought);
+    say('CONTENT', textOf(delta['content']) || textOf(delta['refusal']));
+    for (const fragment of listOf(delta['tool_calls'])) count(calls.take(fragment));
+    count(calls.takeFunctionCall(delta['function_call']));
   }
 
-  function reply(model: string): ModelReply {
-    const toolCalls = calls.map(({ id, name, argumentsText }, at): ModelToolCall => ({
-      id: id || `call_${at}`,
-      name,
-      argumentsText,
-    }));
-    const finishReason = judged(finish, text, calls.length, usage);
-    return { text, reasoning, toolCalls, finishReason, model, usage };
+  /**
+   * A whole message: as the only form, as the reply so far beside each delta, or as a repetition at
+   * the end. Only what is new of it is said.
+   */
+  function takeMessage(message: Fields): void {
+    const thought = thoughtOf(message['content']);
+    if (thought !== '') thoughtInContent = true;
+    say('REASONING', reasoning.newOf(reasoningOf(message) || thought));
+    say('CONTENT', text.newOf(textOf(message['content']) || textOf(message['refusal'])));
+    own.takeWhole(message);
+    if (calls.count() > 0) return;
+    messageCalls = wholeCalls(message);
+    count(JSON.stringify(message['tool_calls'] ?? ''));
+  }
+
+  function takeChoice(choice: Fields): boolean {
+    if (typeof choice['index'] === 'number' && choice['index'] !== 0) return false;
+    const { delta, message, finish_reason: said } = choice;
+    answered = true;
+    const before = bytes;
+    takeDelta(recordOf(delta));
+    if (typeof message === 'object' && message !== null) takeMessage(recordOf(message));
+    // Completions of the old kind, behind some gateways.
+    else if (delta === undefined) say('CONTENT', textOf(choice['text']));
+    if (finish !== undefined && bytes > before) wentOn = true;
+    if (typeof said === 'string' && said !== '') finish = said;
+    return true;
   }
 
   return {
     take(chunk) {
-      const { choices, usage: reported } = recordOf(chunk);
-      usage = usageOf(reported) ?? usage;
-      for (const each of listOf(choices)) {
-        const choice = recordOf(each);
-        if (typeof choice['index'] === 'number' && choice['index'] !== 0) continue;
-        const delta = recordOf(choice['delta']);
-        // Two names for the same thing (vLLM's and Ollama's); a server that sends both sends the
-        // same text in both.
-        say('REASONING', textOf(delta['reasoning_content']) || textOf(delta['reasoning']));
-        say('CONTENT', textOf(delta['content']) || textOf(delta['refusal']));
-        for (const fragment of listOf(delta['tool_calls'])) takeCall(recordOf(fragment));
-        if (typeof choice['finish_reason'] === 'string' && choice['finish_reason'] !== '')
-          finish = choice['finish_reason'];
-      }
+      const { choices, usage: reported, x_groq: groq } = recordOf(chunk);
+      const all = listOf(choices).map(recordOf);
+      const counted =
+        usageOf(reported) ?? usageOf(recordOf(groq)['usage']) ?? usageOf(all[0]?.['usage']);
+      usage = counted ?? usage;
+      let heard = counted !== null;
+      for (const choice of all) heard = takeChoice(choice) || heard;
+      return heard;
     },
     finished: () => finish !== undefined,
+    begun: () => bytes > 0,
+    answered: () => answered,
+    wentOn: () => wentOn,
     usage: () => usage,
-    reply,
+    reply(model) {
+      const made = (calls.count() > 0 ? calls : (messageCalls ?? calls)).calls();
+      const said = text.all();
+      const finishReason = judged({ finish, text: said, calls: made, usage });
+      const fields = own.fields(thoughtInContent ? [reasoning.all(), said] : undefined);
+      return {
+        text: said,
+        reasoning: reasoning.all(),
+        toolCalls: made ?? [],
+        finishReason,
+        model,
+        usage,
+        ...(Object.keys(fields).length === 0 ? {} : { fields }),
+      };
+    },
+  };
+}
+
+/** What has been said of one text, and what of a whole one is new. */
+function spoken() {
+  let all = '';
+  return {
+    add: (piece: string): void => void (all += piece),
+    all: () => all,
+    newOf: (whole: string): string => (whole.startsWith(all) ? whole.slice(all.length) : ''),
   };
 }
 
 /**
- * A cut or aborted stream ends exactly as a complete one does: only a finish reason tells them
- * apart.
+ * Two names for the same thing, or a list of thoughts beside them: a server that sends several says
+ * the same in each.
  */
-function judged(
-  finish: string | undefined,
-  text: string,
-  calls: number,
-  usage: ModelUsage | null,
-): ModelReply['finishReason'] {
-  switch (finish) {
-    case undefined:
-    case 'error': // OpenRouter
-    case 'abort': // vLLM
-      throw new ModelError('UNAVAILABLE', "The model's answer broke off before its end.", {
-        usage,
-      });
-    case 'length':
-      if (calls > 0)
-        throw new ModelError(
-          'INCOMPLETE',
-          'The model ran out of output tokens in the middle of a tool call: raise maxTokens.',
-          { usage },
-        );
-      // Nothing is no answer: all of it went into reasoning, or into a call that llama.cpp holds
-      // back until it has read the name.
-      if (text === '')
-        throw new ModelError(
-          'INCOMPLETE',
-          'The model ran out of output tokens before it had said anything: raise maxTokens.',
-          { usage },
-        );
-      return 'length';
-    case 'content_filter':
-      if (calls > 0 || text === '')
-        throw new ModelError(
-          'REJECTED',
-          "The provider's content filter withheld the model's answer.",
-          { usage },
-        );
-      return 'content_filter';
-    default:
-      // Some servers finish a turn of calls with `stop`: what is there counts.
-      if (calls > 0) return 'tool_calls';
-      if (finish === 'tool_calls' && text === '')
-        throw new ModelError('UNAVAILABLE', 'The model announced tool calls and sent none.', {
-          usage,
-        });
-      return 'stop';
+function reasoningOf(of: Fields): string {
+  for (const [name, kind] of Object.entries(REASONING_FIELDS)) {
+    const said = kind === 'text' ? textOf(of[name]) : kind === 'list' ? detailsText(of[name]) : '';
+    if (said !== '') return said;
   }
+  return '';
 }
 
-/**
- * Without an index a fragment belongs to the call of its id, or to the latest one; a name alone
- * starts a call.
- */
-function lastNamed(calls: readonly OpenCall[], id: string, name: string): OpenCall | undefined {
-  const same = id === '' ? undefined : calls.findLast((call) => call.id === id);
-  if (same !== undefined) return same;
-  return name === '' ? calls.at(-1) : undefined;
-}
+const detailsText = (list: unknown): string =>
+  listOf(list)
+    .map((each) => {
+      const { text, summary, thinking } = recordOf(each);
+      return textOf(text) || textOf(summary) || textOf(thinking);
+    })
+    .join('');
 
-/**
- * Some servers give every parallel call index 0 or one id for all, each call whole in one chunk;
- * others repeat name and id on every fragment. A fragment with a name starts another call if its id
- * is another, or if the arguments so far are complete.
- */
-function startsAnother(open: OpenCall, piece: Omit<OpenCall, 'index'>): boolean {
-  if (piece.name === '' || open.name === '') return false;
-  if (piece.id !== '' && open.id !== '' && piece.id !== open.id) return true;
-  return piece.argumentsText.trim() !== '' && isCompleteObject(open.argumentsText);
-}
+/** The fields of the message that go back as they came. */
+function createOwnFields() {
+  const texts = new Map<string, string>();
+  const lists = new Map<string, ReturnType<typeof createListMerger>>();
+  const values = new Map<string, unknown>();
 
-function isCompleteObject(text: string): boolean {
-  if (!text.trimEnd().endsWith('}')) return false;
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
+  /** Returns what is counted for it. */
+  function take(of: Fields, whole: boolean): string {
+    let added = '';
+    for (const [name, kind] of Object.entries(REASONING_FIELDS)) {
+      const value = of[name];
+      if (value === undefined || value === null) continue;
+      if (kind === 'text') {
+        const piece = textOf(value);
+        texts.set(name, whole ? piece : (texts.get(name) ?? '') + piece);
+      } else if (kind === 'value') values.set(name, value);
+      else {
+        const merger = (whole ? undefined : lists.get(name)) ?? createListMerger();
+        merger.take(value);
+        lists.set(name, merger);
+      }
+      if (kind !== 'text') added += JSON.stringify(value);
+    }
+    return added;
   }
+
+  return {
+    take: (delta: Fields): string => take(delta, false),
+    /** A whole message replaces what its deltas said, where it says it too. */
+    takeWhole: (message: Fields): string => take(message, true),
+    fields(thoughtAndText: readonly [string, string] | undefined): Record<string, unknown> {
+      return {
+        ...Object.fromEntries(texts),
+        ...Object.fromEntries([...lists].map(([name, merger]) => [name, merger.list()])),
+        ...Object.fromEntries(values),
+        ...(thoughtAndText === undefined ? {} : { content: partsOf(...thoughtAndText) }),
+      };
+    },
+  };
 }
+
+/** Mistral's thinking models have their thoughts in the content, and take them back there. */
+const partsOf = (thought: string, text: string): readonly unknown[] => [
+  { type: 'thinking', thinking: [{ type: 'text', text: thought }] },
+  ...(text.trim() === '' ? [] : [{ type: 'text', text }]),
+];
 
 function usageOf(value: unknown): ModelUsage | null {
   const { prompt_tokens: promptTokens, completion_tokens: completionTokens } = recordOf(value);
@@ -203,20 +220,3 @@ function usageOf(value: unknown): ModelUsage | null {
 
 const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0;
-
-const recordOf = (value: unknown): Record<string, unknown> =>
-  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-
-const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-
-/** A string, or the text parts of a list of parts (Mistral). */
-const textOf = (value: unknown): string =>
-  typeof value === 'string'
-    ? value
-    : listOf(value)
-        .map((part) => textOf(recordOf(part)['text']))
-        .join('');
-
-/** Ollama's older versions send the arguments parsed. */
-const argumentsOf = (value: unknown): string =>
-  typeof value === 'object' && value !== null ? JSON.stringify(value) : textOf(value);

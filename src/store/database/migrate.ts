@@ -10,6 +10,7 @@ import { media } from './migrations/0003-media.ts';
 import { openRuns } from './migrations/0004-open-runs.ts';
 import { agreement } from './migrations/0010-agreement.ts';
 import { inbox } from './migrations/0030-inbox.ts';
+import { repliesAsTheyCame } from './migrations/0045-replies-as-they-came.ts';
 
 type Migrations = Readonly<Record<string, Migration>>;
 
@@ -28,6 +29,7 @@ const ofFirstRelease: Migrations = {
 const later: Migrations = {
   '0010-agreement': agreement,
   '0030-inbox': inbox,
+  '0045-replies-as-they-came': repliesAsTheyCame,
 };
 
 const LATER_TABLE = 'holdpoint_migration';

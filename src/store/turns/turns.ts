@@ -33,6 +33,8 @@ export interface StoredReply {
   readonly model: string;
   readonly finishReason: string;
   readonly calls: readonly StoredCall[];
+  /** How the provider gave it, as JSON. */
+  readonly cameAs?: string | null;
 }
 
 export interface Exchange {
@@ -45,6 +47,8 @@ export interface Exchange {
 export interface PastTurn {
   readonly turn: number;
   readonly text: string;
+  /** How the provider gave it, as JSON. */
+  readonly cameAs: string | null;
   readonly calls: readonly {
     readonly callId: string;
     readonly name: string;
@@ -156,9 +160,10 @@ export async function readTurnWork(
   }>`
     select s.body as agent, r.options, r.input, exists (select 1 from run_media m where m.run_id = r.run_id) as "hasMedia", r.prompt_tokens + r.completion_tokens as tokens,
       (select jsonb_object_agg(f.model, f.n) from (
-        select model, count(*) n from attempts a where a.run_id = r.run_id and a.turn = ${turn} and a.kind = 'MODEL' and a.fault is not null group by model) f) as faults,
+        -- A used-up quota is not asked again in this turn, whatever may be left of the attempts.
+        select model, count(*) + 100 * count(*) filter (where fault = 'QUOTA_EXHAUSTED') n from attempts a where a.run_id = r.run_id and a.turn = ${turn} and a.kind = 'MODEL' and a.fault is not null group by model) f) as faults,
       (select count(*) from attempts a where a.run_id = r.run_id and a.turn = ${turn} and a.kind = 'MODEL') as attempts,
-      coalesce((select jsonb_agg(jsonb_build_object('turn', t.turn, 'text', t.text, 'calls', coalesce((
+      coalesce((select jsonb_agg(jsonb_build_object('turn', t.turn, 'text', t.text, 'cameAs', t.came_as, 'calls', coalesce((
           select jsonb_agg(jsonb_build_object('callId', c.call_id, 'name', c.name, 'arguments', c.arguments, 'result', c.result,
             'proposedArguments', c.proposed_arguments) order by c.idx)
           from calls c where c.run_id = t.run_id and c.turn = t.turn), '[]')) order by t.turn)
@@ -261,8 +266,8 @@ export async function recordReply(
   const ended = endedAs(run);
   if (ended !== undefined) return ended;
   const made = await sql`
-    insert into turns (run_id, org_id, turn, kind, text, reasoning, model, finish_reason)
-    values (${runId}, ${run.orgId}, ${turn}, ${reply.kind}, ${reply.text}, ${reply.reasoning}, ${reply.model}, ${reply.finishReason})
+    insert into turns (run_id, org_id, turn, kind, text, reasoning, model, finish_reason, came_as)
+    values (${runId}, ${run.orgId}, ${turn}, ${reply.kind}, ${reply.text}, ${reply.reasoning}, ${reply.model}, ${reply.finishReason}, ${reply.cameAs ?? null})
     on conflict do nothing returning turn`.execute(tx.db);
   if (made.rows.length === 0) return { kind: 'RECORDED', reply: await readReply(tx, runId, turn) };
   await sql`update runs set model = ${reply.model} where run_id = ${runId}`.execute(tx.db);

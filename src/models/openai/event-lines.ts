@@ -1,0 +1,110 @@
+// The body of an answer as it comes: an event stream, or the one JSON value that some servers send
+// in its place, with any content type. Looks at each character once, however the pieces are cut.
+// Knows nothing of what an event means.
+
+export interface BodyReader {
+  /** @throws what `onData` throws */
+  take(piece: string): void;
+  /** What stood open at the end of the stream. */
+  end(): void;
+  /** Characters of the line or the value that is not complete yet. */
+  pending(): number;
+}
+
+export interface BodyEvents {
+  /** One event's data. `last`: the stream ended in it, so it may be cut. */
+  readonly onData: (data: string, last: boolean) => void;
+  /** The one JSON value of a body that is no stream. */
+  readonly onBody: (text: string) => void;
+}
+
+export function createBodyReader({ onData, onBody }: BodyEvents): BodyReader {
+  const open: string[] = [];
+  let openLength = 0;
+  let data: string[] = [];
+  let form: 'UNKNOWN' | 'STREAM' | 'JSON' = 'UNKNOWN';
+  let afterReturn = false;
+
+  const keep = (text: string): void => {
+    if (text === '') return;
+    open.push(text);
+    openLength += text.length;
+  };
+  const taken = (): string => {
+    const text = open.join('');
+    open.length = 0;
+    openLength = 0;
+    return text;
+  };
+
+  function dispatch(last: boolean): void {
+    if (data.length === 0) return;
+    const lines = data;
+    data = [];
+    const whole = lines.join('\n');
+    // Some servers leave the empty line between events out: each line is one then.
+    if (lines.length > 1 && !isJson(whole)) for (const line of lines) onData(line, last);
+    else onData(whole, last);
+  }
+
+  function takeLine(line: string, last: boolean): void {
+    if (line === '') return dispatch(last);
+    if (line.startsWith(':')) return;
+    // An error without a field's name in front, in the middle of a stream.
+    if (line.startsWith('{')) return void data.push(line);
+    const at = line.indexOf(':');
+    const field = at < 0 ? line : line.slice(0, at);
+    const value = at < 0 ? '' : line.slice(at + 1).replace(/^ /, '');
+    if (field === 'data') data.push(value);
+    // llama.cpp's older servers name the field after what is in it.
+    else if (field === 'error')
+      data.push(`{"error":${isJson(value) ? value : JSON.stringify(value)}}`);
+  }
+
+  function takeLines(piece: string): void {
+    let from = 0;
+    for (let at = 0; at < piece.length; at++) {
+      const character = piece.charCodeAt(at);
+      const second = afterReturn && character === LF;
+      afterReturn = character === CR;
+      if (second) from = at + 1;
+      else if (character === LF || character === CR) {
+        keep(piece.slice(from, at));
+        from = at + 1;
+        takeLine(taken(), false);
+      }
+    }
+    keep(piece.slice(from));
+  }
+
+  return {
+    take(piece) {
+      if (form === 'UNKNOWN') {
+        const first = /[^\s\ufeff]/.exec(piece)?.[0];
+        if (first === undefined) return;
+        form = first === '{' || first === '[' ? 'JSON' : 'STREAM';
+      }
+      if (form === 'JSON') keep(piece);
+      else takeLines(piece.replace(/^\ufeff/, ''));
+    },
+    end() {
+      if (form === 'JSON') return onBody(taken());
+      const rest = taken();
+      if (rest !== '') takeLine(rest, true);
+      dispatch(true);
+    },
+    pending: () => openLength + data.reduce((sum, line) => sum + line.length, 0),
+  };
+}
+
+const LF = 10;
+const CR = 13;
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
