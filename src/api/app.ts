@@ -2,6 +2,7 @@
 // it needs.
 
 import Koa from 'koa';
+import { consoleLayer } from './console/console-layer.ts';
 import type { AppDeps } from './deps.ts';
 import type { ApiState } from './http/api-context.ts';
 import { authentication } from './http/authentication.ts';
@@ -16,6 +17,7 @@ import { decisionRoutes } from './approvals/routes.ts';
 import { documentationRoutes } from './documentation/routes.ts';
 import { healthRoutes } from './health/routes.ts';
 import { runListRoutes } from './runs/list-routes.ts';
+import { callRoutes } from './runs/call-routes.ts';
 import { runRoutes } from './runs/routes.ts';
 import { sessionRoutes } from './sessions/routes.ts';
 import { startRoutes } from './runs/start-routes.ts';
@@ -36,6 +38,7 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
   ...runListRoutes(deps),
   ...streamRoutes(deps),
   ...runRoutes(deps),
+  ...callRoutes(deps),
   ...decisionRoutes(deps),
   ...inboxRoutes(deps),
   ...sessionRoutes(deps),
@@ -49,6 +52,7 @@ export function createApp(deps: AppDeps): Koa<ApiState> {
     app.use(crossOrigin(deps.corsOrigins));
   app.use(problemLayer(deps.log));
   app.use(authentication(deps.authenticate));
+  if (deps.console !== undefined) app.use(consoleLayer(deps.console));
   mountRoutes(app, createRoutes(deps));
   // What is thrown outside the layers: an answer that could not be written, mostly because its
   // client is gone.

@@ -1,5 +1,6 @@
 // What the API works with. The process that serves it makes these; routes take those they need.
 
+import type { ConsoleDeps } from './console/console-layer.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
 import type { CheckEdit } from '../store/calls/decisions.ts';
 import type { Store } from '../store/database/access.ts';
@@ -25,5 +26,7 @@ export interface AppDeps {
   readonly egressAllow?: readonly string[];
   /** Whose pages may call from a browser. */
   readonly corsOrigins?: readonly string[];
+  /** The page at /; absent where the API serves none. */
+  readonly console?: ConsoleDeps;
   readonly log: Log;
 }

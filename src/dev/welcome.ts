@@ -3,6 +3,8 @@
 
 export interface Welcome {
   readonly apiUrl: string;
+  /** Signs in by itself, once, where tokens are handed out. */
+  readonly consoleUrl: string;
   /** Of Temporal's Web UI; null where TEMPORAL_ADDRESS is set and TEMPORAL_UI_URL is not. */
   readonly uiUrl: string | null;
   /** Of the development server, for the `temporal` command; null where there is none. */
@@ -18,6 +20,7 @@ const ASK_GUARDED = 'Send an e-mail to ada@example.com with the price of NVDA.';
 
 export function welcomeText({
   apiUrl,
+  consoleUrl,
   uiUrl,
   temporalAddress = null,
   namespace = 'default',
@@ -33,6 +36,7 @@ export function welcomeText({
     '',
     'Holdpoint is ready.',
     '',
+    `  Console          ${consoleUrl}`,
     `  API              ${apiUrl}`,
     ...(runsInUi === null ? [] : [`  Temporal Web UI  ${runsInUi}`]),
     ...(temporalAddress === null ? [] : [`  Temporal         ${temporalAddress}`]),

@@ -22,6 +22,8 @@ import { checkArguments } from '../tools/arguments.ts';
 import { codeTools } from '../tools/index.ts';
 import { createApp } from '../api/app.ts';
 import { createAuthenticate } from '../api/auth/authenticate.ts';
+import type { ConsoleDeps } from '../api/console/console-layer.ts';
+import { readConsoleFiles } from '../api/console/page.ts';
 import { createNotReady } from '../api/health/readiness.ts';
 import { createGuardedServer } from '../api/http/slow-clients.ts';
 
@@ -33,6 +35,11 @@ export interface ApiParts {
   readonly temporal: () => Temporal | undefined;
   readonly outboxAndReconciler: () => OutboxAndReconciler | undefined;
   readonly working?: () => boolean;
+  /** What `npm start` adds to the console: its own sign-in, and where its Web UI is. */
+  readonly development?: {
+    readonly exchange: (code: string) => Promise<string | undefined>;
+    readonly uiUrl: string | null;
+  };
   readonly log: Logger;
 }
 
@@ -76,6 +83,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     checkEdit,
     egressAllow: config.egressAllow,
     corsOrigins: config.corsOrigins,
+    console: consoleOf(config, parts.development),
     log,
   });
   const handle = app.callback();
@@ -90,6 +98,22 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
       draining.abort();
       await shutdown();
     },
+  };
+}
+
+function consoleOf(config: Config, development: ApiParts['development']): ConsoleDeps {
+  const uiUrl = development?.uiUrl ?? config.temporalUiUrl;
+  const { oidc, auth, temporal } = config;
+  return {
+    files: readConsoleFiles(),
+    settings: {
+      signIn:
+        oidc === null
+          ? { kind: development === undefined ? 'token' : 'link' }
+          : { kind: 'oidc', ...oidc, audience: auth.kind === 'jwks' ? auth.audience : null },
+      workflowsUrl: uiUrl === null ? null : `${uiUrl}/namespaces/${temporal.namespace}/workflows/`,
+    },
+    ...(development === undefined ? {} : { exchange: development.exchange }),
   };
 }
 

@@ -28,6 +28,7 @@ import { startDemoModel } from '../dev/demo-model.ts';
 import { developmentSecret } from '../dev/dev-secret.ts';
 import { findTemporal } from '../dev/find-temporal.ts';
 import { makeToken } from '../dev/make-token.ts';
+import { createSignInLink } from '../dev/sign-in-link.ts';
 import { startTemporalServer, type TemporalServer } from '../dev/temporal-server.ts';
 import { welcomeText } from '../dev/welcome.ts';
 
@@ -102,6 +103,10 @@ async function run(config: Config, stopping: AbortSignal, undo: Undo[]): Promise
     log,
   });
   undo.push(() => worker.stop());
+  const makeReadyToken = (): Promise<string> => readyToken(config, [...agents.values()]);
+  const token = handsOutTokens(config) ? await makeReadyToken() : null;
+  const signIn = token === null ? undefined : createSignInLink(makeReadyToken);
+  const uiUrl = child?.uiUrl ?? config.temporalUiUrl;
   const api: RunningApi = await startApi({
     config,
     store: opened.store,
@@ -109,6 +114,7 @@ async function run(config: Config, stopping: AbortSignal, undo: Undo[]): Promise
     temporal: () => temporal,
     outboxAndReconciler: () => outboxAndReconciler,
     working: worker.working,
+    ...(signIn === undefined ? {} : { development: { exchange: signIn.exchange, uiUrl } }),
     log,
   });
   undo.push(() => api.stop());
@@ -116,9 +122,10 @@ async function run(config: Config, stopping: AbortSignal, undo: Undo[]): Promise
   say(
     welcomeText({
       apiUrl: api.url,
-      uiUrl: child?.uiUrl ?? config.temporalUiUrl,
+      consoleUrl: signIn?.link(api.url) ?? `${api.url}/`,
+      uiUrl,
       temporalAddress: child?.address ?? null,
-      token: await readyToken(config, [...agents.values()]),
+      token,
       agents: [...agents.keys()],
     }),
   );
@@ -150,15 +157,15 @@ async function temporalChild(config: Config, undo: Undo[]): Promise<TemporalServ
   return server;
 }
 
-/**
- * All scopes but admin, and every role that an agent names. null where tokens come from somebody
- * else's keys.
- */
+/** Not where tokens come from somebody else's keys. */
+const handsOutTokens = ({ auth, production }: Config): boolean =>
+  auth.kind !== 'jwks' && !production;
+
+/** All scopes but admin, and every role that an agent names. */
 async function readyToken(
   config: Config,
   agents: readonly { tools: readonly { approvers: readonly string[] | null }[] }[],
-): Promise<string | null> {
-  if (config.auth.kind === 'jwks' || config.production) return null;
+): Promise<string> {
   const roles = agents
     .flatMap((agent) => agent.tools.flatMap((tool) => tool.approvers ?? []))
     .filter((who) => who.startsWith('role:'));

@@ -9,6 +9,7 @@ export interface Ids {
   readonly agentId: string;
   readonly runId: string;
   readonly sessionId: string;
+  readonly callId: string;
 }
 
 /** What each takes; `undefined`: no body. */
@@ -26,6 +27,8 @@ const BODIES: Readonly<Record<string, ((ids: Ids) => object) | undefined>> = {
   'GET /api/agents/:agentId/runs/:runId/events': undefined,
   'POST /api/agents/:agentId/runs/:runId/continue': () => ({ action: 'APPROVE' }),
   'DELETE /api/agents/:agentId/runs/:runId': undefined,
+  'GET /api/agents/:agentId/runs/:runId/calls/:callId/schema': undefined,
+  'GET /api/runs/:runId/calls/:callId/schema': undefined,
   'GET /api/runs/:runId': undefined,
   'GET /api/runs/:runId/stream': undefined,
   'GET /api/runs/:runId/events': undefined,

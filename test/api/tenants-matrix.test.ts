@@ -21,6 +21,7 @@ const unknownIds = (agentId: string): Ids => ({
   agentId,
   runId: `run_${v7()}`,
   sessionId: randomUUID(),
+  callId: 'call_000000000000000000000000',
 });
 
 /** An answer without what may differ between two unknown things. */
@@ -42,7 +43,12 @@ describe('tenants at every route', () => {
     const org = newOrg();
     ada = api.as('ada', { org, scope: EVERY });
     const paused = (await ada.run('guard', 'pause')).json;
-    mine = { agentId: 'guard', runId: paused.runId, sessionId: paused.sessionId };
+    mine = {
+      agentId: 'guard',
+      runId: paused.runId,
+      sessionId: paused.sessionId,
+      callId: paused.pending?.[0]?.callId ?? '',
+    };
     strangers = {
       'another org': api.as('zoe', { org: newOrg(), scope: EVERY }),
       'another org, the same subject': api.as('ada', { org: newOrg(), scope: EVERY }),

@@ -68,6 +68,7 @@ describe('tokens at every route', () => {
     agentId: 'guard',
     runId: UNKNOWN_RUN,
     sessionId: '018f0000-0000-4000-8000-000000000000',
+    callId: 'call_000000000000000000000000',
   };
   const routes = routeTable().filter(({ scope }) => scope !== 'open');
 

@@ -16,6 +16,7 @@ describe('the welcome', () => {
     try {
       const text = welcomeText({
         apiUrl: `http://127.0.0.1:${server.port}`,
+        consoleUrl: 'http://127.0.0.1:1/#code=x',
         uiUrl: 'http://127.0.0.1:8233',
         temporalAddress: '127.0.0.1:7233',
         token: 'eyJ.t',
@@ -44,6 +45,7 @@ describe('the welcome', () => {
   it('fits a screen of 100 columns, but for the token', () => {
     const text = welcomeText({
       apiUrl: 'http://127.0.0.1:8080',
+      consoleUrl: 'http://127.0.0.1:1/#code=x',
       uiUrl: 'http://127.0.0.1:8233',
       token: 'eyJ.t',
       agents: ['finance_agent', 'database_admin'],
@@ -58,6 +60,7 @@ describe('the welcome', () => {
   it('says less where it knows less: no Web UI, no token of ours, other agents', () => {
     const text = welcomeText({
       apiUrl: 'http://127.0.0.1:8080',
+      consoleUrl: 'http://127.0.0.1:1/#code=x',
       uiUrl: null,
       token: null,
       agents: ['other'],

@@ -5,6 +5,7 @@ import { z } from 'zod';
 const PATH_PARAMETERS = {
   agentId: z.string().meta({ description: 'The agent’s id.' }),
   runId: z.string().meta({ description: 'The run’s id. One of another agent is an unknown one.' }),
+  callId: z.string().meta({ description: 'The call’s id, from `pending` or `tools`.' }),
   sessionId: z.string().meta({ description: 'The session’s id.' }),
 } as const;
 

@@ -1,0 +1,155 @@
+// One call: what will happen, what led to it, the decision, and what came of it.
+
+import { Anchor, Badge, Card, Group, Loader, Stack, Text, Title } from '@mantine/core';
+import { ApiProblem, sentenceOf } from '../api/api.ts';
+import type { PendingCall, Run, ToolEntry } from '../api/types.ts';
+import { whoElse } from '../inbox/inbox-page.tsx';
+import { RunOutcome } from '../runs/run-outcome.tsx';
+import { useRun } from '../runs/use-run.ts';
+import { linkTo } from '../shell/route.ts';
+import { Notice } from '../text/notice.tsx';
+import { Time } from '../text/time.tsx';
+import { VisibleText } from '../text/visible-text.tsx';
+import { ArgumentView } from './argument-view.tsx';
+import { CallStory } from './call-story.tsx';
+import { DecidePanel } from './decide-panel.tsx';
+import { Earlier } from './earlier.tsx';
+
+export function CallPage({ runId, callId }: { runId: string; callId: string }) {
+  const { run, error, refresh } = useRun(runId);
+  if (error !== null)
+    return (
+      <Notice kind="error" title="This call cannot be shown">
+        {error instanceof ApiProblem && error.status === 404
+          ? 'There is no such run, or you may not see it.'
+          : sentenceOf(error)}
+      </Notice>
+    );
+  if (run === undefined) return <Loader aria-label="Loading" />;
+  const call = run.pending?.find((one) => one.callId === callId);
+  const done = run.tools.find((one) => one.callId === callId);
+  return (
+    <Stack>
+      <Anchor href={linkTo.inbox} size="sm">
+        ← Waiting for you
+      </Anchor>
+      {call === undefined ? <Decided run={run} done={done} /> : <Open run={run} call={call} />}
+      {call !== undefined &&
+        (call.youMay === false ? (
+          <Notice kind="warning" title="You cannot decide this call">
+            {call.whyNot ?? 'Its policy asks for others.'}
+          </Notice>
+        ) : (
+          <DecidePanel key={call.argumentsHash} run={run} call={call} onChanged={refresh} />
+        ))}
+      <CallStory run={run} callId={callId} />
+      {call === undefined && <RunOutcome run={run} />}
+      <Anchor href={linkTo.run(runId)} size="sm">
+        The whole run
+      </Anchor>
+    </Stack>
+  );
+}
+
+function Open({ run, call }: { run: Run; call: PendingCall }) {
+  const unknown = call.kind === 'OUTCOME_UNKNOWN';
+  return (
+    <Card withBorder padding="md" component="section" aria-labelledby="call">
+      <Stack gap="sm">
+        <Group gap="xs">
+          <Title order={1} size="h3" id="call">
+            {unknown
+              ? `Did ${call.name} happen?`
+              : `If you approve, ${run.agentId} uses ${call.name}`}
+          </Title>
+          {call.risk === 'high' && (
+            <Badge color="red" variant="filled" tt="none" autoContrast>
+              High risk
+            </Badge>
+          )}
+        </Group>
+        {call.description !== undefined && <Text>{call.description}</Text>}
+        {call.askedAgain !== undefined && (
+          <Notice kind="warning" title="You are asked again">
+            {call.askedAgain === 'TOOL_CHANGED'
+              ? 'The tool is another one than the one that was approved. Nothing was sent.'
+              : 'The arguments are not the ones that were approved. Nothing was sent.'}
+          </Notice>
+        )}
+        <Text size="sm" c="dimmed">
+          With exactly these arguments, once:
+        </Text>
+        <ArgumentView given={call.arguments} />
+        <Earlier call={call} />
+        <Text size="xs" c="dimmed">
+          Waits since <Time at={call.requestedAt} />
+          {call.expiresAt === null ? (
+            ' · does not expire'
+          ) : (
+            <>
+              {' '}
+              · counts as rejected <Time at={call.expiresAt} />
+            </>
+          )}
+          {' · '}
+          {whoElse(call)}
+        </Text>
+        {call.votes.map((vote) => (
+          <Text size="sm" key={`${vote.by} ${vote.at}`}>
+            {vote.by} {vote.action === 'APPROVE' ? 'approved' : 'rejected'} <Time at={vote.at} />
+          </Text>
+        ))}
+      </Stack>
+    </Card>
+  );
+}
+
+function Decided({ run, done }: { run: Run; done: ToolEntry | undefined }) {
+  const decision = done?.decision;
+  return (
+    <Card withBorder padding="md" component="section" aria-labelledby="call">
+      <Stack gap="sm">
+        <Title order={1} size="h3" id="call">
+          {headline(done)}
+        </Title>
+        {decision !== undefined && (
+          <Text>
+            {decidedBy(decision.action, decision.by)} <Time at={decision.at} />
+            {decision.reason !== undefined && `: ${decision.reason}`}
+          </Text>
+        )}
+        {done !== undefined && (
+          <>
+            <ArgumentView given={done.arguments} />
+            <Text size="sm" fw={600}>
+              What the tool answered
+            </Text>
+            <VisibleText text={done.result === '' ? '(nothing)' : done.result} />
+          </>
+        )}
+        {done === undefined && (
+          <Text>
+            {run.status === 'RUNNING' || run.status === 'PAUSED'
+              ? 'It is decided, and being carried out.'
+              : 'The run ended before it was carried out: nothing was sent.'}
+          </Text>
+        )}
+      </Stack>
+    </Card>
+  );
+}
+
+function headline(done: ToolEntry | undefined): string {
+  if (done === undefined) return 'This call does not wait any more';
+  if (done.outcome === 'UNKNOWN') return `Nobody knows whether ${done.name} happened`;
+  if (done.decision?.action === 'REJECT') return `${done.name} was not run`;
+  if (done.decision?.action === 'APPROVE' || done.decision === undefined)
+    return done.isError ? `${done.name} was run and failed` : `${done.name} was run`;
+  return `${done.name} was taken back`;
+}
+
+function decidedBy(action: string, by: readonly string[]): string {
+  const who = by.map((name) => (name === 'expiry' ? 'nobody in time' : name)).join(', ');
+  if (action === 'APPROVE') return `Approved by ${who}`;
+  return action === 'REJECT' ? `Rejected by ${who}` : `Taken back by ${who}`;
+}

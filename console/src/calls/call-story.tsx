@@ -1,0 +1,51 @@
+// What led to a call: the question, what the model said it was thinking, and the calls before.
+// None of it is instructions to the reader: the model's words are marked as its own.
+
+import { Card, Stack, Text, Title } from '@mantine/core';
+import type { Run } from '../api/types.ts';
+import { VisibleText } from '../text/visible-text.tsx';
+
+export function CallStory({ run, callId }: { run: Run; callId: string }) {
+  const before = run.tools.filter((tool) => tool.callId !== callId);
+  return (
+    <Card withBorder padding="md" component="section" aria-labelledby="story">
+      <Stack gap="sm">
+        <Title order={2} size="h4" id="story">
+          What led to it
+        </Title>
+        <div>
+          <Text size="sm" fw={600}>
+            {run.userId} asked
+          </Text>
+          <VisibleText text={run.input} />
+        </div>
+        {run.reasoningSteps.length > 0 && (
+          <div>
+            <Text size="sm" fw={600}>
+              The model’s own words (it may be wrong)
+            </Text>
+            {run.reasoningSteps.map((step, index) => (
+              <div key={index}>
+                <VisibleText text={step} dimmed />
+              </div>
+            ))}
+          </div>
+        )}
+        {before.length > 0 && (
+          <div>
+            <Text size="sm" fw={600}>
+              Other calls of this run
+            </Text>
+            {before.map((tool) => (
+              <Text size="sm" key={tool.callId} component="div">
+                <b>{tool.name}</b> <VisibleText text={JSON.stringify(tool.arguments)} />
+                {' → '}
+                <VisibleText text={tool.result === '' ? '(empty)' : tool.result} dimmed />
+              </Text>
+            ))}
+          </div>
+        )}
+      </Stack>
+    </Card>
+  );
+}

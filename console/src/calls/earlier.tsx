@@ -1,0 +1,28 @@
+// What was decided on the same tool in this run before: a near repeat of a rejected call is seen as
+// one.
+
+import { Card, Stack, Text } from '@mantine/core';
+import type { PendingCall } from '../api/types.ts';
+import { Time } from '../text/time.tsx';
+import { ArgumentView } from './argument-view.tsx';
+
+export function Earlier({ call }: { call: PendingCall }) {
+  if (call.earlier === undefined || call.earlier.length === 0) return null;
+  return (
+    <Stack gap="xs" component="section" aria-label="Earlier decisions on this tool">
+      <Text size="sm" fw={600}>
+        Earlier in this run
+      </Text>
+      {call.earlier.map((one) => (
+        <Card key={`${one.callId} ${one.at}`} withBorder padding="xs">
+          <Text size="sm">
+            {one.action === 'APPROVE' ? 'Approved' : 'Rejected'} by {one.by.join(', ')}{' '}
+            <Time at={one.at} />
+            {one.reason !== undefined && `: ${one.reason}`}
+          </Text>
+          <ArgumentView given={one.arguments} />
+        </Card>
+      ))}
+    </Stack>
+  );
+}

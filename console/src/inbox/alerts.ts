@@ -1,0 +1,60 @@
+// Telling the person that something new waits: the count in the title always, a sound and a
+// notification of the browser where they were switched on.
+
+import { useEffect, useRef } from 'react';
+import type { WaitingCall } from '../api/types.ts';
+import { linkTo } from '../shell/route.ts';
+
+export function useTitle(count: number): void {
+  useEffect(() => {
+    document.title = count === 0 ? 'Holdpoint' : `(${count}) Holdpoint`;
+  }, [count]);
+}
+
+export function useAlerts(
+  items: readonly WaitingCall[],
+  { sound, notify }: { readonly sound: boolean; readonly notify: boolean },
+): void {
+  const known = useRef<ReadonlySet<string> | undefined>(undefined);
+  useEffect(() => {
+    const ids = new Set(items.map((item) => item.callId));
+    const before = known.current;
+    known.current = ids;
+    // What was there when the page was opened is no news.
+    if (before === undefined) return;
+    const fresh = items.filter((item) => !before.has(item.callId));
+    if (fresh.length === 0) return;
+    if (sound) chime();
+    if (notify && 'Notification' in window && Notification.permission === 'granted')
+      for (const item of fresh.slice(0, 3)) notification(item);
+  }, [items, sound, notify]);
+}
+
+/** No word of the call's arguments: a notification is shown on locked screens. */
+function notification(item: WaitingCall): void {
+  const shown = new Notification('A call waits for you', {
+    body: `${item.agentId} wants to use ${item.name}.`,
+    tag: item.callId,
+    icon: '/console/icon.svg',
+  });
+  shown.onclick = () => {
+    window.focus();
+    location.hash = linkTo.call(item.runId, item.callId);
+  };
+}
+
+function chime(): void {
+  const audio = new AudioContext();
+  const gain = audio.createGain();
+  gain.gain.setValueAtTime(0.08, audio.currentTime);
+  gain.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + 0.6);
+  gain.connect(audio.destination);
+  for (const [index, frequency] of [660, 880].entries()) {
+    const tone = audio.createOscillator();
+    tone.frequency.value = frequency;
+    tone.connect(gain);
+    tone.start(audio.currentTime + index * 0.15);
+    tone.stop(audio.currentTime + 0.6);
+  }
+  setTimeout(() => void audio.close(), 1000);
+}

@@ -1,0 +1,146 @@
+// A run as it went, from its first message to its end, live while it goes on.
+
+import { Anchor, Badge, Card, Group, Stack, Text } from '@mantine/core';
+import type { Run } from '../api/types.ts';
+import { ArgumentView } from '../calls/argument-view.tsx';
+import { linkTo } from '../shell/route.ts';
+import { seconds } from '../text/time.tsx';
+import { VisibleText } from '../text/visible-text.tsx';
+import { Answer } from './run-outcome.tsx';
+import type { TimelineItem } from './timeline-items.ts';
+
+export function Timeline({ run, items }: { run: Run; items: readonly TimelineItem[] }) {
+  return (
+    <Stack
+      component="ol"
+      gap="sm"
+      p={0}
+      m={0}
+      aria-label="What happened"
+      style={{ listStyle: 'none' }}
+    >
+      <Step head={`${run.userId} asked`} at={Date.parse(run.createdAt)}>
+        <VisibleText text={run.input} />
+      </Step>
+      {items.map((item) => (
+        <Item key={item.id} run={run} item={item} />
+      ))}
+    </Stack>
+  );
+}
+
+function Step({
+  head,
+  at,
+  children,
+}: {
+  head: React.ReactNode;
+  at: number;
+  children?: React.ReactNode;
+}) {
+  return (
+    <Card component="li" withBorder padding="sm">
+      <Group justify="space-between" gap="xs">
+        <Text size="sm" fw={600} component="div">
+          {head}
+        </Text>
+        <Text size="xs" c="dimmed" component="time" dateTime={new Date(at).toISOString()}>
+          {new Date(at).toLocaleTimeString()}
+        </Text>
+      </Group>
+      {children}
+    </Card>
+  );
+}
+
+function Item({ run, item }: { run: Run; item: TimelineItem }) {
+  switch (item.kind) {
+    case 'text':
+      return (
+        <Step head={run.agentId} at={item.at}>
+          <Answer text={item.text} />
+        </Step>
+      );
+    case 'thought':
+      return (
+        <Step head={`${run.agentId} thought`} at={item.at}>
+          <VisibleText text={item.text} dimmed />
+        </Step>
+      );
+    case 'call':
+      return <CallStep run={run} item={item} />;
+    case 'pause':
+      return (
+        <Step head="Waits for people" at={item.at}>
+          {item.pending.map((call) => (
+            <Text size="sm" key={call.callId}>
+              <Anchor href={linkTo.call(run.runId, call.callId)}>{call.name}</Anchor>
+            </Text>
+          ))}
+        </Step>
+      );
+    case 'model-away':
+      return (
+        <Step head="Waits for its model" at={item.at}>
+          <Text size="sm">{item.problem}</Text>
+        </Step>
+      );
+    case 'note':
+      return <Step head={item.text} at={item.at} />;
+    case 'end':
+      return (
+        <Step
+          at={item.at}
+          head={
+            <Badge color={item.failed ? 'red' : 'green'} variant="outline" tt="none">
+              {item.text}
+            </Badge>
+          }
+        />
+      );
+  }
+}
+
+function CallStep({ run, item }: { run: Run; item: Extract<TimelineItem, { kind: 'call' }> }) {
+  const entry = run.tools.find((tool) => tool.callId === item.callId);
+  const decision = entry?.decision;
+  return (
+    <Step
+      at={item.at}
+      head={
+        <Group gap="xs">
+          <span>{item.name}</span>
+          {item.isError === true && (
+            <Badge color="red" variant="outline" tt="none">
+              error
+            </Badge>
+          )}
+          {entry?.outcome === 'UNKNOWN' && (
+            <Badge color="yellow" variant="filled" tt="none" autoContrast>
+              outcome unknown
+            </Badge>
+          )}
+          {entry !== undefined && (
+            <Text span size="xs" c="dimmed">
+              {seconds(entry.durationMs)}
+              {entry.httpStatus !== undefined && ` · HTTP ${entry.httpStatus}`}
+            </Text>
+          )}
+        </Group>
+      }
+    >
+      {decision !== undefined && (
+        <Text size="sm">
+          {decision.action === 'APPROVE' ? 'Approved' : 'Rejected'} by {decision.by.join(', ')}
+          {decision.reason !== undefined && `: ${decision.reason}`}
+        </Text>
+      )}
+      <ArgumentView given={item.arguments} />
+      {item.result !== undefined && (
+        <Text size="sm" component="div" mt="xs">
+          → <VisibleText text={item.result === '' ? '(empty)' : item.result} dimmed />
+        </Text>
+      )}
+    </Step>
+  );
+}

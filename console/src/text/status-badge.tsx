@@ -1,0 +1,29 @@
+// The state of a run, by word and colour; the word alone is enough.
+
+import { Badge } from '@mantine/core';
+import type { RunStatus } from '../api/types.ts';
+
+const COLOR: Readonly<Record<RunStatus, string>> = {
+  QUEUED: 'gray',
+  RUNNING: 'blue',
+  PAUSED: 'orange',
+  COMPLETED: 'green',
+  FAILED: 'red',
+  CANCELLED: 'gray',
+};
+const WORD: Readonly<Record<RunStatus, string>> = {
+  QUEUED: 'Queued',
+  RUNNING: 'Running',
+  PAUSED: 'Waits for people',
+  COMPLETED: 'Completed',
+  FAILED: 'Failed',
+  CANCELLED: 'Cancelled',
+};
+
+export function StatusBadge({ status }: { status: RunStatus }) {
+  return (
+    <Badge color={COLOR[status]} variant="outline" tt="none" autoContrast>
+      {WORD[status]}
+    </Badge>
+  );
+}
