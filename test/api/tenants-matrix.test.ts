@@ -170,7 +170,7 @@ describe('the second wall stands in the way of the service', () => {
     try {
       const ada = api.as('ada', { org: newOrg(), scope: EVERY });
       const { runId, sessionId } = (await ada.run('guard', 'answer')).json;
-      const ids = { agentId: 'guard', runId, sessionId };
+      const ids = { ...unknownIds('guard'), runId, sessionId };
       assert.equal((await ada.read('guard', runId)).status, 200);
       await sql`create policy nobody on runs as restrictive using (false)`.execute(db.kysely);
       for (const row of routeTable().filter(({ path }) => path.includes(':runId'))) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Browser } from 'playwright-core';
 import { openStage, type Stage } from '../e2e/stage.ts';
-import { openBrowser, openConsole } from '../rig/console-page.ts';
+import { startChromium } from '../rig/chromium.ts';
+import { openConsole } from '../rig/console-page.ts';
 import { freePort } from '../rig/free-port.ts';
 import {
   AUDIENCE,
@@ -20,7 +21,7 @@ describe('the console with an OpenID provider', function () {
   let product: ProductProcess;
   let browser: Browser;
 
-  before(async () => {
+  before(async function () {
     stage = await openStage();
     const port = await freePort();
     provider = await startOpenIdProvider(`http://127.0.0.1:${port}/`);
@@ -39,7 +40,7 @@ describe('the console with an OpenID provider', function () {
         OIDC_CLIENT_ID: CLIENT_ID,
       },
     });
-    browser = await openBrowser();
+    browser = await startChromium(this);
   });
   after(async () => {
     await browser?.close();

@@ -2,18 +2,10 @@
 // do (ask elsewhere, break its policy, throw) is collected and looked at by every test.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 
 export const PHONE = { width: 360, height: 740 };
 export const DESK = { width: 1280, height: 900 };
-
-export const openBrowser = (): Promise<Browser> =>
-  chromium.launch({
-    executablePath:
-      process.env['CHROMIUM'] ?? execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim(),
-    args: ['--no-sandbox'],
-  });
 
 export interface ConsolePage {
   readonly page: Page;
