@@ -549,6 +549,122 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/webhooks': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * The org’s webhooks, newest first
+     * @description Needs the scope `admin`.
+     */
+    get: operations['listWebhooks'];
+    put?: never;
+    /**
+     * Have the org’s events sent somewhere
+     * @description Deliveries follow Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`, with the body of the schema `WebhookBody`. Any 2xx within ten seconds is delivered; all else, redirects too, is tried again under the same id for 24 hours. 410 makes the webhook inactive. The address must be a public one, unless the deployment allows it.
+     *
+     *     Needs the scope `admin`.
+     */
+    post: operations['createWebhook'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/webhooks/{webhookId}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * A webhook
+     * @description Needs the scope `admin`.
+     */
+    get: operations['readWebhook'];
+    put?: never;
+    post?: never;
+    /**
+     * Delete a webhook with its deliveries
+     * @description What is not yet delivered is not sent any more.
+     *
+     *     Needs the scope `admin`.
+     */
+    delete: operations['deleteWebhook'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/webhooks/{webhookId}/deliveries': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * What was sent, newest first
+     * @description Needs the scope `admin`.
+     */
+    get: operations['listDeliveries'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/webhooks/{webhookId}/deliveries/{deliveryId}/retry': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Send a delivery once more
+     * @description Under its id and with its body, whatever came of it before; it is tried for 24 hours again.
+     *
+     *     Needs the scope `admin`.
+     */
+    post: operations['retryDelivery'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/webhooks/{webhookId}/test': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Send a trial
+     * @description An event `test`, signed and listed like any other.
+     *
+     *     Needs the scope `admin`.
+     */
+    post: operations['testWebhook'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/openapi.json': {
     parameters: {
       query?: never;
@@ -584,7 +700,28 @@ export interface paths {
     trace?: never;
   };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+  delivery: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * A delivery, to the address of a webhook
+     * @description Signed by Standard Webhooks: verify `webhook-signature` over the body’s bytes, and take a `webhook-id` that was seen before as the same delivery.
+     */
+    post: operations['receiveWebhook'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+}
 export interface components {
   schemas: {
     /** @description What to ask. */
@@ -649,6 +786,127 @@ export interface components {
             };
           }[];
         };
+    NewWebhook: {
+      /** @description http or https, a public address. */
+      url: string;
+      events: (
+        'run.paused' | 'run.settled' | 'run.waiting' | 'approval.decided' | 'approval.expiring'
+      )[];
+      /** @description `conversation`: the question and the answer too. Default: neither. */
+      include?: 'conversation'[];
+    };
+    /** @description What is sent. Calls, decisions and errors are those of a run. */
+    WebhookBody:
+      | {
+          /** @enum {string} */
+          type:
+            'run.paused' | 'run.settled' | 'run.waiting' | 'approval.decided' | 'approval.expiring';
+          /** Format: date-time */
+          timestamp: string;
+          data: {
+            orgId: string;
+            agentId: string;
+            runId: string;
+            sessionId: string;
+            userId: string;
+            /** @enum {string} */
+            status: 'QUEUED' | 'RUNNING' | 'PAUSED' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+            pauseId?: string;
+            pending?: {
+              callId: string;
+              /**
+               * @description OUTCOME_UNKNOWN: the call may have happened and must not be repeated. APPROVE does it again, REJECT leaves it.
+               * @enum {string}
+               */
+              kind: 'APPROVAL' | 'OUTCOME_UNKNOWN';
+              name: string;
+              arguments: {
+                [key: string]: unknown;
+              };
+              /** @description SHA-256 of what APPROVE would run, and for whom. Sent back, it makes sure that nothing else is approved. */
+              argumentsHash: string;
+              description?: string;
+              /**
+               * @description high: approved only by `callId` with `argumentsHash`.
+               * @enum {string}
+               */
+              risk: 'normal' | 'high';
+              /**
+               * @description It was approved, and is not what was approved any more.
+               * @enum {string}
+               */
+              askedAgain?: 'ARGUMENTS_CHANGED' | 'TOOL_CHANGED';
+              /** @description What is known of a call that may have happened. */
+              evidence?: string;
+              /** Format: date-time */
+              requestedAt: string;
+              /** @description Then it counts as rejected. null: never. */
+              expiresAt: string | null;
+              /** @description In all, not what is missing. */
+              votesNeeded: number;
+              votes: components['schemas']['Vote'][];
+              /** @description Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`. */
+              approvers: string[] | null;
+              /** @description Neither the run’s user nor who started it may decide. */
+              fourEyes: boolean;
+            }[];
+            callId?: string;
+            name?: string;
+            decision?: components['schemas']['Decision'];
+            waitingFor?: {
+              [key: string]: unknown;
+            };
+            error?: {
+              /** @enum {string} */
+              code:
+                | 'MODEL_UNAVAILABLE'
+                | 'MODEL_RATE_LIMITED'
+                | 'MODEL_REJECTED'
+                | 'MODEL_INCOMPLETE'
+                | 'CONTEXT_TOO_LONG'
+                | 'BUDGET_EXCEEDED'
+                | 'OUTPUT_TOO_LARGE'
+                | 'MEDIA_UNAVAILABLE'
+                | 'TERMINATED'
+                | 'INTERNAL';
+              message: string;
+            };
+            input?: string;
+            content?: string;
+            link: string;
+          };
+        }
+      | {
+          /** @constant */
+          type: 'test';
+          /** Format: date-time */
+          timestamp: string;
+          data: {
+            orgId: string;
+            webhookId: string;
+            link: string;
+          };
+        };
+    Vote: {
+      by: string;
+      /** @enum {string} */
+      action: 'APPROVE' | 'REJECT';
+      /** Format: date-time */
+      at: string;
+    };
+    Decision: {
+      /** @enum {string} */
+      action: 'APPROVE' | 'REJECT';
+      /** @description Subjects of the tokens that voted so; `operator`; `expiry`. */
+      by: string[];
+      /** Format: date-time */
+      at: string;
+      reason?: string;
+      /** @description What the model had asked for, where the approver changed it. */
+      proposedArguments?: {
+        [key: string]: unknown;
+      };
+    };
     PendingCall: {
       callId: string;
       /**
@@ -690,13 +948,6 @@ export interface components {
       youMay: boolean;
       /** @description Only where `youMay` is false. */
       whyNot?: string;
-    };
-    Vote: {
-      by: string;
-      /** @enum {string} */
-      action: 'APPROVE' | 'REJECT';
-      /** Format: date-time */
-      at: string;
     };
     /** @description A run, the same at every door. */
     RunResponse: {
@@ -783,19 +1034,6 @@ export interface components {
        */
       outcome?: 'UNKNOWN';
       decision?: components['schemas']['Decision'];
-    };
-    Decision: {
-      /** @enum {string} */
-      action: 'APPROVE' | 'REJECT';
-      /** @description Subjects of the tokens that voted so; `operator`; `expiry`. */
-      by: string[];
-      /** Format: date-time */
-      at: string;
-      reason?: string;
-      /** @description What the model had asked for, where the approver changed it. */
-      proposedArguments?: {
-        [key: string]: unknown;
-      };
     };
     Health: {
       /** @enum {string} */
@@ -1039,6 +1277,74 @@ export interface components {
       /** @description Time in which anything was under way; of a run that is not over, up to its last pause. */
       activeMs: number;
     };
+    MadeWebhook: {
+      webhookId: string;
+      url: string;
+      events: (
+        'run.paused' | 'run.settled' | 'run.waiting' | 'approval.decided' | 'approval.expiring'
+      )[];
+      include: 'conversation'[];
+      /** @description False since its receiver answered 410. */
+      active: boolean;
+      /** Format: date-time */
+      createdAt: string;
+      /** @description `whsec_` and base64. Shown once. */
+      secret: string;
+    };
+    WebhookPage: {
+      data: components['schemas']['Webhook'][];
+      hasMore: boolean;
+      /** @description Goes into `after` for the next page. null at the end. */
+      nextCursor: string | null;
+    };
+    Webhook: {
+      webhookId: string;
+      url: string;
+      events: (
+        'run.paused' | 'run.settled' | 'run.waiting' | 'approval.decided' | 'approval.expiring'
+      )[];
+      include: 'conversation'[];
+      /** @description False since its receiver answered 410. */
+      active: boolean;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    DeliveryPage: {
+      data: components['schemas']['Delivery'][];
+      hasMore: boolean;
+      /** @description Goes into `after` for the next page. null at the end. */
+      nextCursor: string | null;
+    };
+    /** @description One event to one webhook; its id is the `webhook-id` of every attempt. */
+    Delivery: {
+      deliveryId: string;
+      /** @enum {string} */
+      event:
+        | 'run.paused'
+        | 'run.settled'
+        | 'run.waiting'
+        | 'approval.decided'
+        | 'approval.expiring'
+        | 'test';
+      runId?: string;
+      /**
+       * @description PENDING: it is tried until 24 hours are over. FAILED: it was given up.
+       * @enum {string}
+       */
+      status: 'PENDING' | 'DELIVERED' | 'FAILED';
+      /** @description Begun ones; one whose process died may not have been sent. */
+      attempts: number;
+      lastStatus?: number;
+      /** @description In words, without addresses. */
+      lastError?: string;
+      /** Format: date-time */
+      createdAt: string;
+      /** Format: date-time */
+      deliveredAt?: string;
+    };
+    SentDelivery: {
+      deliveryId: string;
+    };
     /** @description The `data:` line of a frame. `event` says what `data` is. Exactly one of STOP, CANCELLED and ERROR ends a stream. */
     Frame:
       | {
@@ -1151,7 +1457,7 @@ export interface components {
   headers: {
     /** @description Echoed where it is short and safe, else made. */
     RequestId: string;
-    /** @description Where the run is read. */
+    /** @description Where what was made is read. */
     Location: string;
     /** @description The run that this is. */
     ContentLocation: string;
@@ -4024,6 +4330,626 @@ export interface operations {
       };
     };
   };
+  listWebhooks: {
+    parameters: {
+      query?: {
+        /** @description Items of a page. */
+        limit?: number;
+        /** @description `nextCursor` of the page before; for events, an event’s id. */
+        after?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A page. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          Link: components['headers']['Link'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['WebhookPage'];
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  createWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewWebhook'];
+      };
+    };
+    responses: {
+      /** @description Made. The secret is shown here and nowhere else. */
+      201: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          Location: components['headers']['Location'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['MadeWebhook'];
+        };
+      };
+      /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `PAYLOAD_TOO_LARGE` */
+      413: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNSUPPORTED_MEDIA_TYPE` */
+      415: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  readWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The webhook’s id. */
+        webhookId: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The webhook. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Webhook'];
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FOUND` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  deleteWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The webhook’s id. */
+        webhookId: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description It is gone. */
+      204: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FOUND` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  listDeliveries: {
+    parameters: {
+      query?: {
+        /** @description Items of a page. */
+        limit?: number;
+        /** @description `nextCursor` of the page before; for events, an event’s id. */
+        after?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The webhook’s id. */
+        webhookId: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A page. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          Link: components['headers']['Link'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DeliveryPage'];
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FOUND` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  retryDelivery: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The webhook’s id. */
+        webhookId: string;
+        /** @description The delivery’s id, the `webhook-id` of its attempts. */
+        deliveryId: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description It is going to be sent. */
+      202: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SentDelivery'];
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FOUND` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  testWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The webhook’s id. */
+        webhookId: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description It is going to be sent. */
+      202: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SentDelivery'];
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FOUND` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
   readDocument: {
     parameters: {
       query?: never;
@@ -4105,6 +5031,35 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['Problem'];
         };
+      };
+    };
+  };
+  receiveWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['WebhookBody'];
+      };
+    };
+    responses: {
+      /** @description Nothing is wanted here any more: the webhook becomes inactive. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Received. */
+      '2XX': {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
       };
     };
   };

@@ -42,6 +42,7 @@ export const SETTINGS = [
     'SYNC_WAIT_MAX_S',
     'EGRESS_ALLOW',
     'CORS_ORIGINS',
+    'PUBLIC_URL',
     'RETENTION_DAYS',
     'LOG_LEVEL',
   ],
@@ -115,6 +116,8 @@ export interface Config {
   readonly egressAllow: readonly string[];
   /** Whose pages may call the API from a browser; empty: none. */
   readonly corsOrigins: readonly string[];
+  /** Where people reach the API and its page, without a slash at its end; null: where it listens. */
+  readonly publicUrl: string | null;
   /** null: kept. */
   readonly retentionDays: number | null;
   readonly logLevel: LogLevel;
@@ -264,6 +267,7 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     syncWaitMaxS: read('SYNC_WAIT_MAX_S', values.wholeNumber(1, 3600), 270),
     egressAllow: read('EGRESS_ALLOW', values.exceptions, []),
     corsOrigins: read('CORS_ORIGINS', values.origins, []),
+    publicUrl: read('PUBLIC_URL', values.pageAddress),
     retentionDays: read('RETENTION_DAYS', values.wholeNumber(1, 36_500)),
     // `npm start` greets its user on the same screen.
     logLevel: read('LOG_LEVEL', values.oneOf(LOG_LEVELS), role === 'start' ? 'warn' : 'info'),
@@ -328,6 +332,7 @@ export function settingsInForce(config: Config): readonly string[] {
   return [
     ...lines,
     `browser origins      ${config.corsOrigins.join(', ') || 'none'}`,
+    `page                 ${config.publicUrl ?? 'where the API listens'}`,
     `tokens               ${keys[auth.kind]}, claims ${config.orgClaim} and ${config.rolesClaim}, at most ${config.maxTokenAgeS} s`,
   ];
 }

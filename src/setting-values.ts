@@ -48,6 +48,18 @@ export const modelAddress = (text: string): Parsed<string> =>
     ? { problem: 'must not have a fragment (#…): the path of each request is put behind it' }
     : address(['http:', 'https:'])(text);
 
+/** Of a page: what follows its path would be lost in links made of it. */
+export const pageAddress = (text: string): Parsed<string> => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url !== undefined &&
+    /^https?:$/.test(url.protocol) &&
+    `${url.search}${url.hash}${url.username}${url.password}` === ''
+    ? { value: url.href.replace(/\/+$/, '') }
+    : {
+        problem: 'must be an http or https address without query, fragment, user name or password',
+      };
+};
+
 export const hostAndPort = (text: string): Parsed<string> =>
   /^(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}$/.test(text)
     ? { value: text }

@@ -23,6 +23,7 @@ import { sessionRoutes } from './sessions/routes.ts';
 import { startRoutes } from './runs/start-routes.ts';
 import { streamRoutes } from './runs/stream-routes.ts';
 import { usageRoutes } from './usage/routes.ts';
+import { webhookRoutes } from './webhooks/routes.ts';
 
 /** Every route there is, by what it is about. */
 export function createRoutes(deps: AppDeps): readonly Route[] {
@@ -43,6 +44,7 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
   ...inboxRoutes(deps),
   ...sessionRoutes(deps),
   ...usageRoutes(deps),
+  ...webhookRoutes(deps),
 ];
 
 export function createApp(deps: AppDeps): Koa<ApiState> {

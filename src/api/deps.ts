@@ -28,5 +28,7 @@ export interface AppDeps {
   readonly corsOrigins?: readonly string[];
   /** The page at /; absent where the API serves none. */
   readonly console?: ConsoleDeps;
+  /** Where people reach the page, without a slash at its end. */
+  readonly pageUrl?: () => string;
   readonly log: Log;
 }

@@ -4,13 +4,12 @@
 // like the first. Bytes are counted after decompression. Nothing of ours travels along: no cookie,
 // no token.
 
-import { lookup } from 'node:dns/promises';
 import { request, type IncomingMessage } from 'node:http';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { brokenReason, unsentReason } from './break-reason.ts';
-import { hostOf, portOf, type PublicAddresses } from './public-address.ts';
+import { brokenReason } from './break-reason.ts';
+import { failed, openPublic, refused, type PublicFailure } from './open-public.ts';
+import type { PublicAddresses } from './public-address.ts';
 
 export interface PublicRead {
   readonly url: string;
@@ -34,21 +33,14 @@ export type PublicAnswer =
       /** Where the last redirect led. */
       readonly url: string;
     }
-  | { readonly kind: 'REFUSED'; readonly why: string }
-  | { readonly kind: 'FAILED'; readonly why: string };
+  | PublicFailure;
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
-/** One of several addresses that swallows packets must not use up the time of the others. */
-const CONNECT_MS = 4000;
-
-type Failure = Extract<PublicAnswer, { kind: 'REFUSED' | 'FAILED' }>;
-const refused = (why: string): Failure => ({ kind: 'REFUSED', why });
-const failed = (why: string): Failure => ({ kind: 'FAILED', why });
 
 export async function readPublic(read: PublicRead): Promise<PublicAnswer> {
   const stop = AbortSignal.any([read.signal, AbortSignal.timeout(read.timeoutMs)]);
-  const stopped = (): Failure =>
+  const stopped = (): PublicFailure =>
     failed(read.signal.aborted ? 'it was cancelled' : `it took longer than ${read.timeoutMs} ms`);
   let address = read.url;
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
@@ -58,7 +50,7 @@ export async function readPublic(read: PublicRead): Promise<PublicAnswer> {
         hop === 0 ? `the address ${problem}` : `it redirects to an address that ${problem}`,
       );
     const url = new URL(address);
-    const opened = await open(url, read.addresses, stop);
+    const opened = await openPublic(url, read.addresses, stop);
     if (stop.aborted) {
       if (!('kind' in opened)) opened.destroy();
       return stopped();
@@ -76,91 +68,6 @@ export async function readPublic(read: PublicRead): Promise<PublicAnswer> {
     }
   }
   return refused(`it redirects more than ${MAX_REDIRECTS} times`);
-}
-
-/** A connection to one of the host's addresses, all of which are allowed. */
-async function open(
-  url: URL,
-  addresses: PublicAddresses,
-  stop: AbortSignal,
-): Promise<Socket | Failure> {
-  const [host, port] = [hostOf(url), portOf(url)];
-  let found: readonly string[];
-  try {
-    found = isIP(host)
-      ? [host]
-      : (await untilStopped(lookup(host, { all: true, verbatim: true }), stop)).map(
-          (answer) => answer.address,
-        );
-  } catch (error) {
-    return failed(error instanceof Error ? unsentReason(error) : 'the host could not be looked up');
-  }
-  if (found.length === 0) return failed('the host was not found');
-  if (!found.every((address) => addresses.allows(host, port, address)))
-    return refused('the address is not a public one');
-  let last: Failure = failed('the connection failed');
-  for (const address of found) {
-    const socket = await connect(
-      url,
-      address,
-      port,
-      AbortSignal.any([stop, AbortSignal.timeout(CONNECT_MS)]),
-    );
-    if (stop.aborted) return last;
-    if ('kind' in socket) {
-      last = socket;
-      continue;
-    }
-    // What the system connected to, whatever it was asked.
-    if (addresses.allows(host, port, socket.remoteAddress ?? '')) return socket;
-    socket.destroy();
-    return refused('the address is not a public one');
-  }
-  return last;
-}
-
-async function untilStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
-  let onStop: () => void = () => undefined;
-  const stopped = new Promise<never>((_, reject) => {
-    onStop = () => reject(new Error('stopped'));
-    stop.addEventListener('abort', onStop, { once: true });
-    if (stop.aborted) onStop();
-  });
-  try {
-    return await Promise.race([work, stopped]);
-  } finally {
-    stop.removeEventListener('abort', onStop);
-  }
-}
-
-function connect(
-  url: URL,
-  address: string,
-  port: number,
-  stop: AbortSignal,
-): Promise<Socket | Failure> {
-  const secure = url.protocol === 'https:';
-  const name = hostOf(url);
-  return new Promise((resolve) => {
-    const socket = secure
-      ? connectTls({
-          host: address,
-          port,
-          ...(isIP(name) ? {} : { servername: name }),
-          ALPNProtocols: ['http/1.1'],
-        })
-      : connectTcp({ host: address, port });
-    const finish = (result: Socket | Failure): void => {
-      stop.removeEventListener('abort', onStop);
-      if ('kind' in result) socket.destroy();
-      resolve(result);
-    };
-    const onStop = (): void => finish(failed('the connection timed out'));
-    stop.addEventListener('abort', onStop, { once: true });
-    // Stays for the socket's life: an error while nobody reads must not end the process.
-    socket.on('error', (error) => finish(failed(unsentReason(error))));
-    socket.once(secure ? 'secureConnect' : 'connect', () => finish(socket));
-  });
 }
 
 type Redirect = { readonly location: string };

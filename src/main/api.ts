@@ -26,6 +26,7 @@ import type { ConsoleDeps } from '../api/console/console-layer.ts';
 import { readConsoleFiles } from '../api/console/page.ts';
 import { createNotReady } from '../api/health/readiness.ts';
 import { createGuardedServer } from '../api/http/slow-clients.ts';
+import { createWebhookSender } from '../webhooks/sender.ts';
 
 export interface ApiParts {
   readonly config: Config;
@@ -61,6 +62,8 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   const { config, store, agents, log } = parts;
   const draining = new AbortController();
   const { working } = parts;
+  // Known when it listens, before the first request.
+  let listensAt = '';
   const app = createApp({
     store,
     agents,
@@ -84,6 +87,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     egressAllow: config.egressAllow,
     corsOrigins: config.corsOrigins,
     console: consoleOf(config, parts.development),
+    pageUrl: () => config.publicUrl ?? listensAt,
     log,
   });
   const handle = app.callback();
@@ -92,11 +96,18 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   await listen(server, config);
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
+  listensAt = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  const webhooks = createWebhookSender({
+    store,
+    egressAllow: config.egressAllow,
+    publicUrl: config.publicUrl ?? listensAt,
+    log,
+  });
   return {
-    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    url: listensAt,
     stop: async () => {
       draining.abort();
-      await shutdown();
+      await Promise.all([shutdown(), webhooks.stop()]);
     },
   };
 }

@@ -27,6 +27,7 @@ import {
 } from '../temporal/outbox-and-reconciler.ts';
 import { searchAttributesProblem } from '../temporal/search-attributes.ts';
 import { codeTools } from '../tools/index.ts';
+import { createWebhookSender } from '../webhooks/sender.ts';
 
 export interface WorkerParts {
   readonly config: Config;
@@ -171,12 +172,19 @@ async function main(config: Config, stopping: AbortSignal): Promise<void> {
     workflows,
     log,
   });
+  // Where the page is reached only the settings tell here, else the process that made the webhook.
+  const webhooks = createWebhookSender({
+    store: opened.store,
+    egressAllow: config.egressAllow,
+    publicUrl: config.publicUrl ?? undefined,
+    log,
+  });
   log.info({ taskQueue: temporal.settings.taskQueue }, 'the worker polls');
   await Promise.race([
     worker.ended,
     new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true })),
   ]);
-  await worker.stop();
+  await Promise.all([worker.stop(), webhooks.stop()]);
   await outboxAndReconciler.stop();
   await temporal.close();
   await opened.close();

@@ -6,7 +6,8 @@ import type { StoreTransaction } from './database/access.ts';
 
 export interface AuditLine {
   readonly orgId: string;
-  readonly runId: string;
+  /** Absent where it is about no run. */
+  readonly runId?: string;
   readonly actor: string;
   readonly action: string;
   readonly data?: Readonly<Record<string, unknown>>;
@@ -14,7 +15,7 @@ export interface AuditLine {
 
 export async function audit(tx: StoreTransaction, line: AuditLine): Promise<void> {
   await sql`insert into audit (org_id, run_id, actor, action, data)
-    values (${line.orgId}, ${line.runId}, ${line.actor}, ${line.action}, ${JSON.stringify(line.data ?? {})}::jsonb)`.execute(
+    values (${line.orgId}, ${line.runId ?? null}, ${line.actor}, ${line.action}, ${JSON.stringify(line.data ?? {})}::jsonb)`.execute(
     tx.db,
   );
 }

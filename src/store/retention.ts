@@ -1,7 +1,7 @@
 // RETENTION_DAYS: what is deleted of runs that ended so long ago are their stored events and
-// deltas, the bulk of a record, and of the inbox the lines of what was decided so long ago. The run
-// itself, its calls, decisions, audit lines and keys stay. A few at a time, so that nobody waits
-// behind it.
+// deltas, the bulk of a record; of the inbox the lines of what was decided so long ago; of webhooks
+// deliveries that are over. The run itself, its calls, decisions, audit lines and keys stay. A few at
+// a time, so that nobody waits behind it.
 
 import { sql } from 'kysely';
 import type { Store } from './database/access.ts';
@@ -40,5 +40,20 @@ export async function deleteOldInboxLines(store: Store, retentionDays: number): 
       )
       select count(*)::int as calls from old`.execute(tx.db);
     return rows[0]?.calls ?? 0;
+  });
+}
+
+const DELIVERIES_AT_ONCE = 1000;
+
+/** Deliveries that were deleted by this step; 0: nothing is left to do for now. */
+export async function deleteOldDeliveries(store: Store, retentionDays: number): Promise<number> {
+  return store.asReconciler(async (tx) => {
+    const { rows } = await sql`
+      delete from webhook_deliveries where delivery_id in (
+        select delivery_id from webhook_deliveries
+        where status <> 'PENDING' and created_at < now() - make_interval(days => ${retentionDays})
+        order by created_at limit ${DELIVERIES_AT_ONCE})
+      returning 1`.execute(tx.db);
+    return rows.length;
   });
 }

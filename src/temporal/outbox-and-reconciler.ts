@@ -2,7 +2,7 @@
 // connection; and what the record sheds in time.
 
 import type { Store } from '../store/database/access.ts';
-import { deleteOldEvents, deleteOldInboxLines } from '../store/retention.ts';
+import { deleteOldDeliveries, deleteOldEvents, deleteOldInboxLines } from '../store/retention.ts';
 import type { Temporal } from './connect.ts';
 import { createGateway } from './gateway.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
@@ -55,6 +55,7 @@ export function createOutboxAndReconciler({
     try {
       while ((await deleteOldEvents(store, days)) > 0);
       while ((await deleteOldInboxLines(store, days)) > 0);
+      while ((await deleteOldDeliveries(store, days)) > 0);
     } catch {
       // The database is away: the next round goes on.
     }

@@ -10,6 +10,8 @@ export interface Ids {
   readonly runId: string;
   readonly sessionId: string;
   readonly callId: string;
+  readonly webhookId: string;
+  readonly deliveryId: string;
 }
 
 /** What each takes; `undefined`: no body. */
@@ -43,6 +45,13 @@ const BODIES: Readonly<Record<string, ((ids: Ids) => object) | undefined>> = {
   'GET /api/sessions/:sessionId/runs': undefined,
   'DELETE /api/sessions/:sessionId': undefined,
   'GET /api/usage': undefined,
+  'POST /api/webhooks': () => ({ url: 'https://example.org/hook', events: ['run.settled'] }),
+  'GET /api/webhooks': undefined,
+  'GET /api/webhooks/:webhookId': undefined,
+  'DELETE /api/webhooks/:webhookId': undefined,
+  'GET /api/webhooks/:webhookId/deliveries': undefined,
+  'POST /api/webhooks/:webhookId/deliveries/:deliveryId/retry': undefined,
+  'POST /api/webhooks/:webhookId/test': undefined,
   'GET /openapi.json': undefined,
   'GET /openapi.yaml': undefined,
   'GET /docs': undefined,

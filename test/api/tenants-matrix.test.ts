@@ -22,17 +22,23 @@ const unknownIds = (agentId: string): Ids => ({
   runId: `run_${v7()}`,
   sessionId: randomUUID(),
   callId: 'call_000000000000000000000000',
+  webhookId: `wh_${v7()}`,
+  deliveryId: `msg_${randomUUID().replaceAll('-', '')}`,
 });
 
 /** An answer without what may differ between two unknown things. */
 function bare({ status, headers, text }: Reply, ids: Ids): string {
   let rest = text.replaceAll(/"requestId":"[^"]*"|urn:request:[^"]*/g, 'R');
-  for (const id of [ids.runId, ids.sessionId]) rest = rest.replaceAll(id, 'ID');
+  for (const id of [ids.runId, ids.sessionId, ids.webhookId, ids.deliveryId])
+    rest = rest.replaceAll(id, 'ID');
   return `${status} ${Object.keys(headers).toSorted().join()} ${rest}`;
 }
 
 const startsRuns = ({ method, body, path }: RouteRow): boolean =>
-  method === 'POST' && body !== undefined && !path.includes(':runId');
+  method === 'POST' &&
+  body !== undefined &&
+  path.startsWith('/api/agents/:agentId/runs') &&
+  !path.includes(':runId');
 
 describe('tenants at every route', () => {
   let api: ApiRig;
@@ -42,12 +48,16 @@ describe('tenants at every route', () => {
     api = await startApiRig();
     const org = newOrg();
     ada = api.as('ada', { org, scope: EVERY });
+    const made = await ada.call('POST', '/api/webhooks', {
+      body: { url: 'https://example.org/hook', events: ['run.paused'] },
+    });
+    const { webhookId } = made.json;
     const paused = (await ada.run('guard', 'pause')).json;
+    const told = await ada.call('GET', `/api/webhooks/${webhookId}/deliveries`);
+    const { deliveryId } = told.json.data[0];
     mine = {
-      agentId: 'guard',
-      runId: paused.runId,
-      sessionId: paused.sessionId,
-      callId: paused.pending?.[0]?.callId ?? '',
+      ...{ agentId: 'guard', runId: paused.runId, sessionId: paused.sessionId },
+      ...{ webhookId, deliveryId, callId: paused.pending?.[0]?.callId ?? '' },
     };
     strangers = {
       'another org': api.as('zoe', { org: newOrg(), scope: EVERY }),
@@ -61,7 +71,7 @@ describe('tenants at every route', () => {
     const body = row.body?.(ids);
     return caller.call(row.method, row.address(ids), body === undefined ? {} : { body });
   };
-  const named = routeTable().filter((row) => /:(runId|sessionId)/.test(row.path));
+  const named = routeTable().filter((row) => /:(runId|sessionId|webhookId)/.test(row.path));
 
   for (const who of ['another org', 'another org, the same subject', 'another user of the org'])
     for (const row of named)
@@ -117,6 +127,7 @@ describe('tenants at every route', () => {
           assert.ok(
             status >= 400 ||
               (!text.includes(mine.runId) &&
+                !text.includes(mine.webhookId) &&
                 !text.replaceAll(address, '').includes(mine.sessionId)),
             `${who} ${address}`,
           );

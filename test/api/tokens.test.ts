@@ -69,6 +69,8 @@ describe('tokens at every route', () => {
     runId: UNKNOWN_RUN,
     sessionId: '018f0000-0000-4000-8000-000000000000',
     callId: 'call_000000000000000000000000',
+    webhookId: 'wh_018f0000-0000-7000-8000-000000000000',
+    deliveryId: 'msg_018f0000',
   };
   const routes = routeTable().filter(({ scope }) => scope !== 'open');
 

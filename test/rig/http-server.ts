@@ -11,6 +11,7 @@ export interface LoopbackServer {
 
 export async function serve(
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  wantedPort = 0,
 ): Promise<LoopbackServer> {
   const server = createServer((request, response) => {
     handle(request, response).catch((cause: unknown) => {
@@ -18,7 +19,9 @@ export async function serve(
       response.end(`the test's own server failed: ${String(cause)}`);
     });
   });
-  await new Promise<void>((done, fail) => server.once('error', fail).listen(0, '127.0.0.1', done));
+  await new Promise<void>((done, fail) =>
+    server.once('error', fail).listen(wantedPort, '127.0.0.1', done),
+  );
   const { port } = server.address() as AddressInfo;
   const close = () =>
     new Promise<void>((done) => {

@@ -9,6 +9,8 @@ import { openPostgres } from '../../src/store/database/database.ts';
 import { migrateToLatest } from '../../src/store/database/migrate.ts';
 import { openStore } from '../../src/store/database/open-store.ts';
 import { rowLevelSecurityProblem } from '../../src/store/database/row-level-security.ts';
+import { createWebhook } from '../../src/store/webhooks/webhooks.ts';
+import { newWebhook } from './webhooks-fixture.ts';
 import { agent, drive, one, onPostgres, openBench, person, type Bench } from './fixture.ts';
 
 /** Every table of the schema that holds an org, whoever made it. */
@@ -24,6 +26,7 @@ async function orgTables({ db }: Bench): Promise<readonly string[]> {
 /** A run with a row in nearly every table. */
 async function fill({ store, db }: Bench, orgId: string): Promise<string> {
   const s = drive(store);
+  await store.asOrg(orgId, (tx) => createWebhook(tx, newWebhook(orgId)));
   const key = {
     orgId,
     caller: 'ada',

@@ -25,6 +25,7 @@ import { TAGS } from '../http/tags.ts';
 import { EXAMPLES } from './examples.ts';
 import type { OpenApiDocument } from './openapi-document.ts';
 import { pathParameters } from './path-parameters.ts';
+import { SENT_WEBHOOKS } from './sent-webhooks.ts';
 
 const DESCRIPTION =
   'Runs AI agents so that a run is never lost and nothing dangerous happens without a person’s yes. Anything of another org, and anything one may not see, answers as an unknown id does.';
@@ -48,6 +49,7 @@ export function createDocument(routes: readonly Route[], version: string): OpenA
       tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
       security: [{ bearer: [] }],
       paths,
+      webhooks: SENT_WEBHOOKS,
       components: {
         // Routes refer to it from within the text of a stream.
         schemas: { Frame: FrameSchema },

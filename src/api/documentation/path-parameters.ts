@@ -7,6 +7,10 @@ const PATH_PARAMETERS = {
   runId: z.string().meta({ description: 'The run’s id. One of another agent is an unknown one.' }),
   callId: z.string().meta({ description: 'The call’s id, from `pending` or `tools`.' }),
   sessionId: z.string().meta({ description: 'The session’s id.' }),
+  webhookId: z.string().meta({ description: 'The webhook’s id.' }),
+  deliveryId: z
+    .string()
+    .meta({ description: 'The delivery’s id, the `webhook-id` of its attempts.' }),
 } as const;
 
 const isKnown = (name: string): name is keyof typeof PATH_PARAMETERS => name in PATH_PARAMETERS;

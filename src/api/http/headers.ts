@@ -35,7 +35,7 @@ export const RESPONSE_HEADERS = {
     name: 'X-Request-Id',
     description: 'Echoed where it is short and safe, else made.',
   },
-  Location: { name: 'Location', description: 'Where the run is read.' },
+  Location: { name: 'Location', description: 'Where what was made is read.' },
   ContentLocation: { name: 'Content-Location', description: 'The run that this is.' },
   RetryAfter: { name: 'Retry-After', description: 'Seconds to leave it alone.' },
   PreferenceApplied: {

@@ -4,6 +4,7 @@ export const TAGS = {
   runs: 'Starting, reading, streaming and cancelling runs.',
   decisions: 'What waits for people, and their votes.',
   sessions: 'Conversations.',
+  webhooks: 'Who is told what happens, for admins.',
   agents: 'What can be asked.',
   usage: 'What was used.',
   service: 'The service itself. No token.',

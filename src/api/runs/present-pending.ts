@@ -11,7 +11,7 @@ type PendingRun = Pick<RunRecord, 'quorum' | 'fourEyes' | 'startedBy' | 'userId'
 
 /** The call as everybody sees it: without what depends on who looks. */
 export function presentOpenCall(
-  run: PendingRun,
+  run: Pick<PendingRun, 'quorum' | 'fourEyes' | 'createdAt'>,
   call: CallRecord,
 ): Omit<PendingCall, 'youMay' | 'whyNot'> {
   const kind = call.pauseKind ?? 'APPROVAL';

@@ -25,6 +25,7 @@ import {
   type VoteRequest,
 } from './vote-policy.ts';
 import { addOutboxLine } from '../outbox.ts';
+import { tellDecided } from '../webhooks/tell.ts';
 import { lockRun, type LockedRun } from '../runs/runs.ts';
 
 /** Checks an approver's edit against the tool's schema; its canonical text, or what is wrong. */
@@ -66,7 +67,12 @@ export async function castVotes(
     );
     for (const { call, vote } of verdict)
       await castOne(tx, now, situation, call, vote, nameOf(voter), edits.get(call.callId));
-    const resumed = verdict.length > 0 && (await resumeIfDecided(tx, now));
+    if (verdict.length === 0) return { cast: { run: now, resumed: false } };
+    const resumed = await resumeIfDecided(
+      tx,
+      now,
+      verdict.map(({ call }) => call.callId),
+    );
     return { cast: { run: now, resumed } };
   } catch (error) {
     if (error instanceof AppError && expired) return { refused: error };
@@ -270,16 +276,33 @@ async function expireDue(tx: StoreTransaction, run: LockedRun): Promise<boolean>
   );
   for (const call of rows)
     await decide(tx, run, call, { action: 'REJECT', by: [EXPIRY], reason: 'expired' });
-  if (rows.length > 0) await resumeIfDecided(tx, run);
+  const callIds = rows.map((call) => call.callId);
+  if (rows.length > 0) await resumeIfDecided(tx, run, callIds);
   return rows.length > 0;
 }
 
-async function resumeIfDecided(tx: StoreTransaction, run: LockedRun): Promise<boolean> {
+/** After votes on these calls, or their expiry. */
+async function resumeIfDecided(
+  tx: StoreTransaction,
+  run: LockedRun,
+  callIds: readonly string[],
+): Promise<boolean> {
   if (run.pauseId === null) return false;
   tx.announceInbox(run.orgId);
+  const resumed = await closePauseIfDecided(tx, run, run.pauseId);
+  // Told last: the run's status is then what the decision made of it.
+  await tellDecided(tx, run.runId, run.pauseId, callIds);
+  return resumed;
+}
+
+async function closePauseIfDecided(
+  tx: StoreTransaction,
+  run: LockedRun,
+  pauseId: string,
+): Promise<boolean> {
   const { rows } = await sql<{ turn: number }>`
-    update pauses set closed_at = clock_timestamp() where pause_id = ${run.pauseId} and closed_at is null
-      and not exists (select 1 from calls where run_id = ${run.runId} and pause_id = ${run.pauseId}) returning turn`.execute(
+    update pauses set closed_at = clock_timestamp() where pause_id = ${pauseId} and closed_at is null
+      and not exists (select 1 from calls where run_id = ${run.runId} and pause_id = ${pauseId}) returning turn`.execute(
     tx.db,
   );
   if (rows.length === 0) {
@@ -293,12 +316,12 @@ async function resumeIfDecided(tx: StoreTransaction, run: LockedRun): Promise<bo
     tx.db,
   );
   await appendEvents(tx, run.runId, [
-    { kind: 'RESUMED', turn: rows[0]?.turn ?? 0, data: { pauseId: run.pauseId } },
+    { kind: 'RESUMED', turn: rows[0]?.turn ?? 0, data: { pauseId } },
   ]);
   const { rows: calls } = await sql<{ callId: string; action: Action }>`
     select d.call_id as "callId", d.action from decisions d join calls c using (call_id)
-    where d.pause_id = ${run.pauseId} order by c.idx`.execute(tx.db);
-  await addOutboxLine(tx, run.orgId, run.runId, { kind: 'SIGNAL', pauseId: run.pauseId, calls });
+    where d.pause_id = ${pauseId} order by c.idx`.execute(tx.db);
+  await addOutboxLine(tx, run.orgId, run.runId, { kind: 'SIGNAL', pauseId, calls });
   return true;
 }
 

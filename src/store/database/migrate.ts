@@ -11,6 +11,7 @@ import { openRuns } from './migrations/0004-open-runs.ts';
 import { agreement } from './migrations/0010-agreement.ts';
 import { inbox } from './migrations/0030-inbox.ts';
 import { repliesAsTheyCame } from './migrations/0045-replies-as-they-came.ts';
+import { webhooks } from './migrations/0040-webhooks.ts';
 
 type Migrations = Readonly<Record<string, Migration>>;
 
@@ -30,6 +31,7 @@ const later: Migrations = {
   '0010-agreement': agreement,
   '0030-inbox': inbox,
   '0045-replies-as-they-came': repliesAsTheyCame,
+  '0040-webhooks': webhooks,
 };
 
 const LATER_TABLE = 'holdpoint_migration';

@@ -10,6 +10,7 @@ import { audit } from '../audit.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { appendEvents } from '../events/events.ts';
 import { withdrawStart } from '../outbox.ts';
+import { tellPaused, tellSettled } from '../webhooks/tell.ts';
 import { openPause, viewPause } from '../calls/pauses.ts';
 import { readRun, type RunRecord } from '../queries/run-record.ts';
 import { lockRun, lockSessionAndRun, releaseNextOfSession, type LockedRun } from './runs.ts';
@@ -55,9 +56,9 @@ async function settlePaused(
       updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${runId}`.execute(
       tx.db,
     );
-    await appendEvents(tx, runId, [
-      { kind: 'PAUSED', turn: s.turn, data: { pauseId, ...(await openCallsOf(tx, run, pauseId)) } },
-    ]);
+    const pause = await openCallsOf(tx, run, pauseId);
+    await appendEvents(tx, runId, [{ kind: 'PAUSED', turn: s.turn, data: { pauseId, ...pause } }]);
+    await tellPaused(tx, runId, pauseId, pause);
     await audit(tx, {
       orgId: run.orgId,
       runId,
@@ -82,10 +83,11 @@ async function openCallsOf(
   tx: StoreTransaction,
   run: LockedRun,
   pauseId: string,
-): Promise<Pick<RunRecord, 'quorum' | 'calls'>> {
+): Promise<Pick<RunRecord, 'quorum' | 'fourEyes' | 'calls'>> {
   const record = await readRun(tx, run.orgId, run.runId);
   return {
     quorum: record?.quorum ?? 1,
+    fourEyes: record?.fourEyes ?? false,
     calls: record?.calls.filter((call) => call.pauseId === pauseId) ?? [],
   };
 }
@@ -141,6 +143,7 @@ async function settleTerminal(
     action: `run.${s.kind.toLowerCase()}`,
     data: failure ? { code: failure.code } : {},
   });
+  await tellSettled(tx, runId);
   if (s.kind !== 'COMPLETED') await withdrawStart(tx, runId);
   if ((await releaseNextOfSession(tx, run)) !== undefined) onReleased();
   return { status: s.kind, ...(failure ? { failure } : {}) };
