@@ -40,6 +40,7 @@ export const SETTINGS = [
   ...[
     'OPERATOR_DECISIONS',
     'SYNC_WAIT_MAX_S',
+    'MODEL_PATIENCE_S',
     'EGRESS_ALLOW',
     'CORS_ORIGINS',
     'PUBLIC_URL',
@@ -113,6 +114,8 @@ export interface Config {
   readonly maxTokenAgeS: number;
   readonly operatorDecisions: OperatorDecisions;
   readonly syncWaitMaxS: number;
+  /** How long a run waits for a model that is away; 0: not at all. */
+  readonly modelPatienceS: number;
   readonly egressAllow: readonly string[];
   /** Whose pages may call the API from a browser; empty: none. */
   readonly corsOrigins: readonly string[];
@@ -265,6 +268,8 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     ),
     // Above an agent's default limit of 240 s, below the 300 s at which common clients give up.
     syncWaitMaxS: read('SYNC_WAIT_MAX_S', values.wholeNumber(1, 3600), 270),
+    // An outage that lasts longer is news to a person anyway.
+    modelPatienceS: read('MODEL_PATIENCE_S', values.wholeNumber(0, 86_400), 900),
     egressAllow: read('EGRESS_ALLOW', values.exceptions, []),
     corsOrigins: read('CORS_ORIGINS', values.origins, []),
     publicUrl: read('PUBLIC_URL', values.pageAddress),
@@ -319,6 +324,7 @@ export function settingsInForce(config: Config): readonly string[] {
     `database             ${config.databaseUrl === null ? 'embedded, under the data directory' : withoutPassword(config.databaseUrl)}`,
     `operator decisions   ${config.operatorDecisions}`,
     `longest wait         ${config.syncWaitMaxS} s`,
+    `model's absence      ${config.modelPatienceS} s`,
     `egress exceptions    ${config.egressAllow.join(', ') || 'none'}`,
     `retention            ${config.retentionDays === null ? 'kept' : `${config.retentionDays} days`}`,
     `log level            ${config.logLevel}`,

@@ -3,7 +3,7 @@
 import type { AgentSnapshot } from '../contract/agent.ts';
 import type { AnnotatedCall, TurnReply } from '../contract/turn.ts';
 import { shortDigest } from '../store/calls/call-hash.ts';
-import type { StoredCall, StoredReply } from '../store/turns/turns.ts';
+import type { StoredCall, StoredReply } from '../store/turns/replies.ts';
 import { callLabel } from '../tools/label.ts';
 
 /** What the workflow needs to know of a reply. */

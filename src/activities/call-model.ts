@@ -3,14 +3,18 @@
 
 import { randomUUID } from 'node:crypto';
 import { log } from '@temporalio/activity';
-import { assertNever } from '../contract/names.ts';
+import { assertNever, isTerminal } from '../contract/names.ts';
 import type { TurnReply } from '../contract/turn.ts';
-import { ModelError, type Model, type ModelReply } from '../models/model.ts';
+import { ModelError, type Model, type ModelDelta, type ModelReply } from '../models/model.ts';
 import { publicAddresses } from '../egress/public-address.ts';
 import type { Store } from '../store/database/access.ts';
 import { appendDeltas, sayAgainIfOvertaken } from '../store/events/deltas.ts';
-import { beginTurn, endAttempt, recordReply, type TurnWork } from '../store/turns/turns.ts';
-import { afterFault, ATTEMPTS_PER_MODEL } from './after-fault.ts';
+import { beginTurn, type TurnWork } from '../store/turns/turns.ts';
+import { lockRun } from '../store/runs/runs.ts';
+import { endWaiting, noteWaiting } from '../store/runs/waiting.ts';
+import { endAttempt } from '../store/turns/attempts.ts';
+import { recordReply } from '../store/turns/replies.ts';
+import { afterFault, nextModel, type AfterFault } from './after-fault.ts';
 import { annotated } from './annotated-reply.ts';
 import { createDeltaPublisher } from './delta-publisher.ts';
 import { endsRun, failureOf, triedAgain } from './failures.ts';
@@ -27,16 +31,28 @@ export interface CallModelDeps {
   readonly model: Model;
   /** Addresses that media may be fetched from though they are no public ones. */
   readonly egressAllow?: readonly string[];
+  /** How long a run waits for a model that is away; 0: not at all. */
+  readonly modelPatienceMs?: number;
 }
 
 export interface CallModelRequest {
   readonly runId: string;
   readonly turn: number;
+  /**
+   * `tell`: the caller wants to be told once the model is away, and calls again. Else the call
+   * waits by itself, from attempt to attempt.
+   */
+  readonly whenAway?: 'tell' | undefined;
 }
 
-export function createCallModel({ store, model, egressAllow = [] }: CallModelDeps) {
+export function createCallModel({
+  store,
+  model,
+  egressAllow = [],
+  modelPatienceMs = 0,
+}: CallModelDeps) {
   const addresses = publicAddresses(egressAllow);
-  return async function callModel({ runId, turn }: CallModelRequest): Promise<TurnReply> {
+  return async function callModel({ runId, turn, whenAway }: CallModelRequest): Promise<TurnReply> {
     const attemptId = randomUUID();
     try {
       const begun = await store.asWorker((tx) => beginTurn(tx, runId, turn, attemptId));
@@ -52,7 +68,7 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
         case 'REPLIED':
           return annotated(begun.reply, begun.agent);
         case 'WORK':
-          return await ask(runId, turn, attemptId, begun.work);
+          return await ask({ runId, turn, whenAway }, attemptId, begun.work);
         default:
           return assertNever(begun);
       }
@@ -62,17 +78,15 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
   };
 
   async function ask(
-    runId: string,
-    turn: number,
+    request: CallModelRequest,
     attemptId: string,
     work: TurnWork,
   ): Promise<TurnReply> {
+    const { runId, turn } = request;
     const { agent, options } = work;
     const over = budgetProblem(work);
     const candidates = [options.model ?? agent.model, ...agent.fallbackModels];
-    const name = candidates.find(
-      (candidate) => (work.faults.get(candidate) ?? 0) < ATTEMPTS_PER_MODEL,
-    );
+    const name = nextModel(candidates, work);
     if (over !== undefined || name === undefined) {
       await store.asWorker((tx) => endAttempt(tx, runId, attemptId, {}));
       throw (
@@ -98,19 +112,19 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
       orgId,
       turn,
       seq: work.attemptSeq,
-      first: work.attempts === 0,
+      first: work.hidden,
     });
     return withHeartbeat(store, { runId, attemptId, leftMs }, async (line) => {
-      const request = {
+      const sent = {
         ...asked,
         messages: transcriptOf(work, await mediaFor(work, attemptId, line)),
         silenceMs: agent.limits.modelTimeoutMs ?? leftMs,
       };
       let reply: ModelReply;
       try {
-        reply = await model.stream(request, {
+        reply = await model.stream(sent, {
           signal: line.signal,
-          onDelta: publisher.say,
+          onDelta: backAgain(work, publisher.say),
           onNotice: (notice) => log.warn(notice, { runId }),
         });
       } catch (error) {
@@ -118,9 +132,17 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
         const usage = error.usage === null ? undefined : { ...error.usage, estimated: false };
         const ours = error.fault === 'ABORTED';
         const said = await publisher.rest();
+        const next = afterFault(error, {
+          ...{ turn, name, candidates, work },
+          patienceMs: modelPatienceMs,
+          now: Date.now(),
+        });
         await untilStored(() =>
           store.asWorker(async (tx) => {
+            const run = await lockRun(tx, runId);
             await appendDeltas(tx, runId, orgId, said);
+            if (!ours && next.kind === 'WAIT' && run !== undefined && !isTerminal(run.status))
+              await noteWaiting(tx, runId, next.waiting);
             await endAttempt(tx, runId, attemptId, {
               usage,
               model: name,
@@ -129,9 +151,8 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
           }),
         );
         if (ours && line.reason() === 'TIME_OVER') throw timeOver(work);
-        throw ours
-          ? triedAgain('the call was stopped', undefined, error)
-          : afterFault(error, name, candidates, work);
+        if (ours) throw triedAgain('the call was stopped', undefined, error);
+        return await afterwards(request, next, error);
       }
       const stored = storedReply(reply, name, work, runId, turn);
       const said = await publisher.rest();
@@ -143,10 +164,11 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
             turn,
             attemptId,
             stored,
-            usageOf(reply, request.messages),
+            usageOf(reply, sent.messages),
+            agent.approvals.askAgain ?? 'never',
           );
           if (written.kind !== 'GONE') await appendDeltas(tx, runId, orgId, said);
-          if (written.kind === 'RECORDED' && written.reply === stored)
+          if (written.kind === 'RECORDED' && written.first)
             await sayAgainIfOvertaken(tx, runId, turn, work.attemptSeq);
           return written;
         }),
@@ -155,6 +177,48 @@ export function createCallModel({ store, model, egressAllow = [] }: CallModelDep
       if (recorded.kind === 'GONE') throw endsRun('INTERNAL', 'The record of this run is gone.');
       return annotated(recorded.reply, agent);
     }).finally(publisher.close);
+  }
+
+  /** What a fault leads to: told to the workflow, or thrown, for Temporal to call again or to end. */
+  async function afterwards(
+    { runId, turn, whenAway }: CallModelRequest,
+    next: AfterFault,
+    error: ModelError,
+  ): Promise<TurnReply> {
+    switch (next.kind) {
+      case 'END':
+        throw next.failure;
+      case 'AGAIN':
+        throw triedAgain(error.message, next.afterMs, error);
+      case 'WAIT': {
+        const { what, since, lastProblem, tries } = next.waiting;
+        if (tries === 0)
+          log.warn('the model is away, the run waits for it', { runId, turn, lastProblem });
+        if (whenAway === 'tell')
+          return {
+            kind: 'AWAY',
+            waitingFor: { what, since, lastProblem },
+            afterMs: next.afterMs,
+          };
+        throw triedAgain(error.message, next.afterMs, error);
+      }
+      default:
+        return assertNever(next);
+    }
+  }
+
+  /** With the first word of a model that was waited for, nobody is told to wait any more. */
+  function backAgain(
+    work: TurnWork,
+    say: (delta: ModelDelta) => void,
+  ): (delta: ModelDelta) => void {
+    let told = work.waiting === null;
+    return (delta) => {
+      say(delta);
+      if (told) return;
+      told = true;
+      store.asWorker((tx) => endWaiting(tx, work.run.runId)).catch(() => undefined);
+    };
   }
 
   async function mediaFor(

@@ -10,7 +10,7 @@ import { pauseIdOf } from '../store/calls/call-hash.ts';
 import { castVotes, readPause } from '../store/calls/decisions.ts';
 import type { OperatorDecisions, VoteRequest } from '../store/calls/vote-policy.ts';
 import { lockRun } from '../store/runs/runs.ts';
-import { endedAs } from '../store/turns/turns.ts';
+import { endedAs } from '../store/runs/runs.ts';
 import { failureOf } from './failures.ts';
 
 export interface ClaimDecisionRequest {

@@ -6,7 +6,7 @@ import { Context } from '@temporalio/activity';
 import { sql } from 'kysely';
 import { isTerminal, type RunStatus } from '../contract/names.ts';
 import type { Store } from '../store/database/access.ts';
-import { beatAttempt } from '../store/turns/turns.ts';
+import { beatAttempt } from '../store/turns/attempts.ts';
 
 const HEARTBEAT_EVERY_MS = 500;
 const STORE_BEAT_EVERY_MS = 2000;

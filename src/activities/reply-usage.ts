@@ -2,7 +2,7 @@
 
 import { estimateTokens } from '../models/estimate-tokens.ts';
 import type { ModelMessage, ModelReply } from '../models/model.ts';
-import type { TokenUsage } from '../store/turns/turns.ts';
+import type { TokenUsage } from '../store/turns/attempts.ts';
 
 export function usageOf(reply: ModelReply, messages: readonly ModelMessage[]): TokenUsage {
   if (reply.usage !== null) return { ...reply.usage, estimated: false };

@@ -6,16 +6,10 @@ import { assertNever } from '../contract/names.ts';
 import type { ToolSnapshot } from '../contract/agent.ts';
 import type { CallOutcome } from '../contract/turn.ts';
 import type { Store } from '../store/database/access.ts';
-import {
-  checkClaim,
-  claimCall,
-  recordCall,
-  type CallEnd,
-  type ClaimCheck,
-  type ClaimedCall,
-} from '../store/calls/calls.ts';
+import { checkClaim, claimCall, type ClaimCheck, type ClaimedCall } from '../store/calls/calls.ts';
+import { recordCall, type CallEnd } from '../store/calls/outcomes.ts';
 import { shortDigest } from '../store/calls/call-hash.ts';
-import { endAttempt } from '../store/turns/turns.ts';
+import { endAttempt } from '../store/turns/attempts.ts';
 import {
   MissingToolError,
   currentToolVersion,
@@ -95,8 +89,9 @@ export function createRunTool({
   ): Promise<CallOutcome> {
     return withHeartbeat(store, { runId, attemptId, leftMs: call.leftMs }, async (heartbeat) => {
       let end: CallEnd;
+      let retryAfterMs: number | undefined;
       try {
-        end = await deliver(runId, callId, call, heartbeat);
+        ({ end, retryAfterMs } = await deliver(runId, callId, call, heartbeat));
       } catch (error) {
         await store.asWorker((tx) => endAttempt(tx, runId, attemptId, {}));
         if (error instanceof ClaimLostError) {
@@ -123,7 +118,7 @@ export function createRunTool({
       if (heartbeat.reason() === 'TIME_OVER')
         throw endsRun('BUDGET_EXCEEDED', 'The run took longer than limits.timeoutMs.');
       if (recorded.kind === 'UNKNOWN') return { kind: 'UNKNOWN' };
-      throw triedAgain('the tool gave no complete answer');
+      throw triedAgain('the tool gave no complete answer', retryAfterMs);
     });
   }
 
@@ -132,7 +127,7 @@ export function createRunTool({
     callId: string,
     call: ClaimedCall,
     heartbeat: Heartbeat,
-  ): Promise<CallEnd> {
+  ): Promise<{ readonly end: CallEnd; readonly retryAfterMs?: number | undefined }> {
     let mayHaveHappened = false;
     const beforeWrite = async (): Promise<void> => {
       const check = heartbeat.signal.aborted
@@ -159,18 +154,28 @@ export function createRunTool({
         { codeTools, secret },
       );
       if (result.kind === 'DONE')
-        return { kind: 'ANSWERED', result: result.text, isError: result.isError };
+        return {
+          end: {
+            kind: 'ANSWERED',
+            result: result.text,
+            isError: result.isError,
+            httpStatus: result.httpStatus,
+          },
+        };
       // Stopped by us before a byte went out: it did not happen, and whoever stopped us decides
       // whether it will.
       if (result.kind === 'NOT_SENT')
-        return heartbeat.signal.aborted
-          ? { kind: 'WITHDRAWN' }
-          : { kind: 'ANSWERED', result: `Nothing was sent: ${result.why}.`, isError: true };
-      return { kind: 'UNANSWERED', evidence: result.why };
+        return {
+          end: heartbeat.signal.aborted
+            ? { kind: 'WITHDRAWN' }
+            : { kind: 'ANSWERED', result: `Nothing was sent: ${result.why}.`, isError: true },
+        };
+      const { why, httpStatus, retryAfterMs } = result;
+      return { end: { kind: 'UNANSWERED', evidence: why, httpStatus }, retryAfterMs };
     } catch (error) {
       if (error instanceof ClaimLostError || error instanceof MissingToolError || !mayHaveHappened)
         throw error;
-      return { kind: 'UNANSWERED', evidence: 'the tool broke off in the middle' };
+      return { end: { kind: 'UNANSWERED', evidence: 'the tool broke off in the middle' } };
     }
   }
 }

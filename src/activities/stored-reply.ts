@@ -6,7 +6,8 @@ import { storable } from '../json/storable.ts';
 import { cameAsText } from '../models/came-as.ts';
 import type { ModelReply, ModelToolCall } from '../models/model.ts';
 import { callIdOf, hashOfCall } from '../store/calls/call-hash.ts';
-import type { StoredCall, StoredReply, TurnWork } from '../store/turns/turns.ts';
+import type { StoredCall, StoredReply } from '../store/turns/replies.ts';
+import type { TurnWork } from '../store/turns/turns.ts';
 import { checkArguments } from '../tools/arguments.ts';
 
 /** `asked`: the name that the model was asked under. */

@@ -5,7 +5,8 @@ import type { ModelMessage, ModelTool } from '../models/model.ts';
 import { readCameAs } from '../models/came-as.ts';
 import { estimateTokens } from '../models/estimate-tokens.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
-import type { Exchange, PastTurn, TurnWork } from '../store/turns/turns.ts';
+import type { Exchange } from '../store/turns/history.ts';
+import type { PastTurn, TurnWork } from '../store/turns/turns.ts';
 import type { MediaByRun } from './run-media.ts';
 
 export function transcriptOf(
@@ -61,10 +62,17 @@ function messagesOf(turn: PastTurn): readonly ModelMessage[] {
 }
 
 const toldOf = (call: PastTurn['calls'][number]): string => {
-  const result = call.result ?? 'This call has no result.';
+  const result = answerOf(call.result ?? 'This call has no result.', call.httpStatus);
   if (call.proposedArguments === null) return result;
   return `The approver changed the arguments of this call before it ran. It ran with: ${call.arguments}\nResult: ${result}`;
 };
+
+/** A status that is not simply success is told before the text. */
+function answerOf(result: string, httpStatus: number | null = null): string {
+  if (httpStatus === null || (httpStatus < 400 && result !== '')) return result;
+  const status = `The tool answered with the status ${httpStatus}`;
+  return result === '' ? `${status} and no text.` : `${status}: ${result}`;
+}
 
 export const offeredTools = (agent: AgentSnapshot): readonly ModelTool[] =>
   agent.tools.map((tool) => ({

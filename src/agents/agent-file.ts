@@ -3,6 +3,7 @@
 // 2`.
 
 import { z } from 'zod';
+import { ASK_AGAIN } from '../contract/agent.ts';
 
 /** Timers take no more milliseconds than this (24.8 days). */
 export const MAX_TIMEOUT_MS = 2_147_483_647;
@@ -31,6 +32,7 @@ const LimitsFileSchema = z.strictObject({
   maxTotalTokens: Whole(1).default(200_000),
   historyTokens: Whole(0).default(32_000),
   timeoutMs: Whole(1, MAX_TIMEOUT_MS).default(240_000),
+  maxRejections: Whole(0).default(3),
   modelTimeoutMs: z.union([Whole(1, MAX_TIMEOUT_MS), DurationMs], { error: DURATION }).optional(),
 });
 
@@ -38,6 +40,7 @@ const ApprovalsFileSchema = z.strictObject({
   expiresAfter: DurationMs.optional(),
   quorum: Whole(1, 100).default(1),
   fourEyes: z.boolean().default(false),
+  askAgain: z.enum(ASK_AGAIN).default('never'),
 });
 
 export const AgentFileSchema = z.strictObject({

@@ -25,6 +25,7 @@ export function agentSnapshot(file: AgentFile, tools: readonly ToolSnapshot[]): 
       expiresAfterMs: file.approvals.expiresAfter ?? null,
       quorum: file.approvals.quorum,
       fourEyes: file.approvals.fourEyes,
+      askAgain: file.approvals.askAgain,
     },
   };
   return { revision: sha256Hex(canonicalJson(body)).slice(0, 16), ...body };

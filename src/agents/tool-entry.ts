@@ -57,6 +57,7 @@ const HttpEntrySchema = z.strictObject({
   http: HttpCallSchema.extend({ headers: HttpCallSchema.shape.headers.prefault({}) }),
   readOnly: z.boolean().default(false),
   idempotent: z.boolean().default(false),
+  knownStatuses: z.array(Whole(400, 599)).optional(),
   ...Policy,
 });
 type HttpEntry = z.infer<typeof HttpEntrySchema>;
@@ -126,7 +127,7 @@ function readCodeTool(
 }
 
 function httpSnapshot(entry: HttpEntry): ToolSnapshot {
-  const { name, description, input, http, readOnly, idempotent } = entry;
+  const { name, description, input, http, readOnly, idempotent, knownStatuses } = entry;
   return {
     name,
     description,
@@ -143,5 +144,6 @@ function httpSnapshot(entry: HttpEntry): ToolSnapshot {
     risk: entry.risk ?? 'normal',
     approvers: entry.approvers ?? null,
     timeoutMs: entry.timeoutMs ?? DEFAULT_TOOL_TIMEOUT_MS,
+    ...(knownStatuses === undefined ? {} : { knownStatuses }),
   };
 }

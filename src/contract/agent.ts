@@ -3,6 +3,13 @@
 
 import { z } from 'zod';
 
+/**
+ * Is a call of the same tool with the same arguments asked about again in a run that had it
+ * rejected? `once`: one more time.
+ */
+export const ASK_AGAIN = ['never', 'once', 'always'] as const;
+export type AskAgain = (typeof ASK_AGAIN)[number];
+
 const Name = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/);
 
 export const HttpCallSchema = z.strictObject({
@@ -34,6 +41,11 @@ export const ToolSnapshotSchema = z.strictObject({
   /** `user:…`, `role:…`, `operator`. null: anyone of the org with the scope. */
   approvers: z.array(z.string()).nullable(),
   timeoutMs: z.int().positive(),
+  /**
+   * Statuses that a go-between gives without knowing (408, 502, 504), or asks to come again with,
+   * that are the receiver's own answer here. Absent: none.
+   */
+  knownStatuses: z.array(z.int()).optional(),
 });
 export type ToolSnapshot = z.infer<typeof ToolSnapshotSchema>;
 
@@ -44,6 +56,8 @@ export const LimitsSchema = z.strictObject({
   maxTotalTokens: z.int(),
   historyTokens: z.int(),
   timeoutMs: z.int(),
+  /** Of one tool in a run. Absent in snapshots of the first release: no limit. */
+  maxRejections: z.int().optional(),
   /** The longest silence of the model in one call. Absent: what is left of timeoutMs. */
   modelTimeoutMs: z.int().optional(),
 });
@@ -52,6 +66,8 @@ export const ApprovalsSchema = z.strictObject({
   expiresAfterMs: z.int().nullable(),
   quorum: z.int(),
   fourEyes: z.boolean(),
+  /** What becomes of a call that was rejected before. Absent in snapshots of the first release. */
+  askAgain: z.enum(ASK_AGAIN).optional(),
 });
 
 export const AgentSnapshotSchema = z.strictObject({

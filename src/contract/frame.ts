@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { FAILURE_CODE } from './names.ts';
 import { pageOf } from './page.ts';
-import { PendingCallSchema, RunResponseSchema } from './run.ts';
+import { PendingCallSchema, RunResponseSchema, WaitingForSchema } from './run.ts';
 
 const frame = <E extends string, D extends z.ZodType>(event: E, data: D) =>
   z.object({
@@ -24,6 +24,8 @@ export const FRAMES = [
   frame('TOOL_START', z.object({ ...CallName, arguments: z.record(z.string(), z.unknown()) })),
   frame('TOOL_END', z.object({ ...CallName, result: z.string(), isError: z.boolean() })),
   frame('PAUSED', z.object({ pauseId: z.string(), pending: z.array(PendingCallSchema) })),
+  /** The model is away, and is waited for. */
+  frame('WAITING', WaitingForSchema),
   /** A model call is being repeated: what came after that id is void. */
   frame('RETRY', z.object({ keepThrough: z.string() })),
   frame('STOP', RunResponseSchema),

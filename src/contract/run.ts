@@ -39,12 +39,26 @@ export const ToolEntrySchema = z
     result: z.string(),
     isError: z.boolean(),
     durationMs: z.int().nonnegative(),
+    httpStatus: z.int().optional().meta({
+      description: 'Of the last answer that an HTTP tool gave, on success too.',
+    }),
     outcome: z.literal('UNKNOWN').optional().meta({
       description: 'The call may have happened; nobody will be asked about it any more.',
     }),
     decision: DecisionSchema.optional(),
   })
   .meta({ id: 'ToolEntry' });
+
+export const EarlierDecisionSchema = z
+  .object({
+    callId: z.string(),
+    arguments: Arguments.meta({ description: 'As the model had asked for them.' }),
+    action: ActionSchema,
+    by: z.array(z.string()),
+    at: Timestamp,
+    reason: z.string().optional(),
+  })
+  .meta({ id: 'EarlierDecision' });
 
 export const PendingCallSchema = z
   .object({
@@ -89,6 +103,9 @@ export const PendingCallSchema = z
         'A vote of the caller could still count: of who has approved already, too, for that can become a rejection.',
     }),
     whyNot: z.string().optional().meta({ description: 'Only where `youMay` is false.' }),
+    earlier: z.array(EarlierDecisionSchema).meta({
+      description: 'Decisions in this run about calls of the same tool, oldest first.',
+    }),
   })
   .meta({ id: 'PendingCall' });
 export type PendingCall = z.infer<typeof PendingCallSchema>;
@@ -117,6 +134,14 @@ export const RunMetadataSchema = z
     description: 'Sums over the whole run, pauses and repeated attempts included.',
   });
 
+export const WaitingForSchema = z
+  .object({
+    what: z.literal('MODEL'),
+    since: Timestamp,
+    lastProblem: z.string().meta({ description: 'A sentence, without addresses.' }),
+  })
+  .meta({ id: 'WaitingFor' });
+
 export const RunResponseSchema = z
   .object({
     runId: z.string().meta({
@@ -135,6 +160,12 @@ export const RunResponseSchema = z
       .meta({ description: 'The final answer, Markdown. Empty unless COMPLETED.' }),
     output: z.string().meta({ description: 'Always equal to `content`.' }),
     metadata: RunMetadataSchema,
+    waitingFor: WaitingForSchema.optional().meta({
+      description: 'Only while the run is RUNNING and its model is away.',
+    }),
+    heldBy: z.literal('operator').optional().meta({
+      description: 'Only while an operator has paused the workflow in Temporal.',
+    }),
     tools: z.array(ToolEntrySchema).meta({
       description:
         'Every call that has an outcome, in call order; a rejected call with its refusal as result.',

@@ -31,7 +31,18 @@ export interface AnnotatedCall {
   readonly refused?: { readonly resultDigest: string };
 }
 
+/** What a run waits for that is no person. */
+export interface WaitingFor {
+  readonly what: 'MODEL';
+  /** RFC 3339. */
+  readonly since: string;
+  /** A sentence without addresses. */
+  readonly lastProblem: string;
+}
+
 export type TurnReply =
+  /** Every model that may be asked is away; asked again after `afterMs`, the call waits. */
+  | { readonly kind: 'AWAY'; readonly waitingFor: WaitingFor; readonly afterMs: number }
   | { readonly kind: 'ANSWER'; readonly model: string }
   | { readonly kind: 'CALLS'; readonly model: string; readonly calls: readonly AnnotatedCall[] }
   /** The row says that the run has ended: whoever ended it was not this workflow. */
@@ -94,6 +105,8 @@ export interface RunLimits {
   readonly historyTokens: number;
   /** Active time only: waiting for people or for a worker does not count. */
   readonly timeoutMs: number;
+  /** Of one tool. Absent in runs of the first release: no limit. */
+  readonly maxRejections?: number | undefined;
 }
 
 export interface RunApprovals {

@@ -36,6 +36,8 @@ export type DeclaredAnswer =
       readonly text: string;
       readonly truncated: boolean;
       readonly contentType: string | undefined;
+      /** The header, as it came. */
+      readonly retryAfter: string | undefined;
     }
   | { readonly kind: 'NOT_SENT'; readonly why: string }
   | { readonly kind: 'UNANSWERED'; readonly why: string };
@@ -163,6 +165,7 @@ function exchange(
         text: '',
         truncated: false,
         contentType: undefined,
+        retryAfter: undefined,
       }),
     );
     outgoing.on('response', (incoming) => {
@@ -174,8 +177,11 @@ function exchange(
       const answer = async (truncated: boolean): Promise<void> => {
         if (whole) return;
         whole = true;
-        const { 'content-type': contentType, 'content-encoding': contentEncoding } =
-          incoming.headers;
+        const {
+          'content-type': contentType,
+          'content-encoding': contentEncoding,
+          'retry-after': retryAfter,
+        } = incoming.headers;
         const read = await bodyText({
           bytes: Buffer.concat(chunks).subarray(0, call.maxBytes),
           truncated,
@@ -184,7 +190,13 @@ function exchange(
           contentLength: incoming.headers['content-length'],
           maxBytes: call.maxBytes,
         });
-        finish({ kind: 'ANSWER', status: incoming.statusCode ?? 0, ...read, contentType });
+        finish({
+          kind: 'ANSWER',
+          status: incoming.statusCode ?? 0,
+          ...read,
+          contentType,
+          retryAfter,
+        });
       };
       incoming.on('data', (chunk: Buffer) => {
         if (whole) return;

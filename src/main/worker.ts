@@ -105,6 +105,7 @@ export async function startWorker({
       secret: config.secret,
       dataDir: config.dataDir,
       egressAllow: config.egressAllow,
+      modelPatienceMs: config.modelPatienceS * 1000,
       operatorDecisions: config.operatorDecisions,
       onReleased: () => outboxAndReconciler.outbox.nudge(),
     }),

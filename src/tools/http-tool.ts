@@ -1,20 +1,19 @@
-// A tool declared in an agent file: one HTTP request, filled in when the call is made. Any status
-// received is a known outcome. The only place where secrets of tools are read; none, and no
-// address, ever leaves it in a result.
+// A tool declared in an agent file: one HTTP request, filled in when the call is made. A status is
+// a known outcome, but for those that answer-status.ts names. The only place where secrets of tools
+// are read; none, and no address, ever leaves it in a result.
 
 import type { HttpCall, ToolSnapshot } from '../contract/agent.ts';
 import { HEADER } from '../contract/names.ts';
 import { callDeclared, type DeclaredAnswer } from '../egress/fetch-declared.ts';
+import { retryAfterMs } from '../egress/retry-after.ts';
 import { canonicalJson } from '../json/canonical.ts';
 import { storable } from '../json/storable.ts';
 import { ToolError, type ToolContext } from './define-tool.ts';
+import { noAnswerProblem } from './answer-status.ts';
 import { httpAddress } from './http-address.ts';
 import { fillSecrets } from './places.ts';
 import { MAX_RESULT_BYTES, resultText } from './result-text.ts';
-
-type HttpToolResult =
-  | { readonly kind: 'DONE'; readonly text: string; readonly isError: boolean }
-  | { readonly kind: 'NOT_SENT' | 'UNANSWERED'; readonly why: string };
+import type { ToolResult } from './tool-result.ts';
 
 // More than is kept is read, so that a secret echoed at the cut is still seen whole.
 const READ_BYTES = MAX_RESULT_BYTES + 16_384;
@@ -24,7 +23,7 @@ export async function callHttpTool(
   args: Readonly<Record<string, unknown>>,
   ctx: ToolContext,
   secret: (name: string) => string | undefined,
-): Promise<HttpToolResult> {
+): Promise<ToolResult> {
   if (tool.http === undefined) throw new Error(`the snapshot of "${tool.name}" has no http part`);
   const used = new Set<string>();
   const reveal = (name: string): string => {
@@ -46,7 +45,7 @@ export async function callHttpTool(
       maxBytes: READ_BYTES,
       beforeWrite: ctx.beforeWrite,
     });
-    return resultOf(answer, ctx, used);
+    return resultOf(tool, answer, ctx, used);
   } catch (error) {
     if (error instanceof ToolError)
       return { kind: 'DONE', text: resultText(error.message), isError: true };
@@ -76,21 +75,27 @@ const legalValue = (text: string): string =>
   storable(text).text.replace(/[^\x20-\x7e]|^ +| +$/gu, encodeURIComponent);
 
 function resultOf(
+  tool: ToolSnapshot,
   answer: DeclaredAnswer,
   ctx: ToolContext,
   secrets: ReadonlySet<string>,
-): HttpToolResult {
+): ToolResult {
   switch (answer.kind) {
     case 'ANSWER': {
-      const text = withoutSecrets(answer.text, secrets);
-      const said =
-        text === '' && answer.status >= 300
-          ? `The answer has the status ${answer.status} and no text.`
-          : text;
+      const { status: httpStatus } = answer;
+      const why = noAnswerProblem(tool, httpStatus);
+      if (why !== undefined)
+        return {
+          kind: 'UNANSWERED',
+          why,
+          httpStatus,
+          retryAfterMs: retryAfterMs(answer.retryAfter),
+        };
       return {
         kind: 'DONE',
-        text: resultText(said, answer.truncated),
-        isError: answer.status >= 400,
+        text: resultText(withoutSecrets(answer.text, secrets), answer.truncated),
+        isError: httpStatus >= 400,
+        httpStatus,
       };
     }
     case 'NOT_SENT':

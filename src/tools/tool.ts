@@ -6,16 +6,7 @@ import type { ToolSnapshot } from '../contract/agent.ts';
 import { ToolError, type CodeTool, type ToolContext } from './define-tool.ts';
 import { callHttpTool } from './http-tool.ts';
 import { resultText } from './result-text.ts';
-
-export type ToolResult =
-  | { readonly kind: 'DONE'; readonly text: string; readonly isError: boolean }
-  /**
-   * Only where `ctx.signal` stopped it before it acted: it did not happen, and may be made by
-   * somebody else.
-   */
-  | { readonly kind: 'NOT_SENT'; readonly why: string }
-  /** It may have happened. */
-  | { readonly kind: 'UNANSWERED'; readonly why: string };
+import type { ToolResult } from './tool-result.ts';
 
 export type CodeTools = ReadonlyMap<string, CodeTool>;
 

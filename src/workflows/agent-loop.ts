@@ -11,7 +11,7 @@ import type {
   PauseKind,
 } from '../contract/turn.ts';
 import { assertNever, type RunFailure, type TerminalStatus } from '../contract/names.ts';
-import { createBudget, maxTurnsProblem } from './limits.ts';
+import { createBudget, maxTurnsProblem, type Budget } from './limits.ts';
 
 /** The run has ended already, and whoever ended it was not this loop. */
 export interface Ended {
@@ -20,8 +20,11 @@ export interface Ended {
   readonly failure?: RunFailure;
 }
 
+/** A model that is away was waited for. */
+export type ModelAnswer = Exclude<TurnReply, { kind: 'AWAY' }>;
+
 export interface LoopPorts {
-  readonly callModel: (turn: number) => Promise<TurnReply>;
+  readonly callModel: (turn: number) => Promise<ModelAnswer>;
   /** Asks for questions that may follow the answer. Never fails the run. */
   readonly suggestFollowUps: (turn: number) => Promise<void>;
   readonly runTool: (turn: number, call: AnnotatedCall) => Promise<CallOutcome>;
@@ -54,8 +57,8 @@ export async function agentLoop(input: AgentRunInput, ports: LoopPorts): Promise
       case 'CALLS': {
         const over = budget.take(reply.calls);
         if (over !== undefined) return { kind: 'FAILED', failure: over };
-        const outcomes = await runCalls(turn, reply.calls, ports);
-        if (outcomes.kind === 'ENDED') return outcomes;
+        const outcomes = await runCalls(turn, reply.calls, ports, budget);
+        if (outcomes.kind !== 'DONE') return outcomes;
         const looping = budget.saw(reply.calls, outcomes.digests);
         if (looping !== undefined) return { kind: 'FAILED', failure: looping };
         break;
@@ -65,6 +68,8 @@ export async function agentLoop(input: AgentRunInput, ports: LoopPorts): Promise
     }
   }
 }
+
+type Stopped = Ended | { readonly kind: 'FAILED'; readonly failure: RunFailure };
 
 interface Done {
   readonly kind: 'DONE';
@@ -80,7 +85,8 @@ async function runCalls(
   turn: number,
   calls: readonly AnnotatedCall[],
   ports: LoopPorts,
-): Promise<Done | Ended> {
+  budget: Pick<Budget, 'rejected'>,
+): Promise<Done | Stopped> {
   const byId = new Map(calls.map((call) => [call.callId, call]));
   const digests = new Map(
     calls.flatMap((call) =>
@@ -90,7 +96,7 @@ async function runCalls(
   const unknown = new Set<string>();
   let pauses = 0;
 
-  async function dispatch(callIds: readonly string[]): Promise<readonly string[] | Ended> {
+  async function dispatch(callIds: readonly string[]): Promise<readonly string[] | Stopped> {
     const wanted = callIds.flatMap((id) => byId.get(id) ?? []);
     const outcomes = await Promise.all(
       wanted.map(async (call) => ({ call, outcome: await ports.runTool(turn, call) })),
@@ -108,9 +114,16 @@ async function runCalls(
   async function askAndDispatch(
     kind: PauseKind,
     callIds: readonly string[],
-  ): Promise<readonly string[] | Ended> {
+  ): Promise<readonly string[] | Stopped> {
     const decided = await ports.ask(turn, ++pauses, kind, callIds);
-    return decided.kind === 'ENDED' ? decided : dispatch(decided.approved);
+    if (decided.kind === 'ENDED') return decided;
+    // Leaving a call of unknown outcome is no rejection.
+    const rejected =
+      kind === 'APPROVAL' ? callIds.filter((id) => !decided.approved.includes(id)) : [];
+    const tooMany = budget.rejected(rejected.flatMap((id) => byId.get(id) ?? []));
+    return tooMany === undefined
+      ? dispatch(decided.approved)
+      : { kind: 'FAILED', failure: tooMany };
   }
 
   const open = calls.filter((call) => !call.refused);

@@ -11,6 +11,7 @@ import {
   proxyActivities,
   proxyLocalActivities,
   setCurrentDetails,
+  sleep,
   upsertSearchAttributes,
   TimeoutFailure,
 } from '@temporalio/workflow';
@@ -30,8 +31,9 @@ import type {
   PauseView,
   Settled,
   Settlement,
+  TurnReply,
 } from '../contract/turn.ts';
-import { agentLoop, type Ended, type LoopEnd } from './agent-loop.ts';
+import { agentLoop, type Ended, type LoopEnd, type ModelAnswer } from './agent-loop.ts';
 import { receiveDecisions, type ReceivedSignal } from './approvals.ts';
 import { extraOptions, transactionUntilDone, transactionLocally, workOptions } from './policies.ts';
 
@@ -74,10 +76,28 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
     return state;
   }
 
+  async function waitForModel(
+    turn: number,
+    { waitingFor, afterMs }: Extract<TurnReply, { kind: 'AWAY' }>,
+  ): Promise<ModelAnswer> {
+    details = `This run waits for its model since ${waitingFor.since}: ${waitingFor.lastProblem}\n\nIt goes on by itself when the model answers; the pending activity shows the latest attempt. Nothing has to be done here, and it can be cancelled.`;
+    show();
+    await sleep(afterMs);
+    const reply = await work(`turn ${turn} · waits for ${input.model}`).callModel({ runId, turn });
+    details = '';
+    show();
+    if (reply.kind === 'AWAY') throw new Error('a model call that waits was told to tell');
+    return reply;
+  }
+
   let end: LoopEnd | { kind: 'CANCELLED' };
   try {
     end = await agentLoop(input, {
-      callModel: (turn) => work(`turn ${turn} · ${input.model}`).callModel({ runId, turn }),
+      callModel: async (turn) => {
+        const summary = `turn ${turn} · ${input.model}`;
+        const reply = await work(summary).callModel({ runId, turn, whenAway: 'tell' });
+        return reply.kind === 'AWAY' ? waitForModel(turn, reply) : reply;
+      },
       suggestFollowUps: async (turn) => {
         const extra = proxyActivities<Activities>({
           ...extraOptions,

@@ -19,6 +19,8 @@ export interface Budget {
    * error.
    */
   readonly take: (calls: readonly AnnotatedCall[]) => RunFailure | undefined;
+  /** After a pause: has one tool been rejected too often? */
+  readonly rejected: (calls: readonly AnnotatedCall[]) => RunFailure | undefined;
   /** After they were run: is the run going round in circles? */
   readonly saw: (
     calls: readonly AnnotatedCall[],
@@ -30,6 +32,7 @@ export function createBudget(limits: RunLimits): Budget {
   let taken = 0;
   let last = '';
   let repeats = 0;
+  const rejections = new Map<string, number>();
   return {
     take: (calls) => {
       taken += calls.length;
@@ -37,6 +40,19 @@ export function createBudget(limits: RunLimits): Budget {
       return exceeded(
         `The run was stopped before its next tool call: limits.maxToolCalls is ${limits.maxToolCalls}.`,
       );
+    },
+    rejected: (calls) => {
+      const most = limits.maxRejections;
+      if (most === undefined) return undefined;
+      for (const { tool } of calls) {
+        const n = (rejections.get(tool) ?? 0) + 1;
+        rejections.set(tool, n);
+        if (n > most)
+          return exceeded(
+            `The run was stopped: ${n} calls of ${tool} were rejected, limits.maxRejections is ${most}.`,
+          );
+      }
+      return undefined;
     },
     saw: (calls, digests) => {
       for (const call of calls) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
+import { sql } from 'kysely';
 import { createCallModel, type CallModelRequest } from '../../src/activities/call-model.ts';
 import {
   ModelError,
@@ -8,6 +9,7 @@ import {
   type ModelRequest,
 } from '../../src/models/model.ts';
 import type { TurnReply } from '../../src/contract/turn.ts';
+import { activeMsOf } from '../../src/store/turns/attempts.ts';
 import { quietly } from './quietly.ts';
 import { agent, drive, openBench, type Bench } from '../store/fixture.ts';
 
@@ -66,6 +68,74 @@ describe('the activity callModel', () => {
           (error as ApplicationFailure).nextRetryDelay === 1500,
       );
     await assert.rejects(attempt(down, run.runId), failedAs('MODEL_RATE_LIMITED', true));
+  });
+
+  it('a model that is away is waited for: the record says since when and why, asking in vain is no active time, and the reply ends it', async () => {
+    const run = await drive(bench.store).start();
+    const problem = new ModelError('UNAVAILABLE', 'The model is away.');
+    let away = true;
+    const stream: Model['stream'] = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      if (away) throw problem;
+      return answer('Back');
+    };
+    const callModel = createCallModel({
+      store: bench.store,
+      model: { stream },
+      modelPatienceMs: 60_000,
+    });
+    const asked = (whenAway?: 'tell'): Promise<TurnReply> =>
+      quietly().run<[CallModelRequest], TurnReply, typeof callModel>(callModel, {
+        runId: run.runId,
+        turn: 1,
+        whenAway,
+      });
+    const activeMs = (): Promise<number> => bench.store.asWorker((tx) => activeMsOf(tx, run.runId));
+    for (let i = 1; i <= 2; i++)
+      await assert.rejects(asked('tell'), failedAs('TRIED_AGAIN', false));
+    const told = await asked('tell');
+    assert.ok(told.kind === 'AWAY');
+    assert.equal(told.waitingFor.lastProblem, 'The model is away.');
+    const active = await activeMs();
+    for (let i = 1; i <= 3; i++) await assert.rejects(asked(), failedAs('TRIED_AGAIN', false));
+    assert.equal(await activeMs(), active, 'waiting is not being active');
+    const record = await drive(bench.store).read(run);
+    assert.equal(record.status, 'RUNNING');
+    assert.equal(record.waiting?.since, told.waitingFor.since);
+    away = false;
+    assert.deepEqual(await asked(), { kind: 'ANSWER', model: 'm' });
+    assert.equal((await drive(bench.store).read(run)).waiting, null);
+    assert.ok((await activeMs()) > active);
+    const { rows } = await sql<{ kind: string }>`select kind from events
+      where run_id = ${run.runId} order by seq`.execute(bench.db.kysely);
+    assert.deepEqual(
+      rows.map((row) => row.kind).filter((kind) => kind !== 'ATTEMPT'),
+      ['START', 'RETRY', 'RETRY', 'WAITING'],
+      'told once; who reads along is not told at each attempt to drop nothing',
+    );
+  });
+
+  it('a run that was cancelled while its model was asked in vain waits for nothing', async () => {
+    const s = drive(bench.store);
+    const run = await s.start();
+    const callModel = createCallModel({
+      store: bench.store,
+      modelPatienceMs: 60_000,
+      model: {
+        stream: async () => {
+          await s.cancel(run);
+          throw new ModelError('UNAVAILABLE', 'The model is away.');
+        },
+      },
+    });
+    const first = quietly().run<[CallModelRequest], TurnReply, typeof callModel>(callModel, {
+      runId: run.runId,
+      turn: 1,
+    });
+    await assert.rejects(first);
+    const record = await s.read(run);
+    assert.equal(record.status, 'CANCELLED');
+    assert.equal(record.waiting, null);
   });
 
   it('a model that is down gives way to the fallback after three faults of its own', async () => {

@@ -29,6 +29,6 @@ tools:
     risk: normal
     approvers: ["role:finance-lead"]
     timeoutMs: 10000
-limits: { maxTurns: 25, maxToolCalls: 50, maxRepeats: 3, maxTotalTokens: 200000, historyTokens: 32000, timeoutMs: 240000 }
-approvals: { expiresAfter: 24h, quorum: 1, fourEyes: false }
+limits: { maxTurns: 25, maxToolCalls: 50, maxRepeats: 3, maxTotalTokens: 200000, historyTokens: 32000, timeoutMs: 240000, maxRejections: 3, modelTimeoutMs: 240000 }
+approvals: { expiresAfter: 24h, quorum: 1, fourEyes: false, askAgain: never }
 `;

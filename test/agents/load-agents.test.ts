@@ -86,8 +86,9 @@ describe('agent files', () => {
         maxTotalTokens: 200_000,
         historyTokens: 32_000,
         timeoutMs: 240_000,
+        maxRejections: 3,
       },
-      approvals: { expiresAfterMs: null, quorum: 1, fourEyes: false },
+      approvals: { expiresAfterMs: null, quorum: 1, fourEyes: false, askAgain: 'never' },
     });
   });
 
@@ -100,7 +101,12 @@ describe('agent files', () => {
   it("are taken whole in the contract's own sample", () => {
     const { tools, approvals, orgs } = agent(CONTRACT_SAMPLE);
     assert.deepEqual(orgs, ['acme']);
-    assert.deepEqual(approvals, { expiresAfterMs: 86_400_000, quorum: 1, fourEyes: false });
+    assert.deepEqual(approvals, {
+      expiresAfterMs: 86_400_000,
+      quorum: 1,
+      fourEyes: false,
+      askAgain: 'never',
+    });
     assert.deepEqual(
       tools.map(({ name, kind, approval }) => [name, kind, approval]),
       [

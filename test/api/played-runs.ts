@@ -6,10 +6,12 @@ import { randomUUID } from 'node:crypto';
 import type { AgentSnapshot } from '../../src/contract/agent.ts';
 import type { Store } from '../../src/store/database/access.ts';
 import { callIdOf, hashOfCall } from '../../src/store/calls/call-hash.ts';
-import { claimCall, recordCall, type CallEnd } from '../../src/store/calls/calls.ts';
+import { claimCall } from '../../src/store/calls/calls.ts';
+import { recordCall, type CallEnd } from '../../src/store/calls/outcomes.ts';
 import { readRuns, type RunRecord } from '../../src/store/queries/run-record.ts';
 import { settle } from '../../src/store/runs/settle.ts';
-import { beginTurn, recordReply, type StoredCall } from '../../src/store/turns/turns.ts';
+import { beginTurn } from '../../src/store/turns/turns.ts';
+import { recordReply, type StoredCall } from '../../src/store/turns/replies.ts';
 import { sql } from 'kysely';
 
 const USAGE = { promptTokens: 10, completionTokens: 2, estimated: false };

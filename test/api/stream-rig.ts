@@ -8,12 +8,9 @@ import type { Frame } from '../../src/contract/frame.ts';
 import type { Store } from '../../src/store/database/access.ts';
 import { tellsNothing } from '../rig/tells-nothing.ts';
 import { appendDeltas, sayAgainIfOvertaken } from '../../src/store/events/deltas.ts';
-import {
-  beginTurn,
-  endAttempt,
-  recordReply,
-  type StoredReply,
-} from '../../src/store/turns/turns.ts';
+import { beginTurn } from '../../src/store/turns/turns.ts';
+import { endAttempt } from '../../src/store/turns/attempts.ts';
+import { recordReply, type StoredReply } from '../../src/store/turns/replies.ts';
 
 export interface ReceivedFrame {
   readonly id: string;

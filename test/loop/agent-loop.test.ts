@@ -4,9 +4,13 @@ import type {
   AnnotatedCall,
   CallOutcome,
   PauseKind,
-  TurnReply,
 } from '../../src/contract/turn.ts';
-import { agentLoop, type Ended, type LoopPorts } from '../../src/workflows/agent-loop.ts';
+import {
+  agentLoop,
+  type Ended,
+  type LoopPorts,
+  type ModelAnswer,
+} from '../../src/workflows/agent-loop.ts';
 
 const input = (limits: Partial<AgentRunInput['limits']> = {}): AgentRunInput => ({
   runId: 'run_1',
@@ -39,12 +43,16 @@ const call = (callId: string, more: Partial<AnnotatedCall> = {}): AnnotatedCall 
 });
 const guarded = (callId: string, more: Partial<AnnotatedCall> = {}): AnnotatedCall =>
   call(callId, { approval: 'required', ...more });
-const calls = (...list: AnnotatedCall[]): TurnReply => ({ kind: 'CALLS', model: 'm', calls: list });
-const answer: TurnReply = { kind: 'ANSWER', model: 'm' };
+const calls = (...list: AnnotatedCall[]): ModelAnswer => ({
+  kind: 'CALLS',
+  model: 'm',
+  calls: list,
+});
+const answer: ModelAnswer = { kind: 'ANSWER', model: 'm' };
 const done = (digest: string): CallOutcome => ({ kind: 'DONE', resultDigest: digest });
 
 interface Script {
-  readonly turns: readonly TurnReply[];
+  readonly turns: readonly ModelAnswer[];
   readonly outcomes?: Record<string, readonly CallOutcome[]>;
   readonly decide?: (
     kind: PauseKind,
@@ -170,6 +178,33 @@ describe('the loop', () => {
       'tool g',
       'model 2',
     ]);
+  });
+
+  it('ends a run in which more calls of one tool were rejected than limits.maxRejections, each tool counted by itself', async () => {
+    const script = (tools: readonly string[]): Script => ({
+      turns: [...tools.map((tool, i) => calls(guarded(`g${i}`, { tool }))), answer],
+      decide: () => [],
+    });
+    const limits = { maxRejections: 2 };
+    const two = await agentLoop(input(limits), scripted(script(['a', 'b', 'a', 'b'])).ports);
+    assert.equal(two.kind, 'COMPLETED');
+    const { ports, log } = scripted(script(['a', 'a', 'b', 'a']));
+    const end = await agentLoop(input(limits), ports);
+    assert.ok(end.kind === 'FAILED' && end.failure.code === 'BUDGET_EXCEEDED');
+    assert.match(end.failure.message, /limits\.maxRejections is 2/);
+    assert.equal(log.at(-1), 'ask 1 APPROVAL g3');
+    const free = await agentLoop(input(), scripted(script(['a', 'a', 'a', 'a'])).ports);
+    assert.equal(free.kind, 'COMPLETED', 'a run of the first release has no such limit');
+  });
+
+  it('counts no unknown outcome that was left as a rejection', async () => {
+    const script: Script = {
+      turns: [calls(call('a'), call('b')), answer],
+      outcomes: { a: [{ kind: 'UNKNOWN' }], b: [{ kind: 'UNKNOWN' }] },
+      decide: () => [],
+    };
+    const end = await agentLoop(input({ maxRejections: 1 }), scripted(script).ports);
+    assert.equal(end.kind, 'COMPLETED');
   });
 
   it('never dispatches a call that was answered with a tool error', async () => {

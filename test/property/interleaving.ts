@@ -5,7 +5,8 @@
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { AppError } from '../../src/contract/errors.ts';
-import type { CallEnd, ClaimedCall } from '../../src/store/calls/calls.ts';
+import type { CallEnd } from '../../src/store/calls/outcomes.ts';
+import type { ClaimedCall } from '../../src/store/calls/calls.ts';
 import { checkClaim } from '../../src/store/calls/calls.ts';
 import { readPause } from '../../src/store/calls/decisions.ts';
 import { lockRun, type NewRun } from '../../src/store/runs/runs.ts';

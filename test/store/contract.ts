@@ -7,11 +7,13 @@ import { checkClaim } from '../../src/store/calls/calls.ts';
 import { leaseOutboxLines } from '../../src/store/outbox.ts';
 import { startRun } from '../../src/store/runs/runs.ts';
 import { settle } from '../../src/store/runs/settle.ts';
-import { beginTurn, recordReply } from '../../src/store/turns/turns.ts';
+import { beginTurn } from '../../src/store/turns/turns.ts';
+import { recordReply } from '../../src/store/turns/replies.ts';
 import { agent, all, drive, one, person, refusedAs, type Bench } from './fixture.ts';
 import { describeEnds } from './ends-contract.ts';
 import { describeLastLook } from './last-look-contract.ts';
 import { describePauses } from './pauses-contract.ts';
+import { describeRejections } from './rejections-contract.ts';
 
 export function describeStore(bench: () => Bench): void {
   const step = () => drive(bench().store);
@@ -186,14 +188,31 @@ export function describeStore(bench: () => Bench): void {
       );
     });
 
-    it('that must not be repeated and was under way is unknown to the next attempt', async () => {
+    it('that must not be repeated and was let to write is unknown to the next attempt', async () => {
       const s = step();
       const run = await s.start();
       const [id = ''] = await s.asks(run, 1, ['note']);
-      await s.claim(run, id);
+      const claim = await s.claim(run, id);
+      assert.ok(claim.kind === 'DISPATCH');
+      const check = () => bench().store.asWorker((tx) => checkClaim(tx, run.runId, id, claim.call));
+      assert.equal(await check(), 'GO');
       assert.equal((await s.claim(run, id)).kind, 'UNKNOWN');
       assert.equal((await s.record(run, id, 1)).kind, 'UNKNOWN', 'a late answer is evidence only');
       assert.match((await s.read(run)).calls[0]?.evidence ?? '', /late answer/);
+    });
+
+    it('whose worker stalls before it is let to write is made by another, once, and the stalled one sends nothing', async () => {
+      const s = step();
+      const run = await s.start();
+      const [id = ''] = await s.asks(run, 1, ['note']);
+      const stalled = await s.claim(run, id);
+      const other = await s.claim(run, id);
+      assert.ok(stalled.kind === 'DISPATCH' && other.kind === 'DISPATCH');
+      const check = (claim: typeof stalled) =>
+        bench().store.asWorker((tx) => checkClaim(tx, run.runId, id, claim.call));
+      assert.equal(await check(stalled), 'LOST');
+      assert.equal(await check(other), 'GO');
+      assert.equal((await s.claim(run, id)).kind, 'UNKNOWN', 'from then on it may have happened');
     });
 
     it('that may be repeated is dispatched three times at most, then it is unknown; a read-only one is an error', async () => {
@@ -327,4 +346,5 @@ export function describeStore(bench: () => Bench): void {
   describeEnds(bench);
   describeLastLook(bench);
   describePauses(bench);
+  describeRejections(bench);
 }

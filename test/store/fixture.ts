@@ -9,7 +9,8 @@ import { canonicalJson } from '../../src/json/canonical.ts';
 import { createStore, type Store } from '../../src/store/database/access.ts';
 import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
 import { createAnnouncer } from '../../src/store/events/notifications.ts';
-import { claimCall, recordCall, type CallEnd, type Claim } from '../../src/store/calls/calls.ts';
+import { claimCall, type Claim } from '../../src/store/calls/calls.ts';
+import { recordCall, type CallEnd } from '../../src/store/calls/outcomes.ts';
 import { callIdOf, hashOfCall, pauseIdOf } from '../../src/store/calls/call-hash.ts';
 import { cancelRun } from '../../src/store/runs/continue-run.ts';
 import { openPglite, openPostgres, type Database } from '../../src/store/database/database.ts';
@@ -19,7 +20,8 @@ import { migrateToLatest } from '../../src/store/database/migrate.ts';
 import { lockRun, startRun, type NewRun } from '../../src/store/runs/runs.ts';
 import { readRun, type RunRecord } from '../../src/store/queries/run-record.ts';
 import { settle } from '../../src/store/runs/settle.ts';
-import { beginTurn, recordReply, type StoredCall } from '../../src/store/turns/turns.ts';
+import { beginTurn } from '../../src/store/turns/turns.ts';
+import { recordReply, type StoredCall } from '../../src/store/turns/replies.ts';
 
 export const tool = (name: string, more: Partial<ToolSnapshot> = {}): ToolSnapshot => ({
   name,
@@ -214,6 +216,7 @@ export function drive(store: Store) {
           attemptId,
           { kind: 'CALLS', text: '', reasoning: '', model: 'm', finishReason: 'tool_calls', calls },
           usage,
+          run.agent.approvals.askAgain,
         ),
       );
       return calls.map((call) => call.callId);

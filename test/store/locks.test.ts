@@ -12,7 +12,8 @@ import { cancelRun } from '../../src/store/runs/continue-run.ts';
 import { lockRun, releaseStranded, startRun, type NewRun } from '../../src/store/runs/runs.ts';
 import type { Viewer } from '../../src/store/queries/visibility.ts';
 import { deleteSession } from '../../src/store/runs/sessions.ts';
-import { beginTurn, recordReply } from '../../src/store/turns/turns.ts';
+import { beginTurn } from '../../src/store/turns/turns.ts';
+import { recordReply } from '../../src/store/turns/replies.ts';
 import { until } from '../rig/wait.ts';
 import { all, drive, onPostgres, person } from './fixture.ts';
 

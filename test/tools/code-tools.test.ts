@@ -11,12 +11,8 @@ import {
 } from '../../src/tools/define-tool.ts';
 import { closeExampleDatabase } from '../../src/tools/examples/example-database.ts';
 import { codeTools } from '../../src/tools/index.ts';
-import {
-  MissingToolError,
-  runToolCall,
-  currentToolVersion,
-  type ToolResult,
-} from '../../src/tools/tool.ts';
+import { MissingToolError, runToolCall, currentToolVersion } from '../../src/tools/tool.ts';
+import type { ToolResult } from '../../src/tools/tool-result.ts';
 import { context, snapshotOf } from './snapshots.ts';
 
 const Input = z.object({ a: z.string().optional() });

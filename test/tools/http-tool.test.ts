@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 import type { ServerResponse } from 'node:http';
 import type { HttpCall } from '../../src/contract/agent.ts';
 import type { ToolContext } from '../../src/tools/define-tool.ts';
-import { runToolCall, type ToolResult } from '../../src/tools/tool.ts';
+import { runToolCall } from '../../src/tools/tool.ts';
+import type { ToolResult } from '../../src/tools/tool-result.ts';
 import { startReceiver, type Received, type Receiver } from './scripted-receiver.ts';
 import { context, httpTool } from './snapshots.ts';
 
@@ -44,7 +45,7 @@ describe('HTTP tools', () => {
     for (const method of ['POST', 'PUT', 'PATCH'] as const) {
       receiver.received.length = 0;
       const result = await call('/mail/{id}?v=1', { to: 'é', id: 'a/b', body: 1 }, { method });
-      assert.deepEqual(result, { kind: 'DONE', text: 'ok', isError: false });
+      assert.deepEqual(result, { kind: 'DONE', text: 'ok', isError: false, httpStatus: 200 });
       const { url, body, headers, method: used } = sent();
       assert.deepEqual(
         { used, url, body },
@@ -118,7 +119,12 @@ describe('HTTP tools', () => {
 
   it('know the outcome of an answer with 40 KiB of headers', async () => {
     answer = (response) => response.writeHead(200, { 'x-long': 'a'.repeat(40 * 1024) }).end('fine');
-    assert.deepEqual(await call('/x', {}), { kind: 'DONE', text: 'fine', isError: false });
+    assert.deepEqual(await call('/x', {}), {
+      kind: 'DONE',
+      text: 'fine',
+      isError: false,
+      httpStatus: 200,
+    });
   });
 
   it('answer a missing or structured argument in the address with a tool error, and send nothing', async () => {
@@ -150,11 +156,16 @@ describe('HTTP tools', () => {
 
   it('take a redirect as the answer, and follow it nowhere', async () => {
     answer = (response) => response.writeHead(302, { location: '/elsewhere' }).end('moved');
-    assert.deepEqual(await call('/x', {}), { kind: 'DONE', text: 'moved', isError: false });
+    assert.deepEqual(await call('/x', {}), {
+      kind: 'DONE',
+      text: 'moved',
+      isError: false,
+      httpStatus: 302,
+    });
     assert.equal(receiver.received.length, 1);
   });
 
-  it('take any status as a known outcome, from 400 on an error', async () => {
+  it('take a status as a known outcome, from 400 on an error', async () => {
     for (const [status, isError] of [
       [204, false],
       [404, true],
@@ -165,6 +176,7 @@ describe('HTTP tools', () => {
         kind: 'DONE',
         text: status === 204 ? '' : 'why',
         isError,
+        httpStatus: status,
       });
     }
   });
@@ -200,6 +212,7 @@ describe('HTTP tools', () => {
       kind: 'DONE',
       text: 'x'.repeat(262_144),
       isError: false,
+      httpStatus: 200,
     });
   });
 
@@ -209,6 +222,7 @@ describe('HTTP tools', () => {
       kind: 'DONE',
       text: 'a\ufffd\ufffdb',
       isError: false,
+      httpStatus: 200,
     });
   });
 
@@ -277,14 +291,24 @@ describe('HTTP tools', () => {
 
   it('take a body without a length, ended by closing, as whole', async () => {
     answer = (response) => response.socket?.end('HTTP/1.0 200 OK\r\n\r\nold but whole');
-    assert.deepEqual(await call('/x', {}), { kind: 'DONE', text: 'old but whole', isError: false });
+    assert.deepEqual(await call('/x', {}), {
+      kind: 'DONE',
+      text: 'old but whole',
+      isError: false,
+      httpStatus: 200,
+    });
   });
 
   it('take an early answer whose sender then closes', async () => {
     answer = (response) => {
       response.socket?.end('HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nbig');
     };
-    assert.deepEqual(await call('/x', {}), { kind: 'DONE', text: 'big', isError: true });
+    assert.deepEqual(await call('/x', {}), {
+      kind: 'DONE',
+      text: 'big',
+      isError: true,
+      httpStatus: 413,
+    });
   });
 
   it('do not know the outcome where nothing comes in time, before the answer or in it', async () => {
@@ -359,5 +383,39 @@ describe('HTTP tools', () => {
       isError: true,
     });
     assert.equal(receiver.connections(), 0);
+  });
+
+  it('take 408, 502 and 504 for no answer, unless the file lists them', async () => {
+    for (const status of [408, 502, 504]) {
+      answer = (response) => response.writeHead(status).end('from a go-between');
+      const result = await call('/x', {});
+      assert.ok(result.kind === 'UNANSWERED', `${status}: ${result.kind}`);
+      assert.equal(result.httpStatus, status);
+      const known = await runToolCall(
+        { ...httpTool({ url: `${receiver.url}/x` }), knownStatuses: [status] },
+        {},
+        context(),
+        { codeTools: new Map(), secret },
+      );
+      assert.ok(known.kind === 'DONE' && known.isError && known.httpStatus === status);
+    }
+  });
+
+  it('take 429 and 503 for an answer only where the call must not be repeated, and say when to come again', async () => {
+    for (const status of [429, 503]) {
+      answer = (response) => response.writeHead(status, { 'retry-after': '3' }).end('busy');
+      const guarded = await call('/x', {});
+      assert.ok(guarded.kind === 'DONE' && guarded.isError, `${status}: ${guarded.kind}`);
+      for (const more of [{ readOnly: true }, { idempotent: true }]) {
+        const result = await runToolCall(
+          { ...httpTool({ url: `${receiver.url}/x` }), ...more },
+          {},
+          context(),
+          { codeTools: new Map(), secret },
+        );
+        assert.ok(result.kind === 'UNANSWERED', `${status}: ${result.kind}`);
+        assert.equal(result.retryAfterMs, 3000);
+      }
+    }
   });
 });

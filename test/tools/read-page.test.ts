@@ -3,7 +3,8 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pageText } from '../../src/tools/examples/page-text.ts';
 import { codeTools } from '../../src/tools/index.ts';
-import { runToolCall, type ToolResult } from '../../src/tools/tool.ts';
+import { runToolCall } from '../../src/tools/tool.ts';
+import type { ToolResult } from '../../src/tools/tool-result.ts';
 import { context, snapshotOf } from './snapshots.ts';
 
 const PAGE = `<!DOCTYPE html><html><head><title>A &amp; B</title><style>p{}</style><script>if (a < b) alert("x")</script></head>

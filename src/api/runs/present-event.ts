@@ -62,6 +62,7 @@ function presentEvent(
     case 'TOOL_START':
     case 'TOOL_END':
     case 'RETRY':
+    case 'WAITING':
     case 'ERROR':
       // Written as they are shown.
       return { event: kind, data: event.data } as Said;

@@ -4,7 +4,7 @@
 import { WAITING_INPUT_MAX_CHARS, type WaitingCall } from '../../contract/lists.ts';
 import type { PendingCall } from '../../contract/run.ts';
 import { voterProblem } from '../../store/calls/vote-policy.ts';
-import type { CallRecord, RunRecord } from '../../store/queries/run-record.ts';
+import type { CallRecord, EarlierDecision, RunRecord } from '../../store/queries/run-record.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
 
 type PendingRun = Pick<RunRecord, 'quorum' | 'fourEyes' | 'startedBy' | 'userId' | 'createdAt'>;
@@ -34,8 +34,16 @@ export function presentOpenCall(
     approvers: call.approvers === null ? null : [...call.approvers],
     // Four eyes are for what needs approval: an unknown outcome of another call is anyone's.
     fourEyes: run.fourEyes && call.guarded,
+    earlier: (call.earlier ?? []).map(presentEarlier),
   };
 }
+
+const presentEarlier = ({ reason, ...e }: EarlierDecision): PendingCall['earlier'][number] => ({
+  ...e,
+  by: [...e.by],
+  arguments: argumentsOf(e.arguments),
+  ...(reason === null ? {} : { reason }),
+});
 
 /** `asOf`: when it is looked at; a call whose time is over takes no vote. */
 export function presentPending(

@@ -1,5 +1,6 @@
 // The only way from a run's record to JSON. What is not named here never leaves.
 
+import type { WaitingFor } from '../../contract/turn.ts';
 import { isTerminal } from '../../contract/names.ts';
 import type { Decision, RunResponse } from '../../contract/run.ts';
 import type { CallRecord, RecordedDecision, RunRecord } from '../../store/queries/run-record.ts';
@@ -34,6 +35,9 @@ export function presentRun(run: RunRecord, viewer: Viewer): RunResponse {
       ...(run.followUps === null ? {} : { followUps: [...run.followUps] }),
       agentRevision: run.revision,
     },
+    ...(run.status === 'RUNNING' && run.waiting != null
+      ? { waitingFor: presentWaitingFor(run.waiting) }
+      : {}),
     tools: run.calls.flatMap((call) => presentOutcome(run, call) ?? []),
     reasoningSteps: run.reasoning
       .flatMap(({ reasoning, text }) => [reasoning, text])
@@ -53,6 +57,12 @@ export function presentRun(run: RunRecord, viewer: Viewer): RunResponse {
     updatedAt: run.updatedAt.toISOString(),
   };
 }
+
+const presentWaitingFor = ({ what, since, lastProblem }: WaitingFor): WaitingFor => ({
+  what,
+  since,
+  lastProblem,
+});
 
 const NOBODY_KNOWS =
   'It is not known whether this call happened: the run ended before an answer came.';
@@ -95,6 +105,7 @@ const entry = (
   arguments: argumentsOf(call.arguments),
   ...outcome,
   durationMs: Math.max(0, Math.round(call.durationMs)),
+  ...(call.httpStatus == null ? {} : { httpStatus: call.httpStatus }),
   ...(call.decision === null ? {} : { decision: presentDecision(call.decision) }),
 });
 

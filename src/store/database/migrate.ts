@@ -12,6 +12,7 @@ import { agreement } from './migrations/0010-agreement.ts';
 import { inbox } from './migrations/0030-inbox.ts';
 import { repliesAsTheyCame } from './migrations/0045-replies-as-they-came.ts';
 import { webhooks } from './migrations/0040-webhooks.ts';
+import { keptRuns } from './migrations/0020-kept-runs.ts';
 
 type Migrations = Readonly<Record<string, Migration>>;
 
@@ -32,6 +33,7 @@ const later: Migrations = {
   '0030-inbox': inbox,
   '0045-replies-as-they-came': repliesAsTheyCame,
   '0040-webhooks': webhooks,
+  '0020-kept-runs': keptRuns,
 };
 
 const LATER_TABLE = 'holdpoint_migration';

@@ -9,6 +9,7 @@ export type EventKind =
   | 'START'
   | 'ATTEMPT'
   | 'RETRY'
+  | 'WAITING'
   | 'TOOL_START'
   | 'TOOL_END'
   | 'PAUSED'

@@ -4,7 +4,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { FailureCode, RunStatus } from '../../contract/names.ts';
 import type { Action } from '../../contract/run.ts';
-import type { PauseKind } from '../../contract/turn.ts';
+import type { PauseKind, WaitingFor } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
 
 export interface RecordedVote {
@@ -19,6 +19,17 @@ export interface RecordedDecision {
   readonly at: string;
   readonly reason: string | null;
   readonly proposedArguments: string | null;
+}
+
+/** What was decided in this run about another call of the same tool, before. */
+export interface EarlierDecision {
+  readonly callId: string;
+  /** As the model had asked for them. */
+  readonly arguments: string;
+  readonly action: Action;
+  readonly by: readonly string[];
+  readonly at: string;
+  readonly reason: string | null;
 }
 
 export type CallState =
@@ -56,6 +67,10 @@ export interface CallRecord {
   readonly expiresAt: string | null;
   readonly votes: readonly RecordedVote[];
   readonly decision: RecordedDecision | null;
+  /** Of an open call; oldest first. Absent in pauses recorded by the first release. */
+  readonly earlier?: readonly EarlierDecision[];
+  /** Of the last answer that came, whatever it counted as. */
+  readonly httpStatus?: number | null;
 }
 
 export interface RunRecord {
@@ -79,6 +94,8 @@ export interface RunRecord {
   readonly errorMessage: string | null;
   readonly pauseId: string | null;
   readonly quorum: number;
+  /** Absent: not asked for. */
+  readonly waiting?: WaitingFor | null;
   readonly fourEyes: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -101,7 +118,7 @@ export async function readRuns(
       r.prompt_tokens as "promptTokens", r.completion_tokens as "completionTokens", r.usage_estimated as "usageEstimated",
       r.follow_ups as "followUps", r.revision, r.error_code as "errorCode", r.error_message as "errorMessage", r.pause_id as "pauseId",
       coalesce((s.body->'approvals'->>'quorum')::int, 1) as quorum,
-      coalesce((s.body->'approvals'->>'fourEyes')::boolean, false) as "fourEyes", r.created_at as "createdAt", r.updated_at as "updatedAt",
+      coalesce((s.body->'approvals'->>'fourEyes')::boolean, false) as "fourEyes", r.waiting, r.created_at as "createdAt", r.updated_at as "updatedAt",
       coalesce((
         select jsonb_agg(jsonb_build_object('reasoning', t.reasoning, 'text', case when t.kind = 'CALLS' then t.text else '' end) order by t.turn)
         from turns t where t.run_id = r.run_id and (t.reasoning <> '' or (t.kind = 'CALLS' and t.text <> ''))), '[]') as reasoning,
@@ -118,7 +135,13 @@ export async function readRuns(
           'decision', (
             select jsonb_build_object('action', d.action, 'by', d.deciders, 'at', ${at(sql`d.at`)}, 'reason', d.reason,
               'proposedArguments', d.proposed_arguments)
-            from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id)
+            from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id),
+          'httpStatus', c.http_status,
+          'earlier', case when c.pause_id is null then '[]' else coalesce((
+            select jsonb_agg(jsonb_build_object('callId', e.call_id, 'arguments', coalesce(d.proposed_arguments, e.arguments), 'action', d.action,
+              'by', d.deciders, 'at', ${at(sql`d.at`)}, 'reason', d.reason) order by d.at, e.turn, e.idx)
+            from decisions d join calls e on e.call_id = d.call_id join pauses q on q.pause_id = d.pause_id
+            where d.run_id = c.run_id and e.name = c.name and d.pause_id <> c.pause_id and q.kind = 'APPROVAL'), '[]') end
           ) order by c.turn, c.idx)
         from calls c left join pauses p on p.pause_id = c.pause_id where c.run_id = r.run_id), '[]') as calls
     from runs r join agent_snapshots s using (revision)

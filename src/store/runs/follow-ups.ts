@@ -5,7 +5,8 @@ import { sql } from 'kysely';
 import { isTerminal } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { lockRun } from './runs.ts';
-import { endAttempt, readTurnWork, type TurnWork, type TokenUsage } from '../turns/turns.ts';
+import { endAttempt, type TokenUsage } from '../turns/attempts.ts';
+import { readTurnWork, type TurnWork } from '../turns/turns.ts';
 
 export type FollowUpWork = Pick<TurnWork, 'agent' | 'options' | 'input' | 'history' | 'turns'>;
 

@@ -3,7 +3,13 @@
 import { sql } from 'kysely';
 import type { AgentSnapshot } from '../../contract/agent.ts';
 import { AppError } from '../../contract/errors.ts';
-import type { FailureCode, RunStatus } from '../../contract/names.ts';
+import {
+  isTerminal,
+  type FailureCode,
+  type RunFailure,
+  type RunStatus,
+  type TerminalStatus,
+} from '../../contract/names.ts';
 import type { AgentRunInput } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { takeKey, type KeyUse } from './keys.ts';
@@ -217,6 +223,19 @@ export async function lockRun(tx: StoreTransaction, runId: string): Promise<Lock
     from runs where run_id = ${runId} for no key update`.execute(tx.db);
   return rows[0];
 }
+
+export const endedAs = (
+  run: LockedRun,
+): { kind: 'ENDED'; status: TerminalStatus; failure?: RunFailure } | undefined =>
+  isTerminal(run.status)
+    ? {
+        kind: 'ENDED',
+        status: run.status,
+        ...(run.errorCode
+          ? { failure: { code: run.errorCode, message: run.errorMessage ?? '' } }
+          : {}),
+      }
+    : undefined;
 
 /** Session before run, as everywhere: a terminal state releases the session's next run. */
 export async function lockSessionAndRun(

@@ -14,7 +14,7 @@ import { tellPaused, tellSettled } from '../webhooks/tell.ts';
 import { openPause, viewPause } from '../calls/pauses.ts';
 import { readRun, type RunRecord } from '../queries/run-record.ts';
 import { lockRun, lockSessionAndRun, releaseNextOfSession, type LockedRun } from './runs.ts';
-import { activeMs } from '../turns/turns.ts';
+import { activeMs } from '../turns/attempts.ts';
 
 export type TerminalSettlement = Exclude<Settlement, { kind: 'PAUSED' }>;
 
@@ -114,7 +114,7 @@ async function settleTerminal(
   const failure = s.kind === 'FAILED' ? s.failure : undefined;
   await closeCalls(tx, run);
   const { rows } = await sql<{ added: string }>`
-    update runs r set status = ${s.kind}, pause_id = null, active_ms = ${activeMs(runId)},
+    update runs r set status = ${s.kind}, pause_id = null, waiting = null, active_ms = ${activeMs(runId)},
       error_code = ${failure?.code ?? null}, error_message = ${failure?.message ?? null},
       content = case when ${s.kind} = 'COMPLETED' then coalesce(t.text, '') || coalesce(
         (select E'\n\n**Suggested follow-ups:**\n' || string_agg('- ' || f.value, E'\n' order by f.ordinality)

@@ -1,0 +1,52 @@
+// A call's row as the ledger reads it, under its lock.
+
+import { sql } from 'kysely';
+import type { AgentSnapshot } from '../../contract/agent.ts';
+import type { RetryClass } from '../../contract/turn.ts';
+import type { StoreTransaction } from '../database/access.ts';
+import type { CallState } from '../queries/run-record.ts';
+import type { LockedRun } from '../runs/runs.ts';
+import { hashOfCall } from './call-hash.ts';
+
+export interface CallRow {
+  readonly state: CallState;
+  readonly turn: number;
+  readonly name: string;
+  readonly tool_version: string;
+  readonly arguments: string;
+  readonly arguments_hash: string;
+  readonly approval: 'required' | 'never';
+  readonly retry: RetryClass;
+  readonly dispatch_n: number;
+  readonly unanswered: number;
+  /** The claim that was not let to write yet; null: none. */
+  readonly unsent_n: number | null;
+  readonly result: string | null;
+  readonly agent: AgentSnapshot;
+  readonly user_id: string;
+  readonly approved_hash: string | null;
+}
+
+export async function readCall(
+  tx: StoreTransaction,
+  runId: string,
+  callId: string,
+): Promise<CallRow | undefined> {
+  const { rows } = await sql<CallRow>`
+    select c.state, c.turn, c.name, c.tool_version, c.arguments, c.arguments_hash, c.approval, c.retry, c.dispatch_n, c.unanswered, c.unsent_n, c.result,
+      s.body as agent, r.user_id,
+      (select d.arguments_hash from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id and d.action = 'APPROVE') as approved_hash
+    from calls c join runs r using (run_id) join agent_snapshots s using (revision)
+    where c.call_id = ${callId} and c.run_id = ${runId} for no key update of c`.execute(tx.db);
+  return rows[0];
+}
+
+export const hashNow = (run: LockedRun, callId: string, row: CallRow): string =>
+  hashOfCall({
+    orgId: run.orgId,
+    runId: run.runId,
+    callId,
+    tool: row.name,
+    toolVersion: row.tool_version,
+    arguments: row.arguments,
+  });

@@ -1,0 +1,89 @@
+// A call that is no longer what was approved is proposed again as it stands now; one that needed no
+// approval is not run.
+
+import { sql } from 'kysely';
+import type { StoreTransaction } from '../database/access.ts';
+import { audit } from '../audit.ts';
+import type { LockedRun } from '../runs/runs.ts';
+import { hashOfCall } from './call-hash.ts';
+import { hashNow, type CallRow } from './call-row.ts';
+import { finish } from './outcomes.ts';
+
+type Changed = { readonly kind: 'ASK_AGAIN' } | { readonly kind: 'DONE'; readonly result: string };
+
+/**
+ * Is it still what was approved (or, unguarded, what the model asked for)? If not, it is proposed
+ * again as it stands now.
+ */
+export async function changeOf(
+  tx: StoreTransaction,
+  run: LockedRun,
+  callId: string,
+  row: CallRow,
+  versionNow: string | undefined,
+): Promise<Changed | undefined> {
+  const now = hashNow(run, callId, row);
+  const toolChanged = versionNow !== undefined && versionNow !== row.tool_version;
+  const textChanged =
+    now !== (row.approval === 'required' ? row.approved_hash : row.arguments_hash);
+  if (!textChanged && !(toolChanged && row.approval === 'required')) return undefined;
+  if (row.approval === 'required')
+    return proposeAgain(
+      tx,
+      run,
+      callId,
+      row,
+      textChanged ? 'ARGUMENTS_CHANGED' : 'TOOL_CHANGED',
+      versionNow,
+    );
+  const result =
+    'This call was not run: its stored arguments were changed after the model had asked for it.';
+  await finish(tx, run, callId, row, { state: 'FAILED', result });
+  return { kind: 'DONE', result };
+}
+
+export async function proposeAgain(
+  tx: StoreTransaction,
+  run: LockedRun,
+  callId: string,
+  row: CallRow,
+  why: 'ARGUMENTS_CHANGED' | 'TOOL_CHANGED',
+  versionNow?: string,
+): Promise<Changed> {
+  const toolVersion = versionNow ?? row.tool_version;
+  const readable = isObject(row.arguments);
+  if (!readable) {
+    const result =
+      'This call was not run: its stored arguments were changed and are no arguments any more.';
+    await finish(tx, run, callId, row, { state: 'FAILED', result, text: '{}' });
+    return { kind: 'DONE', result };
+  }
+  const hash = hashOfCall({
+    orgId: run.orgId,
+    runId: run.runId,
+    callId,
+    tool: row.name,
+    toolVersion,
+    arguments: row.arguments,
+  });
+  await sql`update calls set state = 'PROPOSED', asked_again = ${why}, arguments_hash = ${hash}, tool_version = ${toolVersion} where call_id = ${callId}`.execute(
+    tx.db,
+  );
+  await audit(tx, {
+    orgId: run.orgId,
+    runId: run.runId,
+    actor: 'holdpoint',
+    action: 'call.refused',
+    data: { callId, why, hash },
+  });
+  return { kind: 'ASK_AGAIN' };
+}
+
+function isObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}

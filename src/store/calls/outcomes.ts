@@ -1,0 +1,156 @@
+// What came of a dispatch, recorded once: an answer, nothing sent, or no answer, which is repeated
+// where that is harmless and asked about where it is not.
+
+import { sql } from 'kysely';
+import type { StoreTransaction } from '../database/access.ts';
+import { audit } from '../audit.ts';
+import { appendEvents } from '../events/events.ts';
+import { endedAs, lockRun, type LockedRun } from '../runs/runs.ts';
+import { readCall, type CallRow } from './call-row.ts';
+
+/** Deliveries of one call that nobody answered, before it is given up. */
+export const MAX_UNANSWERED = 3;
+
+export type Recorded =
+  | { readonly kind: 'DONE'; readonly result: string }
+  | { readonly kind: 'UNKNOWN' }
+  | { readonly kind: 'AGAIN' };
+
+export type CallEnd =
+  | {
+      readonly kind: 'ANSWERED';
+      readonly result: string;
+      readonly isError: boolean;
+      readonly httpStatus?: number | undefined;
+    }
+  /** Nothing went out, so it did not happen; may be tried again by the same rules as any start. */
+  | { readonly kind: 'WITHDRAWN' }
+  /** `httpStatus`: of a go-between, where one answered in place of the receiver. */
+  | {
+      readonly kind: 'UNANSWERED';
+      readonly evidence: string;
+      readonly httpStatus?: number | undefined;
+    };
+
+/**
+ * The outcome of dispatch `n`, also after the run has ended. That of an older one, or after
+ * UNKNOWN, is evidence only.
+ */
+export async function recordCall(
+  tx: StoreTransaction,
+  runId: string,
+  callId: string,
+  n: number,
+  end: CallEnd,
+): Promise<Recorded> {
+  const run = await lockRun(tx, runId);
+  const row = run === undefined ? undefined : await readCall(tx, runId, callId);
+  if (run === undefined || row === undefined) return { kind: 'UNKNOWN' };
+  if (row.state !== 'DISPATCHING' || row.dispatch_n !== n) {
+    if (row.state === 'SUCCEEDED' || row.state === 'FAILED')
+      return { kind: 'DONE', result: row.result ?? '' };
+    if (end.kind === 'ANSWERED')
+      await audit(tx, {
+        orgId: run.orgId,
+        runId,
+        actor: 'holdpoint',
+        action: 'call.late',
+        data: { callId, n, isError: end.isError },
+      });
+    if (row.state === 'UNKNOWN' && end.kind === 'ANSWERED')
+      await sql`update calls set evidence = coalesce(evidence || '; ', '') || ${`a late answer to attempt ${n} came: ${end.result.slice(0, 300)}`} where call_id = ${callId}`.execute(
+        tx.db,
+      );
+    tx.announce(runId, 'EVENTS');
+    return { kind: 'UNKNOWN' };
+  }
+  if (end.kind === 'ANSWERED') {
+    await finish(tx, run, callId, row, {
+      state: end.isError ? 'FAILED' : 'SUCCEEDED',
+      result: end.result,
+      httpStatus: end.httpStatus,
+    });
+    return { kind: 'DONE', result: end.result };
+  }
+  if (end.kind === 'WITHDRAWN') {
+    const back = endedAs(run) ? 'CLOSED' : row.approval === 'required' ? 'APPROVED' : 'PROPOSED';
+    await sql`update calls set state = ${back} where call_id = ${callId}`.execute(tx.db);
+    return { kind: 'AGAIN' };
+  }
+  return unanswered(tx, run, callId, row, end.evidence, end.httpStatus);
+}
+
+/**
+ * A delivery nobody answered. Repeated where that is harmless, three in all; else a person is
+ * asked.
+ */
+export async function unanswered(
+  tx: StoreTransaction,
+  run: LockedRun,
+  callId: string,
+  row: CallRow,
+  evidence: string,
+  httpStatus?: number,
+): Promise<Recorded> {
+  const count = row.unanswered + 1;
+  if (row.retry !== 'never' && count < MAX_UNANSWERED && endedAs(run) === undefined) {
+    const back = row.approval === 'required' ? 'APPROVED' : 'PROPOSED';
+    await sql`update calls set state = ${back}, unanswered = ${count}, evidence = ${evidence}, http_status = ${httpStatus ?? null} where call_id = ${callId}`.execute(
+      tx.db,
+    );
+    return { kind: 'AGAIN' };
+  }
+  if (row.retry === 'readOnly') {
+    const result = `The tool gave no answer in ${count} attempts: ${evidence}.`;
+    await finish(tx, run, callId, row, { state: 'FAILED', result, httpStatus });
+    return { kind: 'DONE', result };
+  }
+  const state = endedAs(run) === undefined ? 'UNKNOWN' : 'LEFT';
+  await sql`update calls set state = ${state}, unanswered = ${count}, evidence = ${evidence}, http_status = ${httpStatus ?? null}, result = ${`It is not known whether this call happened: ${evidence}.`},
+    duration_ms = extract(epoch from clock_timestamp() - dispatched_at) * 1000 where call_id = ${callId}`.execute(
+    tx.db,
+  );
+  await audit(tx, {
+    orgId: run.orgId,
+    runId: run.runId,
+    actor: 'holdpoint',
+    action: 'call.unknown',
+    data: { callId, evidence },
+  });
+  tx.announce(run.runId, 'EVENTS');
+  return { kind: 'UNKNOWN' };
+}
+
+export async function finish(
+  tx: StoreTransaction,
+  run: LockedRun,
+  callId: string,
+  row: CallRow,
+  end: {
+    state: 'SUCCEEDED' | 'FAILED';
+    result: string;
+    text?: string;
+    httpStatus?: number | undefined;
+  },
+): Promise<void> {
+  await sql`update calls set state = ${end.state}, result = ${end.result}, http_status = ${end.httpStatus ?? null}, arguments = ${end.text ?? row.arguments},
+    duration_ms = coalesce(extract(epoch from clock_timestamp() - dispatched_at) * 1000, 0) where call_id = ${callId}`.execute(
+    tx.db,
+  );
+  await audit(tx, {
+    orgId: run.orgId,
+    runId: run.runId,
+    actor: 'holdpoint',
+    action: 'call.finished',
+    data: { callId, n: row.dispatch_n, state: end.state },
+  });
+  if (endedAs(run) === undefined)
+    await appendEvents(tx, run.runId, [
+      {
+        kind: 'TOOL_END',
+        turn: row.turn,
+        data: { callId, name: row.name, result: end.result, isError: end.state === 'FAILED' },
+      },
+    ]);
+  else tx.announce(run.runId, 'EVENTS');
+}

@@ -1,0 +1,34 @@
+// A run whose model is away: since when, what is wrong, how often it was asked since. The wait is of
+// one turn; it ends with the turn's reply, or with the run.
+
+import { sql } from 'kysely';
+import type { WaitingFor } from '../../contract/turn.ts';
+import type { StoreTransaction } from '../database/access.ts';
+import { appendEvents } from '../events/events.ts';
+
+export interface Waiting extends WaitingFor {
+  readonly turn: number;
+  /** Attempts that were made while it waits. */
+  readonly tries: number;
+}
+
+/** The first time it is told on the stream as well; the run's row is locked. */
+export async function noteWaiting(
+  tx: StoreTransaction,
+  runId: string,
+  waiting: Waiting,
+): Promise<void> {
+  await sql`update runs set waiting = ${JSON.stringify(waiting)}::jsonb where run_id = ${runId}`.execute(
+    tx.db,
+  );
+  const { what, since, lastProblem, turn } = waiting;
+  if (waiting.tries === 0)
+    await appendEvents(tx, runId, [{ kind: 'WAITING', turn, data: { what, since, lastProblem } }]);
+}
+
+/** The model speaks again: nobody is told to wait for it any more. */
+export async function endWaiting(tx: StoreTransaction, runId: string): Promise<void> {
+  await sql`update runs set waiting = null where run_id = ${runId} and waiting is not null`.execute(
+    tx.db,
+  );
+}

@@ -1,0 +1,127 @@
+// The model's reply of a turn with its calls, written once per (run, turn).
+
+import { sql } from 'kysely';
+import type { RunFailure, TerminalStatus } from '../../contract/names.ts';
+import type { Approval, Risk, RetryClass } from '../../contract/turn.ts';
+import type { StoreTransaction } from '../database/access.ts';
+import type { AskAgain } from '../../contract/agent.ts';
+import { refuseRejectedBefore } from '../calls/rejected-before.ts';
+import { appendEvents, type NewEvent } from '../events/events.ts';
+import { endedAs, lockRun, type LockedRun } from '../runs/runs.ts';
+import { endAttempt, type TokenUsage } from './attempts.ts';
+
+export interface StoredCall {
+  readonly callId: string;
+  readonly idx: number;
+  readonly name: string;
+  readonly toolVersion: string;
+  /** Canonical JSON. */
+  readonly arguments: string;
+  readonly argumentsHash: string;
+  readonly approval: Approval;
+  readonly risk: Risk;
+  readonly retry: RetryClass;
+  readonly approvers: readonly string[] | null;
+  /** A call that is answered with a tool error and never dispatched. */
+  readonly refusal: string | null;
+}
+
+export interface StoredReply {
+  readonly kind: 'ANSWER' | 'CALLS';
+  readonly text: string;
+  readonly reasoning: string;
+  readonly model: string;
+  readonly finishReason: string;
+  readonly calls: readonly StoredCall[];
+  /** How the provider gave it, as JSON. */
+  readonly cameAs?: string | null;
+}
+
+export async function readReply(
+  tx: StoreTransaction,
+  runId: string,
+  turn: number,
+): Promise<StoredReply> {
+  const { rows } = await sql<StoredReply>`
+    select t.kind, t.text, t.reasoning, t.model, t.finish_reason as "finishReason", coalesce((
+      select jsonb_agg(jsonb_build_object('callId', c.call_id, 'idx', c.idx, 'name', c.name, 'toolVersion', c.tool_version, 'arguments', c.arguments,
+        'argumentsHash', c.arguments_hash, 'approval', c.approval, 'risk', c.risk, 'retry', c.retry, 'approvers', c.approvers,
+        'refusal', case when c.state = 'FAILED' and c.dispatch_n = 0 then c.result end) order by c.idx)
+      from calls c where c.run_id = t.run_id and c.turn = t.turn), '[]') as calls
+    from turns t where t.run_id = ${runId} and t.turn = ${turn}`.execute(tx.db);
+  const reply = rows[0];
+  if (reply === undefined) throw new Error('the reply of a turn is gone');
+  return reply;
+}
+
+export type TurnRecorded =
+  /** `first`: this attempt's is the reply that counts. */
+  | { readonly kind: 'RECORDED'; readonly reply: StoredReply; readonly first: boolean }
+  | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure }
+  | { readonly kind: 'GONE' };
+
+/**
+ * Whoever comes first writes the turn; a second attempt's reply is dropped, its tokens are counted.
+ * Calls that were rejected before are written with their refusal.
+ */
+export async function recordReply(
+  tx: StoreTransaction,
+  runId: string,
+  turn: number,
+  attemptId: string,
+  reply: StoredReply,
+  usage: TokenUsage,
+  askAgain: AskAgain = 'never',
+): Promise<TurnRecorded> {
+  const run = await lockRun(tx, runId);
+  if (run === undefined) return { kind: 'GONE' };
+  await endAttempt(tx, runId, attemptId, { usage, model: reply.model });
+  const ended = endedAs(run);
+  if (ended !== undefined) return ended;
+  const made = await sql`
+    insert into turns (run_id, org_id, turn, kind, text, reasoning, model, finish_reason, came_as)
+    values (${runId}, ${run.orgId}, ${turn}, ${reply.kind}, ${reply.text}, ${reply.reasoning}, ${reply.model}, ${reply.finishReason}, ${reply.cameAs ?? null})
+    on conflict do nothing returning turn`.execute(tx.db);
+  if (made.rows.length === 0)
+    return { kind: 'RECORDED', reply: await readReply(tx, runId, turn), first: false };
+  await sql`update runs set model = ${reply.model}, waiting = null where run_id = ${runId}`.execute(
+    tx.db,
+  );
+  const calls = await refuseRejectedBefore(tx, runId, reply.calls, askAgain);
+  if (calls.length > 0) await insertCalls(tx, run, turn, calls);
+  return { kind: 'RECORDED', reply: { ...reply, calls }, first: true };
+}
+
+async function insertCalls(
+  tx: StoreTransaction,
+  run: LockedRun,
+  turn: number,
+  calls: readonly StoredCall[],
+): Promise<void> {
+  await sql`
+    insert into calls (call_id, run_id, org_id, turn, idx, name, tool_version, arguments, arguments_hash, approval, risk, retry, approvers, state, result)
+    select c->>'callId', ${run.runId}, ${run.orgId}, ${turn}, (c->>'idx')::int, c->>'name', c->>'toolVersion', c->>'arguments', c->>'argumentsHash',
+      c->>'approval', c->>'risk', c->>'retry', nullif(c->'approvers', 'null'), case when c->>'refusal' is null then 'PROPOSED' else 'FAILED' end, c->>'refusal'
+    from jsonb_array_elements(${JSON.stringify(calls)}::jsonb) c`.execute(tx.db);
+  const refused = calls.flatMap((call): NewEvent[] =>
+    call.refusal === null
+      ? []
+      : [
+          {
+            kind: 'TOOL_START',
+            turn,
+            data: {
+              callId: call.callId,
+              name: call.name,
+              arguments: JSON.parse(call.arguments) as unknown,
+            },
+          },
+          {
+            kind: 'TOOL_END',
+            turn,
+            data: { callId: call.callId, name: call.name, result: call.refusal, isError: true },
+          },
+        ],
+  );
+  await appendEvents(tx, run.runId, refused);
+}
