@@ -7,6 +7,7 @@ import type { Problems } from './checks-effects.ts';
 import { groupBy } from './group-by.ts';
 import type { History, Op, Refusal } from './history.ts';
 import { opOf, type ModelFault } from './model.ts';
+import type { Click } from './operator.ts';
 import type { Delivery } from './sink.ts';
 import { during, ofApi, ofModelLink, ofWorker, type Trouble } from './troubles.ts';
 
@@ -17,6 +18,7 @@ export interface Losses {
   readonly troubles: readonly Trouble[];
   /** What the model served each operation instead of its answer. */
   readonly modelFaults: ReadonlyMap<string, ReadonlySet<ModelFault>>;
+  readonly clicks: readonly Click[];
 }
 
 type Say = (rule: string, what: string) => void;
@@ -24,12 +26,13 @@ type Say = (rule: string, what: string) => void;
 export function checkLosses(losses: Losses): Problems {
   const problems = new Map<string, string[]>(
     [
-      ...['every-success-was-sent', 'every-delivery-is-in-the-ledger'],
-      ...['failures-are-explained', 'refusals-are-explained'],
+      ...['every-success-was-sent', 'every-delivery-is-in-the-ledger', 'completed-skips-nothing'],
+      ...['failures-are-explained', 'refusals-are-explained', 'signal-is-for-its-pause'],
     ].map((rule) => [rule, []]),
   );
   const say: Say = (rule, what) => void problems.get(rule)?.push(what);
   checkCalls(losses, say);
+  checkClicks(losses, say);
   const ops = new Map(losses.history.ops.map((op) => [op.id, op]));
   for (const run of losses.evidence.runs) {
     const problem = endProblem(losses, run, ops.get(opOf(run.input)));
@@ -49,7 +52,11 @@ export function checkLosses(losses: Losses): Problems {
 /** At rest, a call that the record holds as never dispatched has no delivery. */
 const NEVER_SENT: readonly string[] = ['PROPOSED', 'APPROVED', 'REJECTED', 'CLOSED'];
 
+/** Of the calls of a run that has come to its answer. */
+const ANSWERED: readonly string[] = ['SUCCEEDED', 'FAILED', 'REJECTED', 'LEFT'];
+
 function checkCalls({ evidence, deliveries, troubles }: Losses, say: Say): void {
+  const runs = new Map(evidence.runs.map((run) => [run.run_id, run]));
   const byKey = groupBy(deliveries, (delivery) => delivery.key);
   for (const call of evidence.calls.values()) {
     const name = `${call.name} ${call.run_id}:${call.call_id}`;
@@ -64,10 +71,38 @@ function checkCalls({ evidence, deliveries, troubles }: Losses, say: Say): void 
         'every-delivery-is-in-the-ledger',
         `${name}: ${got.length} deliveries, ${dispatches} dispatches in the audit`,
       );
-    const ended = evidence.runs.find((run) => run.run_id === call.run_id)?.closed_ms != null;
-    if (ended && got.length > 0 && NEVER_SENT.includes(call.state) && call.evidence === null)
+    const run = runs.get(call.run_id);
+    if (run?.status === 'COMPLETED' && !ANSWERED.includes(call.state))
+      say('completed-skips-nothing', `${name} is ${call.state} in a run that is COMPLETED`);
+    if (
+      run?.closed_ms != null &&
+      got.length > 0 &&
+      NEVER_SENT.includes(call.state) &&
+      call.evidence === null
+    )
       say('every-delivery-is-in-the-ledger', `${name} is ${call.state} and was received`);
   }
+}
+
+/** A click that Temporal had before a pause was opened decides nothing of that pause. */
+function checkClicks({ evidence, clicks }: Losses, say: Say): void {
+  for (const pauses of evidence.pauses.values())
+    for (const pause of pauses)
+      for (const vote of evidence.votes.get(pause.pause_id) ?? []) {
+        if (vote.person !== 'operator') continue;
+        const meant = clicks.some(
+          (click) =>
+            click.runId === pause.run_id &&
+            click.action === vote.action &&
+            click.to >= pause.opened_ms - 1 &&
+            click.from <= vote.at_ms + 1,
+        );
+        if (!meant)
+          say(
+            'signal-is-for-its-pause',
+            `${pause.run_id}: ${vote.action} of ${pause.pause_id}, and nobody clicked in it`,
+          );
+      }
 }
 
 function outcomeProblem(
@@ -122,6 +157,8 @@ function endProblem(
         ? undefined
         : `${told}, after ${Math.round((to - from) / 1000)} s and ${calls.length} calls`;
     }
+    case 'TERMINATED':
+      return op?.terminated === true ? undefined : `${told}, and nobody terminated it`;
     default:
       return told;
   }
@@ -133,6 +170,7 @@ function refusalProblem(losses: Losses, refusal: Refusal, op: Op | undefined): s
     return during(losses.troubles, from, to, ofApi) ? undefined : 'nobody was away';
   if (status === 401) return 'its token was good';
   if (what === 'start') return sessionProblem(losses.evidence, refusal, op);
+  if (what === 'vote-past') return undefined; // refused, as it has to be
   if (what === 'vote') return voteProblem(losses.evidence, refusal, op);
   return 'nothing of it can be refused so';
 }

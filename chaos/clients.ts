@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { History, Op } from './history.ts';
 import { messageOf } from './model.ts';
 import { drawKind, drawPlan, type Drawn } from './plans.ts';
+import { createOddVotes, type Pending } from './odd-votes.ts';
+import type { Operator } from './operator.ts';
 import type { Random } from '../test/rig/random.ts';
 import { canaryOf, type Answer, type Ask } from './requests.ts';
 import { ORGS } from './world.ts';
@@ -20,12 +22,6 @@ const RUNS_PATH = '/api/agents/chaos/runs';
 export const isTerminal = (status: unknown): boolean =>
   status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED';
 
-interface Pending {
-  readonly callId: string;
-  readonly kind: 'APPROVAL' | 'OUTCOME_UNKNOWN';
-  readonly argumentsHash: string;
-}
-
 export interface Clients {
   /** One client until `until` says that the load is over. */
   readonly client: (n: number, over: () => boolean) => Promise<void>;
@@ -33,12 +29,16 @@ export interface Clients {
   readonly follow: (op: Op) => Promise<boolean>;
 }
 
-export function createClients(
-  ask: Ask,
-  history: History,
-  random: Random,
-  only?: readonly string[],
-): Clients {
+export interface ClientsDeps {
+  readonly ask: Ask;
+  readonly operator: Operator;
+  readonly history: History;
+  readonly random: Random;
+  /** Only runs of these kinds. */
+  readonly only?: readonly string[] | undefined;
+}
+
+export function createClients({ ask, operator, history, random, only }: ClientsDeps): Clients {
   const plans = new Map<string, Drawn>();
   let count = 0;
 
@@ -88,6 +88,7 @@ export function createClients(
   }
 
   const runOf = (op: Op): string => `${RUNS_PATH}/${[...op.runIds][0] ?? ''}`;
+  const odd = createOddVotes({ ask, operator, history, random, runOf });
 
   async function read(op: Op, waitS: number): Promise<Answer | undefined> {
     const answer = await ask({
@@ -100,6 +101,9 @@ export function createClients(
     if (answer?.status === 404)
       history.found('acknowledged-is-there', `${op.id}: 404 for ${runOf(op)}`);
     if (answer?.status !== 200) return undefined;
+    const { status, pending } = answer.json as { status?: string; pending?: readonly unknown[] };
+    if (status === 'PAUSED' && (pending ?? []).length === 0)
+      history.found('paused-has-something-pending', `${op.id}: ${runOf(op)}`);
     learn(op, answer);
     return answer;
   }
@@ -207,7 +211,12 @@ export function createClients(
     if (wish !== undefined && op.cancelAckedAt === undefined) {
       await cancel(op);
       await voteTooLate(op);
-    } else await vote(op, answer);
+    } else if (op.kind === 'operator' && odd.isFirstApproval(op, answer))
+      await odd.click(op, answer);
+    else {
+      await odd.votePast(op, answer);
+      await vote(op, answer);
+    }
     return isTerminal(op.status);
   }
 

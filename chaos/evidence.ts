@@ -49,6 +49,7 @@ export interface VoteRow {
   readonly call_id: string;
   readonly person: string;
   readonly action: string;
+  readonly at_ms: number;
 }
 export interface DecisionRow {
   readonly call_id: string;
@@ -99,7 +100,9 @@ export async function readEvidence(url: string): Promise<Evidence> {
     const audit =
       await all<AuditRow>(`select id::int, run_id, action, data->>'callId' call_id, data->>'hash' hash, ${ms('at')} at_ms
       from audit where run_id is not null order by id`);
-    const votes = await all<VoteRow>('select pause_id, call_id, person, action from votes');
+    const votes = await all<VoteRow>(
+      `select pause_id, call_id, person, action, ${ms('at')} at_ms from votes`,
+    );
     const pauses = await all<PauseRow>(
       `select pause_id, run_id, kind, ${ms('opened_at')} opened_ms, ${ms('closed_at')} closed_ms from pauses order by opened_at`,
     );

@@ -4,29 +4,24 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelFault } from './model.ts';
+import { did, not, TRAFFIC_MS, type Injected } from './injected.ts';
 import { limitMemory } from './memory.ts';
 import { sees, type LinkMode, type Trap } from './proxy.ts';
 import type { Fault, LinkName } from './schedule.ts';
 import type { ToolFault } from './sink.ts';
+import type { History } from './history.ts';
+import { createByOperator } from './operator-faults.ts';
 import type { World } from './world.ts';
 import type { Looked } from './process.ts';
 
-export type Injected =
-  | { readonly injected: true; readonly observed: string; readonly healedAt: number }
-  | { readonly injected: false; readonly why: string; readonly skipped: boolean };
-
 export type Inject = (fault: Fault) => Promise<Injected>;
 
-/** A trap or an armed answer needs traffic that fits: so long is waited for it. */
-const TRAFFIC_MS = 25_000;
 /** Of requests that get an armed answer. A hang and a 429 cost a minute each. */
 const SERVED = 3;
 
-const did = (observed: string): Injected => ({ injected: true, observed, healedAt: Date.now() });
-const not = (why: string, skipped = false): Injected => ({ injected: false, why, skipped });
-
-export function createInject(world: World): Inject {
+export function createInject(world: World, history: History): Inject {
   const { apis, workers, links, postgres, temporal, sink, model } = world;
+  const byOperator = createByOperator(world.operator, history);
   const busy = new Map<string, Promise<unknown>>();
 
   /** One after the other on the same thing. */
@@ -202,6 +197,13 @@ export function createInject(world: World): Inject {
           { matcher: sees('commit\0', 'update calls set state'), act: 'lose-reply', graceMs: 200 },
           false,
         );
+      case 'lost-commit-any-api':
+      case 'lost-commit-any-worker':
+        return trap(
+          kind === 'lost-commit-any-api' ? 'api-pg' : 'worker-pg',
+          { matcher: sees('commit\0'), act: 'lose-reply', graceMs: 200 },
+          false,
+        );
       case 'pg-kill':
         return ofPostgres(async () => {
           await postgres.kill9();
@@ -258,6 +260,13 @@ export function createInject(world: World): Inject {
         return clock(7200, ms);
       case 'clock-back':
         return clock(-7200, ms);
+      case 'clock-minute':
+        return clock(60, ms);
+      case 'reset-first':
+      case 'reset-last':
+      case 'reset-ended':
+      case 'terminate':
+        return byOperator(kind);
     }
   };
 

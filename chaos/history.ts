@@ -4,7 +4,8 @@
 
 import { appendFileSync } from 'node:fs';
 
-export type OpKind = 'plain' | 'approve' | 'reject' | 'two-pauses' | 'cancel' | 'session';
+export type OpKind =
+  'plain' | 'approve' | 'reject' | 'two-pauses' | 'operator' | 'cancel' | 'session';
 
 export interface Op {
   readonly id: string;
@@ -28,6 +29,12 @@ export interface Op {
   /** Asked for, whatever came of it. */
   cancelAsked?: boolean;
   cancelAckedAt?: number;
+  /** Its workflow was terminated by an operator. */
+  terminated?: boolean;
+  /** Of the pause that an operator decides, and when he last clicked. */
+  clicked?: { readonly pauseId: string; readonly at: number };
+  /** Pauses in which votes for an earlier one were tried. */
+  triedPast?: readonly string[];
 }
 
 /** An answer that is only right where something at that moment explains it. */

@@ -40,6 +40,8 @@ const ON_THE_WAY = [
   'acknowledged-is-there',
   'cancel-stands',
   'terminal-never-changes',
+  'paused-has-something-pending',
+  'past-votes-decide-nothing',
   'no-process-ends-by-itself',
 ];
 
@@ -98,18 +100,19 @@ async function settle(history: History, clients: Clients): Promise<number> {
 }
 
 async function play(world: World, schedule: Schedule, history: History): Promise<readonly Check[]> {
-  const clients = createClients(
-    createAsk(world, history),
+  const clients = createClients({
+    ask: createAsk(world, history),
+    operator: world.operator,
     history,
-    createRandom(schedule.seed + 1),
-    values.kinds?.split(','),
-  );
+    random: createRandom(schedule.seed + 1),
+    only: values.kinds?.split(','),
+  });
   const over = new AbortController();
   const watching = watchStates(world.postgres.url, history, over.signal);
   const began = Date.now();
   const loadOver = (): boolean => Date.now() - began > schedule.loadMs;
   const [outcomes] = await Promise.all([
-    inflict(schedule.faults, began, createInject(world)),
+    inflict(schedule.faults, began, createInject(world, history)),
     ...Array.from({ length: CLIENTS }, (_, n) => clients.client(n, loadOver)),
   ]);
   console.log(`\nthe load is over after ${((Date.now() - began) / 1000).toFixed(0)} s; settling`);
@@ -132,6 +135,7 @@ async function play(world: World, schedule: Schedule, history: History): Promise
     checkLosses({
       ...{ evidence, history, deliveries: world.sink.deliveries },
       ...{ troubles: troublesOf(outcomes), modelFaults: world.model.faultsOf },
+      clicks: world.operator.clicks,
     }),
   ];
   const recovery = reportFaults(outcomes, history.ops, world.restartMs);

@@ -9,7 +9,8 @@ const MIX: readonly (readonly [OpKind, number])[] = [
   ['plain', 30],
   ['approve', 18],
   ['reject', 10],
-  ['two-pauses', 12],
+  ['two-pauses', 10],
+  ['operator', 10],
   ['cancel', 14],
   ['session', 16],
 ];
@@ -61,6 +62,7 @@ export function drawPlan(op: string, kind: OpKind, random: Random): Drawn {
         ]),
       );
     case 'two-pauses':
+    case 'operator':
       return plan([[guarded()], [guarded()]]);
     case 'cancel':
       if (random.chance(0.3)) return plan([[guarded()]], 2, { paused: true });

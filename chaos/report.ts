@@ -1,6 +1,6 @@
 // What a run of the program comes to: a line a fault, a line a check, and the counts.
 
-import type { Injected } from './faults.ts';
+import type { Injected } from './injected.ts';
 import { groupBy } from './group-by.ts';
 import type { History, Op } from './history.ts';
 import type { Fault } from './schedule.ts';

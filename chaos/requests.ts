@@ -6,7 +6,7 @@ import { ORGS, type World } from './world.ts';
 import type { History } from './history.ts';
 
 export interface Asked {
-  readonly what: 'start' | 'vote' | 'cancel' | 'read';
+  readonly what: 'start' | 'vote' | 'vote-past' | 'cancel' | 'read';
   readonly org: string;
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;

@@ -25,6 +25,8 @@ export const FAULTS = [
   ...([
     'lost-commit-api',
     'lost-commit-worker',
+    'lost-commit-any-api',
+    'lost-commit-any-worker',
     'pg-kill',
     'pg-stop',
     'pg-disk-full',
@@ -47,7 +49,9 @@ export const FAULTS = [
     'worker-memory',
     'clock-forward',
     'clock-back',
+    'clock-minute',
   ] as const),
+  ...(['reset-first', 'reset-last', 'reset-ended', 'terminate'] as const),
 ] as const;
 export type FaultKind = (typeof FAULTS)[number];
 
@@ -105,6 +109,7 @@ const SHORT: readonly FaultKind[] = [
     'after-decision-before-signal',
   ] as const),
   ...(['lost-commit-api', 'lost-commit-worker', 'tool-slow', 'tool-drop', 'tool-500'] as const),
+  ...(['lost-commit-any-worker', 'reset-last', 'terminate'] as const),
   ...([
     'model-cut-text',
     'model-cut-arguments',
@@ -117,6 +122,8 @@ const SHORT: readonly FaultKind[] = [
 ];
 
 const SHORT_FORM_S = 240;
+const MOST_AT_ONCE = 3;
+const OVERLAP_SHARE = 0.4;
 /** Of the long form's random second half. */
 const EVERY_MS = 8000;
 
@@ -138,7 +145,23 @@ export function drawSchedule(seed: number, seconds: number, only?: readonly Faul
       draw(random, kind, Math.round(first + step * (i + random.next() * 0.8)), short),
     ),
   ];
-  return { seed, seconds, loadMs, faults: faults.sort((a, b) => a.at - b.at) };
+  const inOrder = faults.sort((a, b) => a.at - b.at);
+  return { seed, seconds, loadMs, faults: short ? inOrder : overlapping(inOrder, random) };
+}
+
+/**
+ * Two or three at once: what heals from one fault need not heal from two. The others keep their
+ * places, so that there is time to recover in between.
+ */
+function overlapping(faults: readonly Fault[], random: Random): readonly Fault[] {
+  let together = 1;
+  let last = 0;
+  return faults.map((fault) => {
+    const joins = last > 0 && together < MOST_AT_ONCE && random.chance(OVERLAP_SHARE);
+    together = joins ? together + 1 : 1;
+    last = joins ? last + random.int(0, 1200) : fault.at;
+    return { ...fault, at: last };
+  });
 }
 
 /** A zombie is stopped for longer than the 5 s of the heartbeat timeout. */

@@ -40,10 +40,11 @@ export const during = (
 
 const OF_WORKERS: readonly FaultKind[] = [
   ...(['kill-worker', 'kill-both-workers', 'stop-worker', 'worker-memory'] as const),
-  ...(['lost-commit-worker', 'after-effect-before-record'] as const),
+  ...(['lost-commit-worker', 'lost-commit-any-worker', 'after-effect-before-record'] as const),
 ];
 const OF_APIS: readonly FaultKind[] = [
   ...(['kill-api', 'kill-both-apis', 'stop-api', 'lost-commit-api'] as const),
+  'lost-commit-any-api',
   ...(['after-commit-before-start', 'after-start-before-reply'] as const),
   ...(['after-decision-before-signal'] as const),
 ];

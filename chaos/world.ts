@@ -9,6 +9,7 @@ import { tempDir } from '../test/rig/temp-dir.ts';
 import { startTemporal, type TemporalRig } from '../test/rig/temporal.ts';
 import { AGENT_FILE } from './agent-file.ts';
 import { startModel, type ModelServer } from './model.ts';
+import { createOperator, type Operator } from './operator.ts';
 import { startChaosPostgres, type ChaosPostgres } from './postgres.ts';
 import { lookAfter, type Looked } from './process.ts';
 import { createProxy, type Proxy } from './proxy.ts';
@@ -21,6 +22,7 @@ export interface World {
   readonly folder: string;
   readonly postgres: ChaosPostgres;
   readonly temporal: TemporalRig;
+  readonly operator: Operator;
   readonly sink: Sink;
   readonly model: ModelServer;
   readonly links: Readonly<Record<LinkName, Two<Proxy>>>;
@@ -59,6 +61,7 @@ export async function createWorld(onUnmeant: (what: string) => void): Promise<Wo
   writeFileSync(join(agents, 'chaos.yaml'), AGENT_FILE(sink.url));
   const model = await startModel();
   const [postgres, temporal] = await Promise.all([startChaosPostgres(), startTemporal()]);
+  const operator = createOperator(temporal);
   const temporalPort = Number(temporal.address.split(':')[1]);
   const two = async (port: number): Promise<Two<Proxy>> => [
     await createProxy({ port }),
@@ -118,6 +121,7 @@ export async function createWorld(onUnmeant: (what: string) => void): Promise<Wo
     folder,
     postgres,
     temporal,
+    operator,
     sink,
     model,
     links,
@@ -132,6 +136,7 @@ export async function createWorld(onUnmeant: (what: string) => void): Promise<Wo
     moveClock: (seconds) => writeFileSync(clock, `${seconds < 0 ? '' : '+'}${seconds}\n`),
     close: async () => {
       await Promise.all([api1, api2, worker1, worker2].map((process) => process.stop()));
+      await operator.close();
       for (const pair of Object.values(links)) for (const proxy of pair) proxy.close();
       await Promise.all([sink.close(), model.close(), temporal.stop(), postgres.stop()]);
     },
