@@ -3,32 +3,9 @@
 // tokenizer, template, grammar and parser are llama.cpp's own.
 
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
-import {
-  expectFault,
-  startScriptedProvider,
-  type Script,
-  type ScriptedProvider,
-} from './scripted-provider.ts';
-
-const FOLDER = new URL('recorded/llama-server/', import.meta.url);
-/** Prime, so that pieces end in the middle of events, names and letters. */
-const PIECE_BYTES = 37;
-
-/** A recording is status and type on its first line, an empty line, then the bytes. */
-const recorded =
-  (name: string): Script =>
-  async (res) => {
-    const bytes = readFileSync(new URL(`${name}.txt`, FOLDER));
-    const headEnd = bytes.indexOf('\n\n');
-    const [status = '', ...type] = bytes.subarray(0, headEnd).toString().split(' ');
-    res.writeHead(Number(status), { 'content-type': type.join(' ') });
-    for (let at = headEnd + 2; at < bytes.length; at += PIECE_BYTES) {
-      res.write(bytes.subarray(at, at + PIECE_BYTES));
-      await new Promise(setImmediate); // else Node sends several pieces as one
-    }
-    res.end();
-  };
+import { readdirSync } from 'node:fs';
+import { RECORDED, recorded } from './recordings.ts';
+import { expectFault, startScriptedProvider, type ScriptedProvider } from './scripted-provider.ts';
 
 describe("models: llama.cpp's server", () => {
   let provider: ScriptedProvider;
@@ -40,7 +17,7 @@ describe("models: llama.cpp's server", () => {
 
   const play = (name: string): void => {
     played.add(name);
-    provider.script = recorded(name);
+    provider.script = recorded('llama-server', name);
   };
   const replyTo = async (name: string) => {
     play(name);
@@ -150,6 +127,9 @@ describe("models: llama.cpp's server", () => {
   });
 
   it('was recorded in nothing that is not played here', () => {
-    assert.deepEqual(readdirSync(FOLDER).sort(), [...played].map((name) => `${name}.txt`).sort());
+    assert.deepEqual(
+      readdirSync(new URL('llama-server/', RECORDED)).sort(),
+      [...played].map((name) => `${name}.txt`).sort(),
+    );
   });
 });

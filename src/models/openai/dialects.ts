@@ -266,11 +266,18 @@ export interface Placeholder {
 }
 
 /** Gemini signs its calls; Google's documents give this word for turns of other models. */
-export const SIGNED_CALLS: Placeholder = {
-  call: { extra_content: { google: { thought_signature: 'skip_thought_signature_validator' } } },
+const signedBy = (house: string): Placeholder => ({
+  call: { extra_content: { [house]: { thought_signature: 'skip_thought_signature_validator' } } },
+});
+const SIGNED_CALLS = signedBy('google');
+
+/** A call that came signed, by Google or Vertex, shows what its model demands. */
+export const placeholderAfter = (fields: CallFields['fields']): Placeholder | undefined => {
+  const signed = Object.entries(recordOf(fields?.['extra_content'])).find(
+    ([, of]) => recordOf(of)['thought_signature'] !== undefined,
+  );
+  return signed === undefined ? undefined : signedBy(signed[0]);
 };
-export const isSignature = (fields: CallFields['fields']): boolean =>
-  recordOf(recordOf(fields?.['extra_content'])['google'])['thought_signature'] !== undefined;
 
 /** Models that are known by name to refuse a turn with calls which lacks what they add to their own. */
 const PLACEHOLDERS: readonly (readonly [RegExp, Placeholder])[] = [

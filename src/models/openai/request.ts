@@ -5,13 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { CameAs } from '../came-as.ts';
 import type { ModelMessage, ModelPart, ModelRequest, ModelTool, ModelToolCall } from '../model.ts';
-import {
-  isSignature,
-  placeholderFor,
-  SIGNED_CALLS,
-  type Adaptation,
-  type Placeholder,
-} from './dialects.ts';
+import { placeholderAfter, placeholderFor, type Adaptation, type Placeholder } from './dialects.ts';
 import { schemaToSend } from './schema-to-send.ts';
 
 type AssistantMessage = Extract<ModelMessage, { readonly role: 'assistant' }>;
@@ -24,7 +18,7 @@ const NO_TEXT = 'The tool answered with no text.';
 export function requestBody(request: ModelRequest, adapted: ReadonlySet<Adaptation>): Json {
   const messages = inTurns(request.messages);
   const ids = wireIds(messages, request.model);
-  const lacks = placeholderFor(request.model) ?? signing(messages, request.model);
+  const lacks = signing(messages, request.model) ?? placeholderFor(request.model);
   const tools = toolsFor(request, messages);
   const { temperature, maxTokens } = request;
   return {
@@ -177,14 +171,12 @@ function assistantOf(
 
 /** A model that signs its calls in this very transcript refuses a turn without a signature. */
 const signing = (messages: readonly ModelMessage[], model: string): Placeholder | undefined =>
-  messages.some(
-    (message) =>
-      message.role === 'assistant' &&
-      message.cameAs?.model === model &&
-      message.cameAs.calls.some(({ fields }) => isSignature(fields)),
-  )
-    ? SIGNED_CALLS
-    : undefined;
+  messages
+    .flatMap((message) =>
+      message.role === 'assistant' && message.cameAs?.model === model ? message.cameAs.calls : [],
+    )
+    .map(({ fields }) => placeholderAfter(fields))
+    .find((placeholder) => placeholder !== undefined);
 
 const hasReasoning = (own: CameAs | undefined): boolean =>
   Object.values(own?.fields ?? {}).some((value) => typeof value !== 'string' || !isBlank(value));
