@@ -13,6 +13,7 @@ import { agent, all, drive, one, person, refusedAs, type Bench } from './fixture
 import { describeEnds } from './ends-contract.ts';
 import { describeLastLook } from './last-look-contract.ts';
 import { describePauses } from './pauses-contract.ts';
+import { describeHistory } from './history-contract.ts';
 import { describeRejections } from './rejections-contract.ts';
 
 export function describeStore(bench: () => Bench): void {
@@ -347,4 +348,5 @@ export function describeStore(bench: () => Bench): void {
   describeLastLook(bench);
   describePauses(bench);
   describeRejections(bench);
+  describeHistory(bench);
 }
