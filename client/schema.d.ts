@@ -682,6 +682,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/agent-file.schema.json': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The JSON Schema of agent files, for editors */
+    get: operations['readAgentFileSchema'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/docs': {
     parameters: {
       query?: never;
@@ -849,6 +866,8 @@ export interface components {
               approvers: string[] | null;
               /** @description Neither the run’s user nor who started it may decide. */
               fourEyes: boolean;
+              /** @description Decisions in this run about calls of the same tool, oldest first. */
+              earlier: components['schemas']['EarlierDecision'][];
             }[];
             callId?: string;
             name?: string;
@@ -893,6 +912,19 @@ export interface components {
       action: 'APPROVE' | 'REJECT';
       /** Format: date-time */
       at: string;
+    };
+    EarlierDecision: {
+      callId: string;
+      /** @description As the model had asked for them. */
+      arguments: {
+        [key: string]: unknown;
+      };
+      /** @enum {string} */
+      action: 'APPROVE' | 'REJECT';
+      by: string[];
+      /** Format: date-time */
+      at: string;
+      reason?: string;
     };
     Decision: {
       /** @enum {string} */
@@ -948,6 +980,16 @@ export interface components {
       youMay: boolean;
       /** @description Only where `youMay` is false. */
       whyNot?: string;
+      /** @description Decisions in this run about calls of the same tool, oldest first. */
+      earlier: components['schemas']['EarlierDecision'][];
+    };
+    WaitingFor: {
+      /** @constant */
+      what: 'MODEL';
+      /** Format: date-time */
+      since: string;
+      /** @description A sentence, without addresses. */
+      lastProblem: string;
     };
     /** @description A run, the same at every door. */
     RunResponse: {
@@ -970,6 +1012,13 @@ export interface components {
       /** @description Always equal to `content`. */
       output: string;
       metadata: components['schemas']['RunMetadata'];
+      /** @description Only while the run is RUNNING and its model is away. */
+      waitingFor?: components['schemas']['WaitingFor'];
+      /**
+       * @description Only while an operator has paused the workflow in Temporal.
+       * @constant
+       */
+      heldBy?: 'operator';
       /** @description Every call that has an outcome, in call order; a rejected call with its refusal as result. */
       tools: components['schemas']['ToolEntry'][];
       /** @description What the model said it was thinking, in order. */
@@ -1028,6 +1077,8 @@ export interface components {
       result: string;
       isError: boolean;
       durationMs: number;
+      /** @description Of the last answer that an HTTP tool gave, on success too. */
+      httpStatus?: number;
       /**
        * @description The call may have happened; nobody will be asked about it any more.
        * @constant
@@ -1192,6 +1243,8 @@ export interface components {
       youMay: boolean;
       /** @description Only where `youMay` is false. */
       whyNot?: string;
+      /** @description Decisions in this run about calls of the same tool, oldest first. */
+      earlier: components['schemas']['EarlierDecision'][];
       pauseId: string;
       runId: string;
       sessionId: string;
@@ -1403,6 +1456,13 @@ export interface components {
             pauseId: string;
             pending: components['schemas']['PendingCall'][];
           };
+          timestamp: number;
+          turn: number;
+        }
+      | {
+          /** @constant */
+          event: 'WAITING';
+          data: components['schemas']['WaitingFor'];
           timestamp: number;
           turn: number;
         }
@@ -4960,6 +5020,49 @@ export interface operations {
     requestBody?: never;
     responses: {
       /** @description OpenAPI 3.1. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            [key: string]: unknown;
+          };
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  readAgentFileSchema: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description JSON Schema 2020-12. */
       200: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];

@@ -4,67 +4,89 @@
 
 import { z } from 'zod';
 import { ASK_AGAIN } from '../contract/agent.ts';
-
-/** Timers take no more milliseconds than this (24.8 days). */
-export const MAX_TIMEOUT_MS = 2_147_483_647;
+import { PeriodMs, TimeoutMs } from './duration.ts';
 
 const Text = z.string();
 const Word = z.string().min(1);
 export const Whole = (min: number, max: number = Number.MAX_SAFE_INTEGER): z.ZodInt =>
   z.int().min(min).max(max);
 
-const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-const DURATION = 'must be a duration such as 30s, 5m, 24h or 7d';
-const TEN_YEARS_MS = 3650 * UNIT_MS.d;
-
-const DurationMs = z.string({ error: DURATION }).transform((text, ctx) => {
-  const [, count, tx] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
-  const ms = Number(count) * UNIT_MS[(tx ?? 'ms') as keyof typeof UNIT_MS];
-  if (ms > 0 && ms <= TEN_YEARS_MS) return ms;
-  ctx.addIssue({ code: 'custom', message: ms > TEN_YEARS_MS ? 'must be at most 3650d' : DURATION });
-  return z.NEVER;
-});
+const about = <T extends z.ZodType>(schema: T, description: string): T =>
+  schema.meta({ description });
 
 const LimitsFileSchema = z.strictObject({
-  maxTurns: Whole(1, 500).default(25),
-  maxToolCalls: Whole(1, 1000).default(50),
-  maxRepeats: Whole(1).default(3),
-  maxTotalTokens: Whole(1).default(200_000),
-  historyTokens: Whole(0).default(32_000),
-  timeoutMs: Whole(1, MAX_TIMEOUT_MS).default(240_000),
-  maxRejections: Whole(0).default(3),
-  modelTimeoutMs: z.union([Whole(1, MAX_TIMEOUT_MS), DurationMs], { error: DURATION }).optional(),
+  maxTurns: about(Whole(1, 500).default(25), 'Model calls of a run.'),
+  maxToolCalls: about(Whole(1, 1000).default(50), 'Tool calls of a run.'),
+  maxRepeats: about(
+    Whole(1).default(3),
+    'Identical calls in a row with identical results; the next one ends the run.',
+  ),
+  maxTotalTokens: about(Whole(1).default(200_000), 'Tokens of a run, as the provider counts them.'),
+  historyTokens: about(
+    Whole(0).default(32_000),
+    'Tokens of earlier exchanges that the model is shown; the oldest are left out first.',
+  ),
+  timeoutMs: about(
+    TimeoutMs.default(240_000),
+    'Active time of a run: waiting for people does not count.',
+  ),
+  maxRejections: about(Whole(0).default(3), 'Rejections of one tool; one more ends the run.'),
+  modelTimeoutMs: about(
+    TimeoutMs.optional(),
+    'Longest silence of a model in one call. Left out: what is left of `timeoutMs`.',
+  ),
 });
 
 const ApprovalsFileSchema = z.strictObject({
-  expiresAfter: DurationMs.optional(),
-  quorum: Whole(1, 100).default(1),
-  fourEyes: z.boolean().default(false),
-  askAgain: z.enum(ASK_AGAIN).default('never'),
+  expiresAfter: about(
+    PeriodMs.optional(),
+    'How long a call waits for people before it counts as rejected. Left out: for ever.',
+  ),
+  quorum: about(Whole(1, 100).default(1), 'How many people have to approve a call.'),
+  fourEyes: about(
+    z.boolean().default(false),
+    'Neither the run’s user nor who started it may decide about its calls.',
+  ),
+  askAgain: about(
+    z.enum(ASK_AGAIN).default('never'),
+    'Is a call that was rejected, and is asked for again with the same arguments, asked about again?',
+  ),
 });
 
 export const AgentFileSchema = z.strictObject({
-  id: z
-    .string()
-    .regex(
-      /^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/,
-      'must be a letter, then letters, digits, _ or -, at most 64 in all',
-    ),
-  name: Word.optional(),
-  description: Text.default(''),
-  active: z.boolean().default(true),
-  orgs: z.array(Word).min(1, 'must name an org; left out, it means every org').optional(),
-  model: Word,
-  models: z.array(Word).min(1).optional(),
-  fallbackModels: z.array(Word).default([]),
-  vision: z.boolean().default(false),
-  audio: z.boolean().default(false),
-  temperature: z.number().min(0).max(2).optional(),
-  maxTokens: Whole(1).optional(),
-  instructions: Text.default(''),
-  tools: z.array(z.unknown()).default([]),
-  limits: LimitsFileSchema.prefault({}),
-  approvals: ApprovalsFileSchema.prefault({}),
+  id: about(
+    z
+      .string()
+      .regex(
+        /^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/,
+        'must be a letter, then letters, digits, _ or -, at most 64 in all',
+      ),
+    'The name in addresses: a letter, then letters, digits, `_` or `-`.',
+  ),
+  name: about(Word.optional(), 'The name that people see. Left out: the id.'),
+  description: about(Text.default(''), 'What it does, for people who choose an agent.'),
+  active: about(z.boolean().default(true), 'false: listed only when asked for, and takes no runs.'),
+  orgs: about(
+    z.array(Word).min(1, 'must name an org; left out, it means every org').optional(),
+    'Whose agent it is. Left out: every org’s.',
+  ),
+  model: about(Word, 'The model that is asked.'),
+  models: about(
+    z.array(Word).min(1).optional(),
+    'What `options.model` of a run may name. Left out: only `model`.',
+  ),
+  fallbackModels: about(
+    z.array(Word).default([]),
+    'Tried in order when the model is unavailable or rate-limited.',
+  ),
+  vision: about(z.boolean().default(false), 'Takes images.'),
+  audio: about(z.boolean().default(false), 'Takes sound.'),
+  temperature: about(z.number().min(0).max(2).optional(), 'Left out: the provider’s.'),
+  maxTokens: about(Whole(1).optional(), 'Longest answer. Left out: the provider’s.'),
+  instructions: about(Text.default(''), 'The system prompt. Never shown to callers.'),
+  tools: about(z.array(z.unknown()).default([]), 'What the model may call.'),
+  limits: about(LimitsFileSchema.prefault({}), 'What ends a run that goes on too long.'),
+  approvals: about(ApprovalsFileSchema.prefault({}), 'How people decide about guarded calls.'),
 });
 export type AgentFile = z.infer<typeof AgentFileSchema>;
 

@@ -2,6 +2,7 @@
 // rule for every schema of a file.
 
 import type { z } from 'zod';
+import { keysAt, unknownKey } from './near-names.ts';
 
 export type Path = readonly (string | number)[];
 export interface FileProblem {
@@ -9,17 +10,23 @@ export interface FileProblem {
   readonly message: string;
 }
 
-/** Every problem of `value`, which failed with `issues`. `base`: where it stands in the file. */
+/**
+ * Every problem of `value`, which `schema` refused with `issues`. `base`: where it stands in the
+ * file.
+ */
 export function problemsOf(
   issues: readonly z.core.$ZodIssue[],
   value: unknown,
+  schema: z.ZodType,
   base: Path = [],
 ): readonly FileProblem[] {
   return issues.flatMap((issue) => {
     const inside = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
     const path = [...base, ...inside];
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => ({ path: [...path, key], message: 'is not known here' }));
+    if (issue.code === 'unrecognized_keys') {
+      const known = keysAt(schema, inside);
+      return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known) }));
+    }
     return [{ path, message: at(value, inside) === undefined ? 'is missing' : messageOf(issue) }];
   });
 }

@@ -10,7 +10,7 @@ import { pathText } from '../json/strict.ts';
 import type { CodeTool } from '../tools/define-tool.ts';
 import { AgentFileSchema, NOT_YET, type AgentFile } from './agent-file.ts';
 import { problemsOf, type FileProblem } from './file-problem.ts';
-import { misplacedSecrets, secretProblem } from './secret-places.ts';
+import { bareSecrets, misplacedSecrets, secretProblem } from './secret-places.ts';
 import { agentSnapshot } from './snapshot.ts';
 import { readTool, type ToolEntryDeps } from './tool-entry.ts';
 import { readYaml } from './yaml-file.ts';
@@ -20,14 +20,19 @@ export interface LoadDeps {
   readonly secret: (name: string) => string | undefined;
 }
 export type LoadedAgents =
-  | { readonly agents: ReadonlyMap<string, AgentSnapshot> }
+  | {
+      readonly agents: ReadonlyMap<string, AgentSnapshot>;
+      /** What was left aside: `notes.json: is not read …` */
+      readonly notices: readonly string[];
+    }
   | {
       /** `finance.yaml:12: temperature: must be at most 2` */ readonly problems: readonly string[];
     };
 
 export function loadAgents(dir: string, deps: LoadDeps): LoadedAgents {
-  const files = listFiles(dir);
-  if (typeof files === 'string') return { problems: [files] };
+  const listed = listFiles(dir);
+  if (typeof listed === 'string') return { problems: [listed] };
+  const [files, others] = [listed.filter(isAgentFile), listed.filter((file) => !isAgentFile(file))];
   const agents = new Map<string, AgentSnapshot>();
   const problems: string[] = [];
   const firstFileOf = new Map<string, string>();
@@ -66,13 +71,17 @@ export function loadAgents(dir: string, deps: LoadDeps): LoadedAgents {
     );
     if (read.agent !== undefined) agents.set(read.agent.id, read.agent);
   }
-  return problems.length === 0 ? { agents } : { problems };
+  if (problems.length > 0) return { problems };
+  const notices = others.map((file) => `${file}: is not read: agent files end in .yaml or .yml`);
+  return { agents, notices };
 }
+
+const isAgentFile = (name: string): boolean => /\.ya?ml$/.test(name);
 
 function listFiles(dir: string): readonly string[] | string {
   try {
     return readdirSync(dir, { withFileTypes: true })
-      .filter((entry) => !entry.isDirectory() && /^[^.].*\.ya?ml$/.test(entry.name))
+      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
       .map((entry) => entry.name)
       .toSorted();
   } catch {
@@ -112,10 +121,11 @@ function readAgent(value: unknown, deps: ToolEntryDeps): ReadAgent {
   const whole = tools.flatMap(({ tool }) => tool ?? []);
   const problems: readonly FileProblem[] = [
     ...early.map((key) => ({ path: [key], message: 'is not supported yet' })),
-    ...(parsed.success ? [] : problemsOf(parsed.error.issues, known)),
+    ...(parsed.success ? [] : problemsOf(parsed.error.issues, known, AgentFileSchema)),
     ...tools.flatMap((tool) => tool.problems),
     ...namesTwice(tools.map((tool) => tool.name)),
     ...misplacedSecrets(raw),
+    ...bareSecrets(raw),
     ...(parsed.success
       ? quorumProblems(
           parsed.data,

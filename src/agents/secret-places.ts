@@ -30,6 +30,18 @@ export function misplacedSecrets(file: unknown): readonly FileProblem[] {
     }));
 }
 
+/** `$NAME` as a shell has it: sent as it stands, it would be a wrong password. */
+export function bareSecrets(file: unknown): readonly FileProblem[] {
+  return strings(file, [])
+    .filter(({ path, isKey }) => !isKey && mayStand(path))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/\$([A-Z_][A-Z0-9_]+)\b/g)].map(([, name = '']) => ({
+        path,
+        message: `has $${name} without braces, which is not filled in: write \${${name}}`,
+      })),
+    );
+}
+
 const mayStand = ([tools, , http, part, ...rest]: Path): boolean =>
   tools === 'tools' &&
   http === 'http' &&

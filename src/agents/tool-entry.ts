@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { HttpCallSchema, type ToolSnapshot } from '../contract/agent.ts';
 import { canonicalJson, sha256Hex } from '../json/canonical.ts';
 import { DEFAULT_TOOL_TIMEOUT_MS, type CodeTool } from '../tools/define-tool.ts';
-import { MAX_TIMEOUT_MS, NOT_YET, Whole } from './agent-file.ts';
+import { NOT_YET, Whole } from './agent-file.ts';
+import { TimeoutMs } from './duration.ts';
 import { problemsOf, type FileProblem, type Path } from './file-problem.ts';
 import { httpToolProblems } from './http-entry.ts';
 
@@ -21,7 +22,7 @@ export interface ReadTool {
   readonly problems: readonly FileProblem[];
 }
 
-const Name = z
+export const ToolName = z
   .string()
   .regex(
     /^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/,
@@ -42,22 +43,49 @@ const Approvers = z
   );
 
 const Policy = {
-  approval: z.enum(['required', 'never']).optional(),
-  risk: z.enum(['normal', 'high']).optional(),
-  approvers: Approvers.optional(),
-  timeoutMs: Whole(1, MAX_TIMEOUT_MS).optional(),
+  approval: z.enum(['required', 'never']).optional().meta({
+    description: 'Must people approve each call? Default: required, unless it is read-only.',
+  }),
+  risk: z.enum(['normal', 'high']).optional().meta({
+    description: 'high: approved only by callId with argumentsHash. Default: normal.',
+  }),
+  approvers: Approvers.optional().meta({
+    description:
+      'Who may decide: user:…, role:…, operator. Left out: anyone of the org with the scope.',
+  }),
+  timeoutMs: TimeoutMs.optional().meta({
+    description: 'How long an answer is waited for. Default: 10 s.',
+  }),
 };
-const CodeEntrySchema = z.strictObject({ name: Name, ...Policy });
-const HttpEntrySchema = z.strictObject({
-  name: Name,
-  description: z.string().default(''),
+export const CodeEntrySchema = z.strictObject({
+  name: ToolName.meta({ description: 'The tool’s name.' }),
+  ...Policy,
+});
+export const HttpEntrySchema = z.strictObject({
+  name: ToolName.meta({ description: 'The name that the model calls it by.' }),
+  description: z.string().default('').meta({ description: 'What it does, for the model.' }),
   input: z
     .record(z.string(), z.unknown())
-    .prefault({ type: 'object', properties: {}, additionalProperties: false }),
-  http: HttpCallSchema.extend({ headers: HttpCallSchema.shape.headers.prefault({}) }),
-  readOnly: z.boolean().default(false),
-  idempotent: z.boolean().default(false),
-  knownStatuses: z.array(Whole(400, 599)).optional(),
+    .prefault({ type: 'object', properties: {}, additionalProperties: false })
+    .meta({ description: 'JSON Schema of the arguments.' }),
+  http: HttpCallSchema.extend({
+    method: HttpCallSchema.shape.method.meta({
+      description: 'POST, PUT and PATCH send a JSON body; GET and DELETE query parameters.',
+    }),
+    url: z.string().meta({ description: 'With `{argument}` and `${SECRET}` places.' }),
+    headers: HttpCallSchema.shape.headers
+      .prefault({})
+      .meta({ description: 'Sent with each call; `${SECRET}` is filled in then.' }),
+  }).meta({ description: 'The request that a call is.' }),
+  readOnly: z.boolean().default(false).meta({
+    description: 'true: it changes nothing, needs no approval and may be repeated.',
+  }),
+  idempotent: z.boolean().default(false).meta({
+    description: 'true: it honours Idempotency-Key, so a call without an answer may be repeated.',
+  }),
+  knownStatuses: z.array(Whole(400, 599)).optional().meta({
+    description: 'Which of 408, 502 and 504 are an answer of the tool itself; left out: none.',
+  }),
   ...Policy,
 });
 type HttpEntry = z.infer<typeof HttpEntrySchema>;
@@ -76,7 +104,8 @@ export function readTool(entry: unknown, path: Path, deps: ToolEntryDeps): ReadT
     );
   if ('http' in raw) {
     const parsed = HttpEntrySchema.safeParse(raw);
-    if (!parsed.success) return failed(name, problemsOf(parsed.error.issues, raw, path));
+    if (!parsed.success)
+      return failed(name, problemsOf(parsed.error.issues, raw, HttpEntrySchema, path));
     const problems = httpToolProblems(parsed.data, path, deps);
     return { name, tool: problems.length === 0 ? httpSnapshot(parsed.data) : undefined, problems };
   }
@@ -87,7 +116,7 @@ export function readTool(entry: unknown, path: Path, deps: ToolEntryDeps): ReadT
       'input' in raw || 'description' in raw
         ? [{ path, message: 'needs http: a tool in code takes no input or description' }]
         : [];
-    return failed(name, [...meant, ...problemsOf(parsed.error.issues, raw, path)]);
+    return failed(name, [...meant, ...problemsOf(parsed.error.issues, raw, CodeEntrySchema, path)]);
   }
   return readCodeTool(parsed.data, path, [...path, 'name'], deps);
 }

@@ -148,6 +148,7 @@ export async function agentsOf(config: Config): Promise<ReadonlyMap<string, Agen
     throw new Error(
       `The agent files have problems:\n${loaded.problems.map((p) => `  ${p}`).join('\n')}`,
     );
+  for (const notice of loaded.notices) console.error(`Agents: ${notice}`);
   return loaded.agents;
 }
 

@@ -54,6 +54,7 @@ const BODIES: Readonly<Record<string, ((ids: Ids) => object) | undefined>> = {
   'POST /api/webhooks/:webhookId/test': undefined,
   'GET /openapi.json': undefined,
   'GET /openapi.yaml': undefined,
+  'GET /agent-file.schema.json': undefined,
   'GET /docs': undefined,
 };
 

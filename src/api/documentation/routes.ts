@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { documentationPage, PAGE_STYLE } from './page.ts';
 import { createDocument } from './document.ts';
+import { agentFileSchema } from '../../agents/file-schema.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 
 /** Raised with what callers see; the package's own version says nothing to them. */
@@ -24,6 +25,16 @@ export function documentationRoutes(others: readonly Route[]): readonly Route[] 
       summary: 'This document',
       answers: { 200: { description: 'OpenAPI 3.1.', schema: z.looseObject({}) } },
       handle: async () => ({ status: 200, body: document }),
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/agent-file.schema.json',
+      scope: 'open',
+      id: 'readAgentFileSchema',
+      tag: 'service',
+      summary: 'The JSON Schema of agent files, for editors',
+      answers: { 200: { description: 'JSON Schema 2020-12.', schema: z.looseObject({}) } },
+      handle: async () => ({ status: 200, body: agentFileSchema }),
     }),
     defineRoute({
       method: 'GET',
