@@ -196,7 +196,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'hash not compared',
     patches: [
       {
-        file: 'src/store/calls/calls.ts',
+        file: 'src/store/calls/changed-calls.ts',
         find: "const textChanged = now !== (row.approval === 'required' ? row.approved_hash : row.arguments_hash);",
         replace: 'const textChanged = now === undefined;',
       },
@@ -224,7 +224,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'no chunk timeout',
     patches: [
       {
-        file: 'src/models/openai/adapter.ts',
+        file: 'src/models/openai/call.ts',
         find: 'if (!collector.finished()) waitAtMost(clock.silenceMs);',
         replace: 'if (!collector.finished()) clearTimeout(silence);',
       },
@@ -247,7 +247,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   if (row.approval === 'required' && row.state === 'PROPOSED' && kept.rows.length === 0) return { kind: 'ASK_AGAIN' };`,
       },
       {
-        file: 'src/store/calls/calls.ts',
+        file: 'src/store/calls/changed-calls.ts',
         find: "(row.approval === 'required' ? row.approved_hash : row.arguments_hash)",
         replace:
           "(row.approval === 'required' ? (row.approved_hash ?? row.arguments_hash) : row.arguments_hash)",
@@ -272,7 +272,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'retry of a non-idempotent tool',
     patches: [
       {
-        file: 'src/store/calls/calls.ts',
+        file: 'src/store/calls/outcomes.ts',
         find: "if (row.retry !== 'never' && count < MAX_UNANSWERED",
         replace: 'if (count < MAX_UNANSWERED',
       },

@@ -85,6 +85,11 @@ describe('the reconciler', () => {
   it('nothing is concluded where the start was not acknowledged, or Temporal does not answer', async () => {
     const { reconciler, away } = opened();
     const unsent = await step().start();
+    // Another line of it that was taken says nothing of its start.
+    await sql`insert into outbox (run_id, org_id, line_key, kind, payload, acknowledged_at)
+      values (${unsent.runId}, 'acme', ${`${unsent.runId} other`}, 'CANCEL', '{"kind":"CANCEL"}', now())`.execute(
+      bench.db.kysely,
+    );
     await reconciler.compare(unsent.runId);
     assert.equal(await end(unsent), 'QUEUED');
     const run = await started();
