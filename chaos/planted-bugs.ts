@@ -37,7 +37,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       {
         file: 'src/activities/run-tool.ts',
         find: 'let mayHaveHappened = false;',
-        replace: `if (Math.random() < 0.25) return { kind: 'ANSWERED', result: 'done', isError: false };
+        replace: `if (Math.random() < 0.25) return { end: { kind: 'ANSWERED', result: 'done', isError: false } };
     let mayHaveHappened = false;`,
       },
     ],
