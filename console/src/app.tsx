@@ -2,7 +2,7 @@
 // asked for over the page, which stays as it is.
 
 import { Container, Modal, Stack, Title } from '@mantine/core';
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { createApi } from './api/api.ts';
 import { CallPage } from './calls/call-page.tsx';
 import { useAlerts, useTitle } from './inbox/alerts.ts';
@@ -24,6 +24,13 @@ export function App({ session, problem }: { session: Session; problem?: string |
   const [ended, setEnded] = useState(false);
   const api = useMemo(() => createApi(session.token, () => setEnded(true)), [session]);
   const me = token === undefined ? undefined : claimsOf(token);
+  const expiresAt = me?.expiresAt;
+  useEffect(() => {
+    if (expiresAt === undefined) return;
+    // Said when it ends, not at the next thing that is asked for. A day is the longest life.
+    const timer = setTimeout(() => setEnded(true), Math.max(0, expiresAt - Date.now()));
+    return () => clearTimeout(timer);
+  }, [expiresAt]);
   const signedIn = (): void => {
     setToken(session.token());
     setEnded(false);

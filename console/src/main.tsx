@@ -1,6 +1,6 @@
 // The page's beginning: who is signed in, then the console.
 
-import { createTheme, MantineProvider, type CSSVariablesResolver } from '@mantine/core';
+import { Anchor, createTheme, MantineProvider, type CSSVariablesResolver } from '@mantine/core';
 import '@mantine/core/styles.css';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { setNonce } from 'get-nonce';
@@ -14,7 +14,12 @@ import { readSettings } from './sign-in/settings.ts';
 const nonce = document.querySelector('meta[name="style-nonce"]')?.getAttribute('content') ?? '';
 setNonce(nonce);
 
-const theme = createTheme({ primaryColor: 'blue', primaryShade: { light: 8, dark: 8 } });
+const theme = createTheme({
+  primaryColor: 'blue',
+  primaryShade: { light: 8, dark: 8 },
+  // A link within a sentence must not be told by its colour alone.
+  components: { Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }) },
+});
 
 /** Mantine's grey for secondary text is too light to be read by everybody (WCAG AA wants 4.5:1). */
 const variables: CSSVariablesResolver = () => ({

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
-import { callerOf, openStage, plan, tokenOf, type Caller, type Stage } from '../e2e/stage.ts';
+import {
+  callerOf,
+  followPlan,
+  openStage,
+  plan,
+  tokenOf,
+  type Caller,
+  type Stage,
+} from '../e2e/stage.ts';
 import { startChromium } from '../rig/chromium.ts';
+import type { ModelRequestBody } from '../rig/scripted-model.ts';
 import { startProduct, type ProductProcess } from '../rig/product.ts';
 import { tempDir } from '../rig/temp-dir.ts';
 import { temporalCliPath } from '../rig/temporal.ts';
@@ -19,7 +28,7 @@ describe('the console, in a browser', function () {
   let ada: Caller;
 
   before(async function () {
-    stage = await openStage();
+    stage = await openStage((body) => followPlan(withLongText(body)));
     product = await startProduct({
       role: 'start',
       env: { ...stage.env, DATA_DIR: tempDir(), TEMPORAL_CLI: await temporalCliPath() },
@@ -84,7 +93,7 @@ describe('the console, in a browser', function () {
       await page.getByLabel('Reason').fill('I know them.');
       await page.getByRole('button', { name: 'Approve', exact: true }).click();
       await page.getByRole('heading', { name: 'send was run' }).waitFor();
-      await page.getByText('The send is done.').waitFor();
+      await page.getByLabel('The run').getByText('The send is done.').waitFor();
       assert.equal(stage.sink.deliveries.length, sent + 1);
       assert.equal(await statusOf(run), 'COMPLETED');
       const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
@@ -172,7 +181,7 @@ describe('the console, in a browser', function () {
     await signIn(page, await tokenOf('lea'));
     const tag = String.fromCodePoint(0xe0041);
     const note = `<img src=x onerror="document.title='owned'">\u202e reversed ${tag}\u200b\u2800\ufe0f end`;
-    const run = await paused('pay', { note: note + 'A'.repeat(900_000), amount: 1 });
+    const run = await paused('pay', { note: note + LONG_TEXT, amount: 1 });
     await toCall(page, run);
     const shown = page.getByRole('definition').filter({ hasText: 'reversed' });
     await shown.waitFor();
@@ -292,7 +301,7 @@ describe('the console, in a browser', function () {
     await page.goto(product.url);
     await signIn(page, await tokenOf('ada'));
     await page.getByRole('link', { name: 'Try it' }).click();
-    await page.getByLabel('Agent').click();
+    await page.getByRole('combobox', { name: 'Agent' }).click();
     await page.getByRole('option', { name: 'helper' }).click();
     await page.getByLabel('Message').fill(plan([['send', { note: 'tried' }]], 'Tried and sent.'));
     await page.getByRole('button', { name: 'Send' }).click();
@@ -301,12 +310,12 @@ describe('the console, in a browser', function () {
     const [, runId = ''] = /calls\/(run_[^/]+)/.exec((await link.getAttribute('href')) ?? '') ?? [];
     const lea = callerOf(product.url, await tokenOf('lea'));
     await lea.decide({ runId }, { action: 'APPROVE' });
-    await page.getByText('Tried and sent.').waitFor();
+    await page.getByText('Tried and sent.', { exact: true }).waitFor();
     await close();
   });
 
   it('the printed link signs in once, leaves no code in the address, and works no second time', async () => {
-    const link = /Console\s+(\S+)/.exec(product.log())?.[1] ?? '';
+    const link = [...product.log().matchAll(/Console\s+(\S+)/g)].at(-1)?.[1] ?? '';
     assert.match(link, /#code=/);
     const first = await openConsole(browser, product.url);
     await first.page.goto(link);
@@ -325,3 +334,11 @@ const isFocused = (target: ReturnType<Page['locator']>): Promise<boolean> =>
   target.evaluate((element) =>
     (element as unknown as { matches: (selector: string) => boolean }).matches(':focus'),
   );
+
+/** Stands for a megabyte, which a message itself may not hold. */
+const LONG_TEXT = '(a megabyte)';
+
+function withLongText(body: ModelRequestBody): ModelRequestBody {
+  const text = JSON.stringify(body).replaceAll(LONG_TEXT, 'A'.repeat(1_000_000));
+  return JSON.parse(text) as ModelRequestBody;
+}

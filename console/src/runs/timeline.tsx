@@ -92,7 +92,7 @@ function Item({ run, item }: { run: Run; item: TimelineItem }) {
         <Step
           at={item.at}
           head={
-            <Badge color={item.failed ? 'red' : 'green'} variant="outline" tt="none">
+            <Badge variant="default" tt="none">
               {item.text}
             </Badge>
           }
@@ -111,7 +111,7 @@ function CallStep({ run, item }: { run: Run; item: Extract<TimelineItem, { kind:
         <Group gap="xs">
           <span>{item.name}</span>
           {item.isError === true && (
-            <Badge color="red" variant="outline" tt="none">
+            <Badge color="red" variant="filled" tt="none" autoContrast>
               error
             </Badge>
           )}

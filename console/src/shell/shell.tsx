@@ -40,6 +40,7 @@ export function Shell({ place, children }: { place: Place; children: ReactNode }
                   key={page}
                   href={href}
                   c="inherit"
+                  underline="hover"
                   fw={isAt(place, page) ? 700 : 400}
                   {...(isAt(place, page) ? { 'aria-current': 'page' as const } : {})}
                 >

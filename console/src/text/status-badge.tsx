@@ -1,6 +1,6 @@
 // The state of a run, by word and colour; the word alone is enough.
 
-import { Badge } from '@mantine/core';
+import { Badge, ColorSwatch } from '@mantine/core';
 import type { RunStatus } from '../api/types.ts';
 
 const COLOR: Readonly<Record<RunStatus, string>> = {
@@ -22,7 +22,11 @@ const WORD: Readonly<Record<RunStatus, string>> = {
 
 export function StatusBadge({ status }: { status: RunStatus }) {
   return (
-    <Badge color={COLOR[status]} variant="outline" tt="none" autoContrast>
+    <Badge
+      variant="default"
+      tt="none"
+      leftSection={<ColorSwatch size={8} color={`var(--mantine-color-${COLOR[status]}-6)`} />}
+    >
       {WORD[status]}
     </Badge>
   );
