@@ -9,12 +9,24 @@ import { callLabel } from '../tools/label.ts';
 /** What the workflow needs to know of a reply. */
 export function annotated(reply: StoredReply, agent: AgentSnapshot): TurnReply {
   if (reply.kind === 'ANSWER') return { kind: 'ANSWER', model: reply.model };
+  const calls = reply.calls.map((call) => annotatedCall(call, agent));
+  const bytes = Buffer.byteLength(JSON.stringify(calls));
   return {
     kind: 'CALLS',
     model: reply.model,
-    calls: reply.calls.map((call) => annotatedCall(call, agent)),
+    // Labels are for the eye; of very many calls only what the loop goes by is told.
+    calls: bytes <= ANNOTATION_MAX_BYTES ? calls : calls.map(withoutWords),
   };
 }
+
+/** A quarter of what Temporal takes in one piece: it is said again with every replay. */
+const ANNOTATION_MAX_BYTES = 512 * 1024;
+
+const withoutWords = (call: AnnotatedCall): AnnotatedCall => ({
+  ...call,
+  tool: call.tool.replace(/[^a-zA-Z0-9_-]/g, '').slice(0, 40),
+  label: call.tool.replace(/[^a-zA-Z0-9_-]/g, '').slice(0, 40) || 'call',
+});
 
 const annotatedCall = (call: StoredCall, agent: AgentSnapshot): AnnotatedCall => ({
   callId: call.callId,

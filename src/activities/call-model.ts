@@ -24,7 +24,7 @@ import { usageOf } from './reply-usage.ts';
 import { loadMedia, type MediaByRun } from './run-media.ts';
 import { storedReply } from './stored-reply.ts';
 import { offeredTools, transcriptOf } from './transcript.ts';
-import { budgetProblem, timeOver } from './turn-budget.ts';
+import { budgetProblem, timeOver, tooManyCalls } from './turn-budget.ts';
 
 export interface CallModelDeps {
   readonly store: Store;
@@ -66,6 +66,7 @@ export function createCallModel({
         case 'ENDED':
           return begun;
         case 'REPLIED':
+          if (begun.activeMs >= begun.agent.limits.timeoutMs) throw timeOver(begun);
           return annotated(begun.reply, begun.agent);
         case 'WORK':
           return await ask({ runId, turn, whenAway }, attemptId, begun.work);
@@ -154,8 +155,19 @@ export function createCallModel({
         if (ours) throw triedAgain('the call was stopped', undefined, error);
         return await afterwards(request, next, error);
       }
-      const stored = storedReply(reply, name, work, runId, turn);
       const said = await publisher.rest();
+      const tooMany = tooManyCalls(agent, reply.toolCalls.length);
+      if (tooMany !== undefined) {
+        const usage = usageOf(reply, request.messages);
+        await untilStored(() =>
+          store.asWorker(async (tx) => {
+            await appendDeltas(tx, runId, orgId, said);
+            await endAttempt(tx, runId, attemptId, { usage, model: reply.model });
+          }),
+        );
+        throw tooMany;
+      }
+      const stored = storedReply(reply, name, work, runId, turn);
       const recorded = await untilStored(() =>
         store.asWorker(async (tx) => {
           const written = await recordReply(

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { AppError } from '../contract/errors.ts';
 import { assertNever, SIGNAL, type DecisionSignal } from '../contract/names.ts';
 import type { PauseName, PauseState } from '../contract/turn.ts';
+import { plainWords } from '../json/visible.ts';
 import type { Store } from '../store/database/access.ts';
 import { pauseIdOf } from '../store/calls/call-hash.ts';
 import { castVotes, readPause } from '../store/calls/decisions.ts';
@@ -36,6 +37,9 @@ const PayloadSchema = z
     pauseId: z.string().max(100).optional(),
   })
   .nullable();
+
+/** A note is shown below the pause: many signals may come at once. */
+const NOTE_MAX_CHARS = 1000;
 
 export function createClaimDecision({
   store,
@@ -71,7 +75,7 @@ export function createClaimDecision({
       });
       return state.kind === 'ENDED' || notes.length === 0
         ? state
-        : { ...state, note: notes.join(' ') };
+        : { ...state, note: plainWords(notes.join(' ').slice(0, NOTE_MAX_CHARS)) };
     } catch (error) {
       throw failureOf(error);
     }

@@ -7,10 +7,13 @@ import { assertNever, type FailureCode } from '../contract/names.ts';
 import type { ModelError, ModelFault } from '../models/model.ts';
 import { StoreUnavailableError } from '../store/database/access.ts';
 
+/** Enough for any sentence of ours; what others say comes along, and goes into a history. */
+const MESSAGE_MAX_CHARS = 2000;
+
 export const endsRun = (code: FailureCode, message: string, cause?: unknown): ApplicationFailure =>
   ApplicationFailure.create({
     type: code,
-    message,
+    message: message.slice(0, MESSAGE_MAX_CHARS),
     nonRetryable: true,
     ...(cause instanceof Error ? { cause } : {}),
   });
@@ -18,7 +21,7 @@ export const endsRun = (code: FailureCode, message: string, cause?: unknown): Ap
 export const triedAgain = (why: string, afterMs?: number, cause?: unknown): ApplicationFailure =>
   ApplicationFailure.create({
     type: 'TRIED_AGAIN',
-    message: why,
+    message: why.slice(0, MESSAGE_MAX_CHARS),
     ...(afterMs === undefined ? {} : { nextRetryDelay: afterMs }),
     ...(cause instanceof Error ? { cause } : {}),
   });
@@ -58,8 +61,7 @@ const isUnstorable = (error: unknown): boolean =>
 
 /** Anything else that came out of an activity. */
 export function failureOf(error: unknown): unknown {
-  if (error instanceof StoreUnavailableError)
-    return triedAgain('the database does not answer', undefined, error);
+  if (error instanceof StoreUnavailableError) return triedAgain(error.message, undefined, error);
   if (isUnstorable(error))
     return endsRun('INTERNAL', 'The run met data that cannot be stored.', error);
   return error;

@@ -2,6 +2,7 @@
 
 import { createCallModel, type CallModelDeps } from './call-model.ts';
 import { createClaimDecision } from './claim-decision.ts';
+import { deliverable } from './deliverable.ts';
 import { createRunTool, type RunToolDeps } from './run-tool.ts';
 import { createSettleRun } from './settle-run.ts';
 import { createSuggestFollowUps } from './suggest-follow-ups.ts';
@@ -18,11 +19,11 @@ export interface ActivityDeps extends CallModelDeps, RunToolDeps {
 
 export function createActivities(deps: ActivityDeps) {
   return {
-    callModel: createCallModel(deps),
-    runTool: createRunTool(deps),
-    suggestFollowUps: createSuggestFollowUps(deps),
-    settleRun: createSettleRun(deps),
-    claimDecision: createClaimDecision(deps),
+    callModel: deliverable(createCallModel(deps)),
+    runTool: deliverable(createRunTool(deps)),
+    suggestFollowUps: deliverable(createSuggestFollowUps(deps)),
+    settleRun: deliverable(createSettleRun(deps)),
+    claimDecision: deliverable(createClaimDecision(deps)),
   };
 }
 

@@ -75,8 +75,15 @@ function storedCall(
   };
 }
 
-const unknownTool = (name: string, agent: AgentSnapshot): string =>
-  `there is no tool "${name}". ${agent.tools.length === 0 ? 'There are no tools.' : `The tools are: ${agent.tools.map((t) => t.name).join(', ')}.`}`;
+/** An agent may have hundreds of tools, and a reply a thousand calls of none of them. */
+const MAX_NAMED_TOOLS = 30;
+
+function unknownTool(name: string, { tools }: AgentSnapshot): string {
+  if (tools.length === 0) return `there is no tool "${name}". There are no tools.`;
+  const named = tools.slice(0, MAX_NAMED_TOOLS).map((tool) => tool.name);
+  const more = tools.length - named.length;
+  return `there is no tool "${name}". The tools are: ${named.join(', ')}${more > 0 ? `, and ${more} more` : ''}.`;
+}
 
 /**
  * Arguments that are an object but fail the schema are shown as they came; anything else is shown

@@ -1,10 +1,8 @@
-// A call in one short line, for the summary of its activity. Imports nothing.
+// A call in one short line, for the summary of its activity.
+
+import { visible } from '../json/visible.ts';
 
 const MAX_CHARACTERS = 80;
-
-// Control, format (bidi, zero-width), line and paragraph separators, halves of pairs: what would
-// change how the line reads.
-const MISLEADING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /** The tool's name and its first argument that is a text, a number or a boolean. */
 export function callLabel(name: string, args: Readonly<Record<string, unknown>>): string {
@@ -13,7 +11,7 @@ export function callLabel(name: string, args: Readonly<Record<string, unknown>>)
   );
   // Cut before escaping as well: an argument may be a whole document.
   const line = first === undefined ? name : `${name} ${String(first).slice(0, 2 * MAX_CHARACTERS)}`;
-  const shown = [...line].map((character) => character.replace(MISLEADING, escaped));
+  const shown = [...line].map(visible);
   if (shown.reduce((sum, piece) => sum + piece.length, 0) <= MAX_CHARACTERS) return shown.join('');
   let kept = '';
   // Whole pieces only: no half escape, no half character.
@@ -23,6 +21,3 @@ export function callLabel(name: string, args: Readonly<Record<string, unknown>>)
   }
   return `${kept}…`;
 }
-
-const escaped = (character: string): string =>
-  `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;

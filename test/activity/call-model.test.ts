@@ -257,4 +257,29 @@ describe('the activity callModel', () => {
       'ids of our own, though the provider repeats its',
     );
   });
+
+  it('ten thousand calls in one reply end the run: nothing of them is stored, the tokens are counted, the model is not asked again', async () => {
+    const run = await drive(bench.store).start();
+    const toolCalls = Array.from({ length: 10_000 }, () => ({
+      id: 'x',
+      name: 'look',
+      argumentsText: '{}',
+    }));
+    const stream: Model['stream'] = async () => ({ ...answer(''), toolCalls });
+    await assert.rejects(attempt(stream, run.runId), failedAs('BUDGET_EXCEEDED', true));
+    const record = await drive(bench.store).read(run);
+    assert.deepEqual([record.calls.length, record.promptTokens], [0, 7]);
+  });
+
+  it('a stored reply is not gone on with once the time is over', async () => {
+    const run = await drive(bench.store).start({
+      agent: agent({ limits: { ...agent().limits, timeoutMs: 1 } }),
+    });
+    const slowly: Model['stream'] = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return answer('Late');
+    };
+    await attempt(slowly, run.runId);
+    await assert.rejects(attempt(slowly, run.runId), failedAs('BUDGET_EXCEEDED', true));
+  });
 });

@@ -81,7 +81,7 @@ describe('publishing what a model says', () => {
       ...bench.store,
       asWorker: (work) =>
         away
-          ? Promise.reject(new StoreUnavailableError(false, undefined))
+          ? Promise.reject(new StoreUnavailableError(false, false, undefined))
           : bench.store.asWorker(work),
     };
     const { runId, publisher } = await speaking(store);

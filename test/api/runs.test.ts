@@ -351,7 +351,7 @@ describe('the runs of an agent', () => {
       return ada.run('guard', 'stay', {}, { prefer: 'wait=1' });
     };
     const lost = (uncertain: boolean): StoreUnavailableError =>
-      new StoreUnavailableError(uncertain, new Error('ECONNREFUSED 10.0.0.1'));
+      new StoreUnavailableError(uncertain, false, new Error('ECONNREFUSED 10.0.0.1'));
     const before = isProblem(await attempt(() => lost(false)), 503, 'UNAVAILABLE');
     assert.equal(before.json.runId, undefined);
     assert.match(isProblem(await attempt(() => lost(true)), 503, 'UNAVAILABLE').json.runId, RUN_ID);

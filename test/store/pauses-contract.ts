@@ -24,6 +24,21 @@ export function describePauses(bench: () => Bench): void {
       assert.equal((await s.read(run)).calls[0]?.state, 'APPROVED');
     });
 
+    it('of a thousand calls is told in words that Temporal keeps, and says how many it leaves out', async () => {
+      const s = step();
+      const run = await s.start();
+      const ids = await s.asks(run, 1, Array<string>(1000).fill('send'));
+      await sql`update calls set arguments = ${JSON.stringify({ a: '\u{1f469}\u202e'.repeat(2000) })},
+        evidence = ${'![x](http://elsewhere.test) '.repeat(100)} where run_id = ${run.runId}`.execute(
+        bench().db.kysely,
+      );
+      const waiting = (await s.pause(run, 1, 1, ids))?.pause?.waiting ?? '';
+      assert.ok(Buffer.byteLength(waiting) < 20_000, `${Buffer.byteLength(waiting)} bytes`);
+      assert.match(waiting, /and 99\d more/);
+      assert.ok(waiting.includes(ids[0] ?? ''));
+      assert.doesNotMatch(waiting.replace(/`[^`]*`/g, ''), /!\[|\u202e/);
+    });
+
     it('ends with its last open call, and wakes the workflow once', async () => {
       const s = step();
       const run = await s.start();

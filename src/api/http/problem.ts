@@ -108,9 +108,13 @@ function answerProblem(ctx: ApiContext, error: AppError): void {
 export function asAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
   if (thrown instanceof StoreUnavailableError)
-    return new AppError('UNAVAILABLE', 'The database cannot be reached right now. Try again.', {
-      cause: thrown,
-    });
+    return new AppError(
+      'UNAVAILABLE',
+      thrown.slow
+        ? 'This took the database too long. Ask for less at once, or try again.'
+        : 'The database cannot be reached right now. Try again.',
+      { cause: thrown },
+    );
   const status = isHttpError(thrown) ? thrown.status : 500;
   return byStatus(status, thrown);
 }

@@ -4,6 +4,7 @@
 import { sql } from 'kysely';
 import type { PauseKind, PauseView } from '../../contract/turn.ts';
 import { pauseIdOf } from './call-hash.ts';
+import { codeSpan, plainWords, visible } from '../../json/visible.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import type { LockedRun } from '../runs/runs.ts';
 
@@ -40,16 +41,11 @@ export async function openPause(
   return { pauseId, opened: true };
 }
 
-// C0 and C1 controls, bidirectional marks and overrides, zero-width characters: shown as \u{…} so
-// that what is read is what is there.
-const INVISIBLE =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-const visible = (text: string): string =>
-  text
-    .replace(INVISIBLE, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`)
-    .replaceAll('`', '\u02cb');
-
 const ARGUMENTS_SHOWN = 2000;
+const EVIDENCE_SHOWN = 500;
+const APPROVERS_SHOWN = 5;
+/** Temporal keeps 20,000 bytes of a run's details; the rest of the text is below 2,000. */
+const CALLS_MAX_BYTES = 16_000;
 
 interface Waiting {
   readonly call_id: string;
@@ -89,20 +85,7 @@ function describe(pauseId: string, rows: readonly Waiting[]): string {
   const head = unknown
     ? 'This run waits for a person: a call may or may not have happened, and it must not be repeated without being asked.'
     : 'This run waits for a person. Nothing below has been run yet:';
-  const lines = rows.map((row) => {
-    const shown = visible(row.arguments);
-    const args = shown.length > ARGUMENTS_SHOWN ? `${shown.slice(0, ARGUMENTS_SHOWN)}…` : shown;
-    const more = [
-      `callId \`${row.call_id}\``,
-      ...(row.risk === 'high' ? [`**high risk**, argumentsHash \`${row.arguments_hash}\``] : []),
-      ...(row.approvers === null
-        ? []
-        : [`may be approved by ${row.approvers.map(visible).join(', ')}`]),
-      ...(row.evidence === null ? [] : [`known: ${visible(row.evidence)}`]),
-    ];
-    // the Web UI draws no list inside a list
-    return `- **${visible(row.name)}** with \`${args}\` · ${more.join(' · ')}`;
-  });
+  const lines = firstOf(rows.map(lineOf));
   const where = 'To decide from here: **More Actions → Send a Signal**';
   const risky = rows.find((row) => row.risk === 'high');
   const several = rows.length > 1;
@@ -113,3 +96,39 @@ function describe(pauseId: string, rows: readonly Waiting[]): string {
       : `${where}, choose \`approve\` or \`reject\`, and leave the input empty${several ? ': that decides about all of them' : ''}. For a reason${several ? ', or for one of them only,' : ''} the input is \`{"callId": "${callId}", "reason": "…"}\`.`;
   return `${head}\n\n${lines.join('\n')}\n\n${how}`;
 }
+
+/** As many as fit, the first one always; how many are left out is said in words. */
+function firstOf(lines: readonly string[]): readonly string[] {
+  let bytes = 0;
+  const fitting = lines.findIndex((line) => (bytes += Buffer.byteLength(line)) > CALLS_MAX_BYTES);
+  if (fitting === -1) return lines;
+  const shown = lines.slice(0, Math.max(1, fitting));
+  const more = lines.length - shown.length;
+  return more === 0 ? shown : [...shown, `- and ${more} more: the run's record shows them all`];
+}
+
+function lineOf(row: Waiting): string {
+  const more = [
+    `callId \`${row.call_id}\``,
+    ...(row.risk === 'high' ? [`**high risk**, argumentsHash \`${row.arguments_hash}\``] : []),
+    ...(row.approvers === null ? [] : [`may be approved by ${namesOf(row.approvers)}`]),
+    ...(row.evidence === null ? [] : [`known: ${shortSpan(row.evidence, EVIDENCE_SHOWN)}`]),
+  ];
+  const args = shortSpan(row.arguments, ARGUMENTS_SHOWN);
+  // the Web UI draws no list inside a list
+  return `- **${plainWords(row.name)}** with ${args} · ${more.join(' · ')}`;
+}
+
+const namesOf = (approvers: readonly string[]): string => {
+  const named = approvers.slice(0, APPROVERS_SHOWN).map(plainWords).join(', ');
+  const more = approvers.length - APPROVERS_SHOWN;
+  return more > 0 ? `${named} and ${more} more` : named;
+};
+
+/** Cut before and after it is made visible: one character may become nine. */
+const shortSpan = (text: string, maxChars: number): string => {
+  const shown = visible(text.slice(0, maxChars));
+  return shown.length < maxChars && text.length <= maxChars
+    ? codeSpan(shown)
+    : codeSpan(`${shown.slice(0, maxChars)}…`);
+};

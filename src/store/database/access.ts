@@ -31,13 +31,19 @@ export interface Store {
   readonly ping: () => Promise<void>;
 }
 
-/** The database could not be reached in time. `uncertain`: a commit was sent and its reply lost. */
+/**
+ * What was asked could not be done in time. `uncertain`: a commit was sent and its reply lost.
+ * `slow`: the database had answered in the same transaction, so it is there; this was too much for
+ * it.
+ */
 export class StoreUnavailableError extends Error {
   readonly uncertain: boolean;
-  constructor(uncertain: boolean, cause: unknown) {
-    super('the database does not answer', { cause });
+  readonly slow: boolean;
+  constructor(uncertain: boolean, slow: boolean, cause: unknown) {
+    super(slow ? 'the database did not finish in time' : 'the database does not answer', { cause });
     this.name = 'StoreUnavailableError';
     this.uncertain = uncertain;
+    this.slow = slow;
   }
 }
 
@@ -68,12 +74,16 @@ async function within<T>(
 
 // The contract's 3 s for a 503, less what answering takes.
 const GIVE_UP_AFTER_MS = 2600;
+// No caller waits for a worker's transaction, and giving one up that only takes long would have a
+// model asked and paid again. Below the 10 s of the activities that repeat one.
+const WORKER_GIVES_UP_AFTER_MS = 8000;
 const CONFLICT_RETRIES = 20;
 
 export function createStore(db: Database, announcer: Announcer): Store {
   async function transact<T>(as: As, work: Work<T>): Promise<T> {
     // Not the wall clock: put back by an hour, it would have a caller wait for an hour.
-    const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
+    const patienceMs = as === 'worker' ? WORKER_GIVES_UP_AFTER_MS : GIVE_UP_AFTER_MS;
+    const giveUpAt = performance.now() + patienceMs;
     let uncertain = false;
     for (let attempt = 1; ; attempt++) {
       const announced = new Map<string, 'STATUS' | 'EVENTS'>();
@@ -81,11 +91,12 @@ export function createStore(db: Database, announcer: Announcer): Store {
         if (announced.get(runId) !== 'STATUS') announced.set(runId, change);
       };
       const inboxes = new Set<string>();
-      const progress = { atCommit: false, abandoned: false };
+      const progress = { entered: false, atCommit: false, abandoned: false };
       try {
         const value = await within(giveUpAt, progress, () =>
           db.kysely.transaction().execute(async (tx) => {
             await enterAs(tx, as);
+            progress.entered = true;
             const result = await work({
               db: tx,
               announce,
@@ -104,7 +115,8 @@ export function createStore(db: Database, announcer: Announcer): Store {
         if (isConflict(error) && attempt <= CONFLICT_RETRIES) continue;
         if (!isConnectionLoss(error)) throw error;
         uncertain ||= progress.atCommit;
-        if (performance.now() >= giveUpAt) throw new StoreUnavailableError(uncertain, error);
+        if (performance.now() >= giveUpAt)
+          throw new StoreUnavailableError(uncertain, progress.entered, error);
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }

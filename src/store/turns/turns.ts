@@ -58,7 +58,12 @@ export const QUOTA_USED_UP = 1_000_000;
 export type TurnStart =
   | { readonly kind: 'GONE' }
   | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure }
-  | { readonly kind: 'REPLIED'; readonly agent: AgentSnapshot; readonly reply: StoredReply }
+  | {
+      readonly kind: 'REPLIED';
+      readonly agent: AgentSnapshot;
+      readonly reply: StoredReply;
+      readonly activeMs: number;
+    }
   | { readonly kind: 'WORK'; readonly work: TurnWork };
 
 export async function beginTurn(
@@ -74,7 +79,12 @@ export async function beginTurn(
   const work = await readTurnWork(tx, run, turn);
   if (work === undefined) return { kind: 'GONE' };
   if (work.turns.some((t) => t.turn === turn))
-    return { kind: 'REPLIED', agent: work.agent, reply: await readReply(tx, runId, turn) };
+    return {
+      kind: 'REPLIED',
+      agent: work.agent,
+      reply: await readReply(tx, runId, turn),
+      activeMs: await activeMsOf(tx, runId),
+    };
 
   await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind, waiting)
     values (${attemptId}, ${runId}, ${run.orgId}, ${turn}, 'MODEL', ${work.waiting !== null})
