@@ -66,7 +66,13 @@ export type ModelSettings =
       readonly noProxy: string | null;
     };
 export type AuthSettings =
-  | { readonly kind: 'secret'; readonly secret: string }
+  | {
+      readonly kind: 'secret';
+      readonly secret: string;
+      /** Demanded where they are set. */
+      readonly issuer?: string | null;
+      readonly audience?: string | null;
+    }
   | {
       readonly kind: 'jwks';
       readonly uri: string;
@@ -186,9 +192,11 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     const issuer = read('JWT_ISSUER', values.word);
     const audience = read('JWT_AUDIENCE', values.word);
     if (text('JWKS_URI') === undefined) {
+      if (secret !== null) return { kind: 'secret', secret, issuer, audience };
       if (issuer !== null || audience !== null)
-        problems.push('JWT_ISSUER and JWT_AUDIENCE are used with JWKS_URI only, which is not set.');
-      if (secret !== null) return { kind: 'secret', secret };
+        problems.push(
+          'JWT_ISSUER and JWT_AUDIENCE need JWT_SECRET or JWKS_URI, and neither is set.',
+        );
       if (production && serves && text('JWT_SECRET') === undefined)
         problems.push(
           'JWT_SECRET (at least 32 bytes) or JWKS_URI must be set when NODE_ENV is production.',
@@ -331,7 +339,7 @@ export function settingsInForce(config: Config): readonly string[] {
   ];
   if (role === 'worker') return lines;
   const keys = {
-    secret: 'JWT_SECRET',
+    secret: `JWT_SECRET${demandedOf(auth)}`,
     jwks: auth.kind === 'jwks' ? auth.uri : '',
     development: 'a development secret of our own',
   };
@@ -341,4 +349,12 @@ export function settingsInForce(config: Config): readonly string[] {
     `page                 ${config.publicUrl ?? 'where the API listens'}`,
     `tokens               ${keys[auth.kind]}, claims ${config.orgClaim} and ${config.rolesClaim}, at most ${config.maxTokenAgeS} s`,
   ];
+}
+
+function demandedOf(auth: AuthSettings): string {
+  if (auth.kind !== 'secret') return '';
+  const missing = [auth.issuer ? [] : 'JWT_ISSUER', auth.audience ? [] : 'JWT_AUDIENCE'].flat();
+  return missing.length === 0
+    ? ', issuer and audience demanded'
+    : `, WARNING: a token for another service is taken too: ${missing.join(' and ')} not set`;
 }

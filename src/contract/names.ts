@@ -38,6 +38,9 @@ export const OPERATOR = 'operator';
 /** Who decided where nobody did before `expiresAt`. */
 export const EXPIRY = 'expiry';
 
+/** Names that stand in records for us, never for who holds a token; in any case. */
+export const MACHINERY: readonly string[] = ['holdpoint', OPERATOR, EXPIRY, 'after-restore'];
+
 /** Why a run ended as FAILED; also the type of the failure its workflow closes with. */
 export const FAILURE_CODE = [
   'MODEL_UNAVAILABLE',

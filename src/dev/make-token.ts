@@ -6,7 +6,8 @@ import type { Config } from '../config.ts';
 
 export interface TokenRequest {
   readonly secret: string;
-  readonly config: Pick<Config, 'orgClaim' | 'rolesClaim' | 'maxTokenAgeS'>;
+  readonly config: Pick<Config, 'orgClaim' | 'rolesClaim' | 'maxTokenAgeS'> &
+    Partial<Pick<Config, 'auth'>>;
   readonly user: string;
   readonly org: string;
   readonly roles: readonly string[];
@@ -29,7 +30,15 @@ export async function makeToken({
   lifeS,
 }: TokenRequest): Promise<string> {
   const nowS = Math.floor(Date.now() / 1000);
-  return new SignJWT({ sub: user, [config.orgClaim]: org, [config.rolesClaim]: [...roles], scope })
+  const { issuer, audience } = config.auth?.kind === 'secret' ? config.auth : {};
+  return new SignJWT({
+    sub: user,
+    [config.orgClaim]: org,
+    [config.rolesClaim]: [...roles],
+    scope,
+    ...(issuer ? { iss: issuer } : {}),
+    ...(audience ? { aud: audience } : {}),
+  })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setIssuedAt(nowS)
     .setExpirationTime(nowS + Math.min(lifeS, config.maxTokenAgeS))

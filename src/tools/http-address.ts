@@ -25,7 +25,7 @@ export function httpAddress(
       throw new ToolError(`Nothing was sent: "${filled}" cannot stand in the address.`);
     return filled;
   });
-  const inUrl = new Set([...argumentNames(path), ...argumentNames(query)]);
+  const inUrl = new Set([...argumentNames(path), ...argumentNames(query), ...namesIn(args, query)]);
   const rest = http.method === 'GET' || http.method === 'DELETE' ? queryOf(args, inUrl) : '';
   const asked = query
     .slice(1)
@@ -35,6 +35,18 @@ export function httpAddress(
   const search = [...asked, rest].filter((part) => part !== '').join('&');
   return `${fill(origin)}${segments.join('/')}${search === '' ? '' : `?${search}`}`;
 }
+
+/**
+ * Arguments that the address names in its own query: it has said what they are. Receivers read
+ * `customer`, `Customer` and `customer[]` as one.
+ */
+export function namesIn(args: Arguments, url: string): readonly string[] {
+  const fixed = new URLSearchParams(url.replace(/^[^?]*\?/, '').replace(/\$?\{[^{}]*\}/g, ''));
+  const known = new Set([...fixed.keys()].map(bare));
+  return Object.keys(args).filter((name) => known.has(bare(name)));
+}
+
+const bare = (name: string): string => name.replace(/\[.*$/s, '').trim().toLowerCase();
 
 const own = (args: Arguments, name: string): unknown =>
   Object.hasOwn(args, name) ? args[name] : undefined;

@@ -10,8 +10,8 @@ import { canonicalJson } from '../json/canonical.ts';
 import { storable } from '../json/storable.ts';
 import { ToolError, type ToolContext } from './define-tool.ts';
 import { noAnswerProblem } from './answer-status.ts';
-import { httpAddress } from './http-address.ts';
-import { fillSecrets } from './places.ts';
+import { httpAddress, namesIn } from './http-address.ts';
+import { argumentNames, fillSecrets, splitUrl } from './places.ts';
 import { MAX_RESULT_BYTES, resultText } from './result-text.ts';
 import type { ToolResult } from './tool-result.ts';
 
@@ -39,7 +39,7 @@ export async function callHttpTool(
       method: tool.http.method,
       url: httpAddress(tool.http, args, reveal),
       headers: headersOf(tool.http, ctx, hasBody, reveal),
-      ...(hasBody ? { body: canonicalJson(args) } : {}),
+      ...(hasBody ? { body: canonicalJson(bodyOf(args, tool.http)) } : {}),
       timeoutMs: tool.timeoutMs,
       signal: ctx.signal,
       maxBytes: READ_BYTES,
@@ -51,6 +51,17 @@ export async function callHttpTool(
       return { kind: 'DONE', text: resultText(error.message), isError: true };
     throw error;
   }
+}
+
+/** What the address's own query says is not said again, differently, in a body. */
+function bodyOf(
+  args: Readonly<Record<string, unknown>>,
+  { url }: HttpCall,
+): Readonly<Record<string, unknown>> {
+  const { query } = splitUrl(url);
+  const placed = argumentNames(query);
+  const said = new Set(namesIn(args, query).filter((name) => !placed.includes(name)));
+  return Object.fromEntries(Object.entries(args).filter(([name]) => !said.has(name)));
 }
 
 function headersOf(

@@ -3,10 +3,13 @@
 // every time.
 
 import { createRequire } from 'node:module';
-import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
+import type { Ajv, ErrorObject, Options, ValidateFunction } from 'ajv';
+import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { FormatsPlugin } from 'ajv-formats';
 import { canonicalJson, sha256Hex } from '../json/canonical.ts';
+import { closed } from './closed-schema.ts';
+import { linearUniqueItems } from './unique-items.ts';
 
 // CommonJS whose types claim an ES default export, as with canonicalize.
 const addFormats = createRequire(import.meta.url)('ajv-formats') as FormatsPlugin;
@@ -32,7 +35,9 @@ export function compileSchema(schema: InputSchema): CompiledSchema {
 }
 
 type Draft = (options: Options) => Ajv;
-const draft07: Draft = (options) => new Ajv(options);
+// 2019-09 reads what draft-07 says, and knows what is evaluated, which `closed` needs. Draft-07's
+// array form of `items` is the same in both.
+const draft07: Draft = (options) => new Ajv2019(options);
 const draft2020: Draft = (options) => new Ajv2020(options);
 
 function draftsOf({ $schema }: InputSchema): readonly Draft[] {
@@ -50,7 +55,8 @@ function compileFirst(schema: InputSchema, drafts: readonly Draft[]): CompiledSc
       // keywords are annotations.
       const ajv = draft({ strict: false, allErrors: true, logger: false });
       addFormats(ajv);
-      return { ok: true, validate: ajv.compile(bare) };
+      linearUniqueItems(ajv);
+      return { ok: true, validate: ajv.compile(closed(bare)) };
     } catch (error) {
       problem ||= error instanceof Error ? error.message.slice(0, 300) : 'cannot be compiled';
     }

@@ -136,7 +136,17 @@ describe('settings', () => {
     assert.equal(good(jwks).auth.kind, 'jwks');
     assert.match(problems({ ...jwks, JWT_SECRET: SECRET }).join(), /both/);
     assert.match(problems({ JWKS_URI: jwks.JWKS_URI }).join(), /JWT_ISSUER and JWT_AUDIENCE/);
-    assert.match(problems({ JWT_SECRET: SECRET, JWT_AUDIENCE: 'x' }).join(), /JWKS_URI/);
+    assert.match(problems({ JWT_AUDIENCE: 'x' }).join(), /JWT_SECRET or JWKS_URI/);
+    assert.deepEqual(good({ JWT_SECRET: SECRET, JWT_AUDIENCE: 'x', JWT_ISSUER: 'y' }).auth, {
+      kind: 'secret',
+      secret: SECRET,
+      issuer: 'y',
+      audience: 'x',
+    });
+    const said = (env: Record<string, string>): string =>
+      settingsInForce(good({ JWT_SECRET: SECRET, ...env })).join('\n');
+    assert.match(said({}), /WARNING.*JWT_ISSUER and JWT_AUDIENCE not set/);
+    assert.doesNotMatch(said({ JWT_AUDIENCE: 'x', JWT_ISSUER: 'y' }), /WARNING/);
   });
 
   it("turn the SDK's own variables into what its connection takes", () => {

@@ -92,6 +92,65 @@ describe('arguments of a call', () => {
   });
 });
 
+describe('arguments that the schema does not declare', () => {
+  const id = { type: 'string' };
+  const object = { type: 'object' };
+  const refused = (schema: Record<string, unknown>, value: unknown): string =>
+    problem(JSON.stringify(value), tool(schema));
+  const taken = (schema: Record<string, unknown>, value: unknown): void => {
+    const result = checkArguments(JSON.stringify(value), tool(schema));
+    assert.ok(result.ok, result.ok ? '' : result.problem);
+  };
+
+  it('are refused by name unless it says additionalProperties: true, whatever draft and form it has', () => {
+    const forms: readonly Record<string, unknown>[] = [
+      { ...object, properties: { id } },
+      { $schema: 'http://json-schema.org/draft-07/schema#', ...object, properties: { id } },
+      { ...object, allOf: [{ properties: { id } }] },
+      { ...object, anyOf: [{ properties: { id } }, { properties: { q: id } }] },
+      { ...object, $ref: '#/$defs/all', $defs: { all: { properties: { id } } } },
+      { ...object, if: { required: ['id'] }, then: { properties: { id } } },
+    ];
+    for (const form of forms) {
+      taken(form, { id: '1' });
+      assert.match(refused(form, { id: '1', customer: 'globex' }), /customer is not an argument/);
+      taken({ ...form, additionalProperties: true }, { id: '1', customer: 'globex' });
+    }
+    assert.match(refused(object, { customer: 'globex' }), /customer is not an argument/);
+    taken({ ...object, patternProperties: { '^x_': id } }, { x_a: 'b' });
+  });
+
+  it('are refused inside of others too, where those declare what is in them', () => {
+    const to = { ...object, properties: { id } };
+    for (const properties of [{ to }, { to: { anyOf: [to, id] } }])
+      assert.match(refused({ ...object, properties }, { to: { id: '1', cc: 'x' } }), /cc|fit/);
+    const list = { ...object, properties: { to: { type: 'array', items: to } } };
+    assert.match(refused(list, { to: [{ id: '1', cc: 'x' }] }), /cc is not an argument/);
+    taken({ ...object, properties: { free: object } }, { free: { cc: 'x' } });
+    const open = { ...to, additionalProperties: true };
+    taken({ ...object, properties: { to: open } }, { to: { cc: 'x' } });
+  });
+
+  it('of thirty thousand items are told apart in time that grows with them', () => {
+    const unique = { ...object, properties: { all: { type: 'array', uniqueItems: true } } };
+    const all = Array.from({ length: 30_000 }, (_, i) => [`${i}`]);
+    const startedAt = performance.now();
+    taken(unique, { all });
+    assert.match(refused(unique, { all: [...all, ['7']] }), /the same item twice/);
+    assert.match(
+      refused(unique, {
+        all: [
+          { a: 1, b: 2 },
+          { b: 2, a: 1 },
+        ],
+      }),
+      /twice/,
+    );
+    // Compared in pairs, they take most of a minute.
+    assert.ok(performance.now() - startedAt < 10_000);
+  });
+});
+
 describe('the label of a call', () => {
   it('is the name and the first scalar argument', () => {
     assert.equal(callLabel('get', { list: [1], ticker: 'AAPL', n: 2 }), 'get AAPL');

@@ -418,4 +418,14 @@ describe('HTTP tools', () => {
       }
     }
   });
+
+  it('a name that stands in the address is never taken from arguments, however it is spelled', async () => {
+    const args = { id: '7', customer: 'globex', Customer: 'globex', 'customer[]': ['globex'] };
+    await call('/c/{id}?customer=acme', args, { method: 'GET' });
+    assert.equal(sent().url, '/c/7?customer=acme');
+    receiver.received.splice(0);
+    await call('/c?customer=acme', { ...args, note: 'n' });
+    assert.equal(sent().url, '/c?customer=acme');
+    assert.deepEqual(JSON.parse(sent().body), { id: '7', note: 'n' });
+  });
 });

@@ -6,7 +6,7 @@
 
 import type { JWTPayload } from 'jose';
 import { AppError } from '../../contract/errors.ts';
-import { EXPIRY, OPERATOR } from '../../contract/names.ts';
+import { MACHINERY } from '../../contract/names.ts';
 import { SubjectSchema } from '../../contract/run.ts';
 import type { Authenticate, Caller } from './caller.ts';
 import { createKeys, KeyServerError, type KeySettings } from './keys.ts';
@@ -85,8 +85,8 @@ function callerOf(payload: JWTPayload, config: AuthenticateConfig): Caller {
     throw refused('The token lives longer than is accepted here.');
   const org = payload[config.orgClaim];
   if (!isSubject(sub)) throw refused('The token names no usable subject.');
-  if (sub === OPERATOR || sub === EXPIRY)
-    throw refused(`The subject "${sub}" is kept for decisions that no token makes.`);
+  if (MACHINERY.includes(sub.toLowerCase()))
+    throw refused(`The subject "${sub}" is kept for what no token does.`);
   if (!isSubject(org)) throw refused('The token names no usable organisation.');
   const roles = payload[config.rolesClaim];
   return {
@@ -94,7 +94,8 @@ function callerOf(payload: JWTPayload, config: AuthenticateConfig): Caller {
     orgId: org,
     scopes: new Set([...words(payload['scope']), ...words(payload['scp'])]),
     roles: Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : [],
-    service: payload[config.serviceClaim] === true,
+    // Identity providers give it as a text, a number or a list: only its absence says a person.
+    service: ![undefined, false].includes(payload[config.serviceClaim] as undefined | false),
     expiresAt: new Date(exp * 1000),
   };
 }

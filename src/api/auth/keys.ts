@@ -1,7 +1,7 @@
-// What tokens are verified with: one secret, or the keys of a key server. jose asks the server
-// again for an unknown key id, but not within 15 s of the last time; a token that comes in between
-// and names an unknown key may be a good one of a new key, so it is not called bad. While the
-// server is away the keys it gave last go on.
+// What tokens are verified with: one secret, or the keys of a key server. It is asked again for an
+// unknown key id, twice in 30 s at most: so a token of a new key is taken at first sight, and junk
+// key ids neither flood it nor keep anybody out. While it is away the keys it gave last go on, and
+// an unknown key, which may be a new one, is not called bad.
 
 import {
   createRemoteJWKSet,
@@ -15,7 +15,13 @@ import {
 import { callDeclared } from '../../egress/fetch-declared.ts';
 
 export type KeySettings =
-  | { readonly kind: 'secret'; readonly secret: string }
+  | {
+      readonly kind: 'secret';
+      readonly secret: string;
+      /** Demanded of a token where they are set. */
+      readonly issuer?: string | null;
+      readonly audience?: string | null;
+    }
   | {
       readonly kind: 'jwks';
       readonly uri: string;
@@ -44,23 +50,29 @@ const SECRET_MIN_BYTES = 32;
 /** A caller hears 503 within the 3 s that everything else allows. */
 const FETCH_TIMEOUT_MS = 2500;
 /** Junk key ids cost at most two fetches in 30 s. */
-const FETCH_COOLDOWN_MS = 15_000;
+const FETCHES = 2;
+const FETCHES_WITHIN_MS = 30_000;
 /** Far above any set of keys. */
 const KEYS_MAX_BYTES = 2 ** 20;
 const FAILURE_REMEMBERED_MS = 1000;
 
 export const createKeys = (settings: KeySettings): Keys =>
-  settings.kind === 'secret' ? secretKeys(settings.secret) : serverKeys(settings);
+  settings.kind === 'secret' ? secretKeys(settings) : serverKeys(settings);
 
-function secretKeys(secret: string): Keys {
+function secretKeys({ secret, issuer, audience }: Extract<KeySettings, { kind: 'secret' }>): Keys {
   const key = new TextEncoder().encode(secret);
   if (key.length < SECRET_MIN_BYTES)
     throw new Error(`the secret of tokens must have at least ${SECRET_MIN_BYTES} bytes`);
   const algorithms = ['HS256'];
   return {
     algorithms,
-    verify: async (token, options) =>
-      (await jwtVerify(token, key, { ...options, algorithms })).payload,
+    verify: async (token, options) => {
+      const demanded = {
+        ...(issuer ? { issuer } : {}),
+        ...(audience ? { audience } : {}),
+      };
+      return (await jwtVerify(token, key, { ...options, ...demanded, algorithms })).payload;
+    },
   };
 }
 
@@ -69,14 +81,14 @@ function serverKeys({ uri, issuer, audience }: Extract<KeySettings, { kind: 'jwk
   const server = rememberingFetch();
   const keyOf = createRemoteJWKSet(new URL(uri), {
     timeoutDuration: FETCH_TIMEOUT_MS,
-    cooldownDuration: FETCH_COOLDOWN_MS,
+    // How often is decided below.
+    cooldownDuration: 0,
     [customFetch]: server.fetch,
   });
   return {
     algorithms,
     verify: async (token, options) => {
       const all = { ...options, algorithms, issuer, audience };
-      const cameAt = performance.now();
       try {
         return (await jwtVerify(token, keyOf, all)).payload;
       } catch (error) {
@@ -85,15 +97,10 @@ function serverKeys({ uri, issuer, audience }: Extract<KeySettings, { kind: 'jwk
           throw new KeyServerError('the key server sent no keys', { cause: error });
         if (
           error instanceof errors.JWKSNoMatchingKey &&
-          server.heardAt() < cameAt &&
+          !server.isFresh() &&
           isMeantForUs(token, issuer, audience)
         )
-          throw new KeyServerError(
-            'the key is unknown, and the key server was asked a moment ago',
-            {
-              retryAfterMs: FETCH_COOLDOWN_MS - (cameAt - server.askedAt()),
-            },
-          );
+          throw new KeyServerError('the key is unknown, and the key server does not answer');
         if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
         return verifyWithAny(token, error, all);
       }
@@ -113,13 +120,13 @@ function isMeantForUs(token: string, issuer: string, audience: string): boolean 
 
 function rememberingFetch() {
   let failedAt = -Infinity;
-  let askedAt = -Infinity;
-  let heardAt = -Infinity;
+  let heardAt: readonly number[] = [];
   let last: string | undefined;
+  const recent = (): readonly number[] =>
+    heardAt.filter((at) => performance.now() - at < FETCHES_WITHIN_MS);
   /** As fetch, for jose. Rejects with KeyServerError only where no keys were ever had. */
   const fetch = async (url: string): Promise<Response> => {
-    if (performance.now() - failedAt >= FAILURE_REMEMBERED_MS) {
-      askedAt = performance.now();
+    if (recent().length < FETCHES && performance.now() - failedAt >= FAILURE_REMEMBERED_MS) {
       const answer = await callDeclared({
         method: 'GET',
         url,
@@ -129,14 +136,14 @@ function rememberingFetch() {
         maxBytes: KEYS_MAX_BYTES,
       });
       if (answer.kind === 'ANSWER' && answer.status === 200 && isSet(answer.text)) {
-        heardAt = performance.now();
+        heardAt = [...recent(), performance.now()];
         last = answer.text;
       } else failedAt = performance.now();
     }
     if (last === undefined) throw new KeyServerError('the key server does not answer');
     return new Response(last);
   };
-  return { fetch, askedAt: () => askedAt, heardAt: () => heardAt };
+  return { fetch, isFresh: () => recent().length > 0 };
 }
 
 const NEVER = new AbortController().signal;
