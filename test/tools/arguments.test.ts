@@ -109,7 +109,11 @@ describe('arguments that the schema does not declare', () => {
       { ...object, allOf: [{ properties: { id } }] },
       { ...object, anyOf: [{ properties: { id } }, { properties: { q: id } }] },
       { ...object, $ref: '#/$defs/all', $defs: { all: { properties: { id } } } },
-      { ...object, if: { properties: { id } }, else: { properties: { q: id } } },
+      {
+        ...object,
+        if: { required: ['id'] },
+        ...Object.fromEntries([['then', { properties: { id } }]]),
+      },
     ];
     for (const form of forms) {
       taken(form, { id: '1' });
