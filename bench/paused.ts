@@ -21,9 +21,9 @@ const AT_ONCE = 16;
 const PROBES = 60;
 /** A second apart: in that time V8 gives back what it holds in reserve. */
 const READINGS = 20;
-const workerSource = readFileSync(new URL('../src/main/worker.ts', import.meta.url), 'utf8');
+const workerSource = readFileSync(new URL('../src/main/run-worker.ts', import.meta.url), 'utf8');
 const CACHED = Number(/MAX_CACHED_WORKFLOWS = (\d+)/.exec(workerSource)?.[1]);
-assert.ok(CACHED > 0, 'src/main/worker.ts says how many workflows are cached');
+assert.ok(CACHED > 0, 'src/main/run-worker.ts says how many workflows are cached');
 
 const database = await startPostgres();
 assert.ok(database.ok, 'PostgreSQL is needed');

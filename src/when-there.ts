@@ -1,5 +1,7 @@
-// A server that is not there yet when a process starts is waited for: said once, asked every
+// A server that is not there yet when a process starts is waited for: logged once, asked every
 // second, until the process is told to stop.
+
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const TRY_EVERY_MS = 1000;
 
@@ -12,19 +14,20 @@ export interface WaitOptions {
   readonly stopping: AbortSignal;
 }
 
-/** undefined where the process was told to stop meanwhile. */
+/** Rejects with the signal's reason where the process is told to stop meanwhile. */
 export async function whenThere<T>(
   open: () => Promise<T>,
   { server, isAway, log, stopping }: WaitOptions,
-): Promise<T | undefined> {
-  for (let said = false; !stopping.aborted; said = true) {
+): Promise<T> {
+  for (let logged = false; ; logged = true) {
+    stopping.throwIfAborted();
     try {
       return await open();
     } catch (error) {
       if (!isAway(error)) throw error;
-      if (!said) log.warn({ err: error }, `the ${server} does not answer yet; trying every second`);
-      await new Promise((resolve) => setTimeout(resolve, TRY_EVERY_MS));
+      if (!logged)
+        log.warn({ err: error }, `the ${server} does not answer yet; trying every second`);
+      await sleep(TRY_EVERY_MS, undefined, { signal: stopping }).catch(() => undefined);
     }
   }
-  return undefined;
 }

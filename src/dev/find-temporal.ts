@@ -22,6 +22,7 @@ export interface FindTemporalOptions {
   /** TEMPORAL_CLI. */
   readonly configured: string | null;
   readonly say: Say;
+  readonly stopping?: AbortSignal;
   /** For tests: the environment of what is run here. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -37,10 +38,11 @@ interface Outcome {
 type Run = (command: string, args: readonly string[], timeoutMs: number) => Promise<Outcome>;
 
 const createRun =
-  (env: FindTemporalOptions['env']): Run =>
+  ({ env, stopping }: Pick<FindTemporalOptions, 'env' | 'stopping'>): Run =>
   (command, args, timeoutMs) =>
     new Promise((done) => {
       const options = {
+        ...(stopping === undefined ? {} : { signal: stopping }),
         timeout: timeoutMs,
         killSignal: 'SIGKILL',
         cwd: fileURLToPath(new URL('../..', import.meta.url)),
@@ -75,9 +77,9 @@ export async function findTemporal({
   dataDir,
   configured,
   say,
-  env,
+  ...surroundings
 }: FindTemporalOptions): Promise<FoundTemporal> {
-  const run = createRun(env);
+  const run = createRun(surroundings);
   /** Why that program is not the Temporal CLI. */
   const cliProblem = async (path: string): Promise<string | undefined> => {
     const { ok, out, why } = await run(path, ['--version'], 20_000);

@@ -41,6 +41,8 @@ export interface TemporalServerOptions {
   readonly dataDir: string;
   readonly namespace: string;
   readonly say: Say;
+  /** A start that is told to stop ends the child it has begun. */
+  readonly stopping?: AbortSignal;
 }
 export interface TemporalServer {
   readonly address: string;
@@ -120,6 +122,7 @@ export async function startTemporalServer({
   dataDir,
   namespace,
   say,
+  stopping: told,
 }: TemporalServerOptions): Promise<TemporalServer> {
   const folder = join(dataDir, 'temporal');
   mkdirSync(folder, { recursive: true });
@@ -133,7 +136,8 @@ export async function startTemporalServer({
     timeoutMs = READY_TIMEOUT_MS,
   ): Promise<boolean> {
     const cli = createTemporalCli(cliPath, `127.0.0.1:${port}`);
-    for (const end = Date.now() + timeoutMs; isAlive(identity) && Date.now() < end; await sleep(50))
+    const end = Date.now() + timeoutMs;
+    for (; isAlive(identity) && Date.now() < end && !told?.aborted; await sleep(50))
       if ((await accepts(port)) && (await isServing(cli))) return isAlive(identity);
     return false;
   }
@@ -169,6 +173,7 @@ export async function startTemporalServer({
       const started = launch(same ? last : await drawPlaces());
       if (started !== undefined && (await until(started, started.port))) return started;
       if (started !== undefined) await endProcess(started, 1000);
+      told?.throwIfAborted();
     }
     throw new Error(`The development Temporal server did not start: ${logFile} says why.`);
   }

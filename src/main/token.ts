@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import { configFromEnvironment } from '../config.ts';
-import { developmentSecret } from '../dev/dev-secret.ts';
+import { developmentSecret } from './development-secret.ts';
 import { EVERYDAY_SCOPE, makeToken } from '../dev/make-token.ts';
 
 const SCOPES = [...EVERYDAY_SCOPE.split(' '), 'admin'];

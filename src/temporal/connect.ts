@@ -51,14 +51,12 @@ export async function connectTemporal(settings: TemporalSettings): Promise<Tempo
   };
 }
 
-/**
- * Waits for a server that is not there yet; undefined where the process was told to stop meanwhile.
- */
+/** Waits for a server that is not there yet. */
 export async function connectWhenThere(
   settings: Omit<TemporalSettings, 'address'> & { readonly address: string | null },
   log: WaitOptions['log'],
   stopping: AbortSignal,
-): Promise<Temporal | undefined> {
+): Promise<Temporal> {
   const { address } = settings;
   if (address === null) throw new Error('TEMPORAL_ADDRESS is not set.');
   return whenThere(() => connectTemporal({ ...settings, address }), {

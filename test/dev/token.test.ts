@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { jwtVerify } from 'jose';
-import { developmentSecret } from '../../src/dev/dev-secret.ts';
+import { developmentSecret } from '../../src/main/development-secret.ts';
 import { makeToken } from '../../src/dev/make-token.ts';
 import { tempDir } from '../rig/temp-dir.ts';
 

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { createTemporalCli, isServing, type TemporalCli } from '../../src/dev/temporal-cli.ts';
-import { developmentSecret } from '../../src/dev/dev-secret.ts';
+import { developmentSecret } from '../../src/main/development-secret.ts';
 import { makeToken } from '../../src/dev/make-token.ts';
 import { callerOf, type Caller } from '../e2e/stage.ts';
 import { atExit } from '../rig/at-exit.ts';

@@ -45,15 +45,12 @@ export async function openStore(settings: StoreSettings): Promise<OpenStore> {
   };
 }
 
-/**
- * Waits for a database server that is not there yet; undefined where the process was told to stop
- * meanwhile.
- */
+/** Waits for a database server that is not there yet. */
 export const openWhenThere = (
   settings: Omit<StoreSettings, 'dir'>,
   log: WaitOptions['log'],
   stopping: AbortSignal,
-): Promise<OpenStore | undefined> =>
+): Promise<OpenStore> =>
   whenThere(() => openStore({ ...settings, dir: '' }), {
     server: 'database',
     isAway: isConnectionLoss,

@@ -1,0 +1,154 @@
+// A process from its settings to its end: what it opens goes on one stack and is closed in reverse,
+// whether it was told to stop or a later step threw. The stop signal interrupts whatever is being
+// opened.
+
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { configFromEnvironment, type Config, type Role } from '../config.ts';
+import { keepFilesPrivate } from '../data-dir.ts';
+import { createLogger, type Logger } from '../logger.ts';
+import type { Store } from '../store/database/access.ts';
+import { openStore, openWhenThere } from '../store/database/open-store.ts';
+import { connectTemporal, connectWhenThere, type Temporal } from '../temporal/connect.ts';
+import {
+  createOutboxAndReconciler,
+  type OutboxAndReconciler,
+} from '../temporal/outbox-and-reconciler.ts';
+import { searchAttributesProblem } from '../temporal/search-attributes.ts';
+
+type Close = () => unknown;
+
+export interface Process {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly stopping: AbortSignal;
+  /** Closed when the process ends, before everything that was opened earlier. */
+  readonly onClose: (close: Close) => void;
+  /**
+   * Waits for something to open and closes it at the end. Rejects at once when the process is told
+   * to stop; what opens after that is closed all the same, if it opens within `lateMs`.
+   */
+  readonly open: <T>(
+    opening: Promise<T>,
+    close: (opened: T) => unknown,
+    lateMs?: number,
+  ) => Promise<T>;
+  /** The PostgreSQL server, waited for; or the embedded database in `dir`. */
+  readonly openStore: (dir?: string) => Promise<Store>;
+  /** The Temporal server, waited for; or the one at `address`, which is there. */
+  readonly openTemporal: (address?: string) => Promise<Temporal>;
+  readonly startOutbox: (
+    parts: { readonly store: Store; readonly temporal: Temporal },
+    options?: { readonly eager: boolean },
+  ) => OutboxAndReconciler;
+  /** Resolves when the process is told to stop, or has been. */
+  readonly untilStopped: () => Promise<void>;
+}
+
+/** A connection that is being made when the process stops is given this long, then left. */
+const LATE_MS = 2000;
+/** A new embedded database takes seconds to make; half of one could not be opened again. */
+const EMBEDDED_LATE_MS = 20_000;
+
+/** The settings, or all their problems as one error. */
+export function settings(role: Role): Config {
+  const result = configFromEnvironment(role);
+  if (result.ok) return result.config;
+  const { problems } = result;
+  throw new Error(
+    `The settings have ${problems.length === 1 ? 'a problem' : 'problems'}:\n${problems.map((p) => `  ${p}`).join('\n')}`,
+  );
+}
+
+/** Runs `use` with a process that is closed when it returns or throws. */
+export async function openProcess(
+  name: string,
+  config: Config,
+  stopping: AbortSignal,
+  use: (process: Process) => Promise<void>,
+): Promise<void> {
+  stopping.throwIfAborted();
+  keepFilesPrivate();
+  const log = createLogger({ level: config.logLevel, name });
+  const stack: Close[] = [];
+  try {
+    await use(createProcess(config, log, stopping, stack));
+  } finally {
+    for (const close of stack.toReversed())
+      try {
+        await close();
+      } catch (error) {
+        log.warn({ err: error }, 'something could not be closed');
+      }
+  }
+}
+
+function createProcess(
+  config: Config,
+  log: Logger,
+  stopping: AbortSignal,
+  stack: Close[],
+): Process {
+  const open: Process['open'] = async (opening, close, lateMs = LATE_MS) => {
+    stack.push(() => inTime(opening, close, lateMs));
+    return Promise.race([opening, rejectedWhen(stopping)]);
+  };
+  return {
+    config,
+    log,
+    stopping,
+    onClose: (close) => void stack.push(close),
+    open,
+    openStore: async (dir = '') => {
+      const opening =
+        config.databaseUrl === null
+          ? openStore({ ...config, dir })
+          : openWhenThere(config, log, stopping);
+      const lateMs = config.databaseUrl === null ? EMBEDDED_LATE_MS : LATE_MS;
+      return (await open(opening, (opened) => opened.close(), lateMs)).store;
+    },
+    openTemporal: async (address) => {
+      const temporal = await open(
+        address === undefined
+          ? connectWhenThere(config.temporal, log, stopping)
+          : connectTemporal({ ...config.temporal, address }),
+        (opened) => opened.close(),
+      );
+      const problem = await searchAttributesProblem(temporal);
+      if (problem !== undefined) throw new Error(problem);
+      return temporal;
+    },
+    startOutbox: ({ store, temporal }, { eager } = { eager: false }) => {
+      const { retentionDays } = config;
+      const started = createOutboxAndReconciler({ store, temporal, eager, retentionDays, log });
+      stack.push(() => started.stop());
+      return started;
+    },
+    untilStopped: async () => {
+      if (!stopping.aborted) await once(stopping, 'abort');
+    },
+  };
+}
+
+/** Closes what opens; one that does not open in time, or cannot, needs no closing. */
+async function inTime<T>(
+  opening: Promise<T>,
+  close: (opened: T) => unknown,
+  lateMs: number,
+): Promise<void> {
+  const opened = await Promise.race([
+    opening.then(
+      (value) => ({ value }),
+      () => undefined,
+    ),
+    sleep(lateMs, undefined, { ref: false }),
+  ]);
+  if (opened !== undefined) await close(opened.value);
+}
+
+function rejectedWhen(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,169 @@
+// Composition root of the worker role: activities over the store, the model and the tools, polled
+// for by Temporal's worker. `npm run worker` runs it alone; start-all.ts beside the API, on the
+// same connection.
+
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import { settingsInForce, type Config } from '../config.ts';
+import { openDataDir } from '../data-dir.ts';
+import type { Logger } from '../logger.ts';
+import { createOpenAiModel } from '../models/openai/adapter.ts';
+import type { Model } from '../models/model.ts';
+import { openProcess, settings } from './process.ts';
+import type { Store } from '../store/database/access.ts';
+import type { Temporal } from '../temporal/connect.ts';
+import type { OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
+import { codeTools } from '../tools/index.ts';
+import { createWebhookSender } from '../webhooks/sender.ts';
+
+export interface WorkerParts {
+  readonly config: Config;
+  readonly store: Store;
+  readonly temporal: Temporal;
+  readonly outboxAndReconciler: OutboxAndReconciler;
+  readonly model: Model;
+  /** Begun early by who has other things to wait for meanwhile. */
+  readonly workflows: Promise<WorkflowBundleWithSourceMap>;
+  readonly log: Logger;
+}
+
+export interface RunningWorker {
+  /**
+   * Hands activities back and leaves; resolves when that is done. Rejects where the worker failed.
+   */
+  readonly stop: () => Promise<void>;
+  readonly ended: Promise<void>;
+  readonly working: () => boolean;
+}
+
+/**
+ * In the middle of a call when told to stop: it may end by itself in this time, then it is handed
+ * back. The whole drain has 25 s.
+ */
+const GRACE = '12 seconds';
+const FORCE = '18 seconds';
+
+/**
+ * A paused run in the cache holds about 170 KB here, and none out of it: 500 keep the busy ones
+ * warm in 85 MB, and a run that was evicted costs one replay of some 20 events when its decision
+ * comes.
+ */
+const MAX_CACHED_WORKFLOWS = 500;
+
+/** A dead worker's runs go on elsewhere after this (10 s by default). */
+const STICKY_TIMEOUT = '3 seconds';
+
+/** Before any connection is made. Signals are ours to handle: the drain has an order. */
+export function installRuntime(log: Logger): void {
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)),
+  });
+}
+
+/** About a second of CPU. */
+export const bundleWorkflows = (): Promise<WorkflowBundleWithSourceMap> =>
+  bundleWorkflowCode({
+    workflowsPath: fileURLToPath(
+      new URL(`../workflows/index${extname(import.meta.url)}`, import.meta.url),
+    ),
+    logger: new DefaultLogger('WARN'),
+  });
+
+export async function startWorker({
+  config,
+  store,
+  temporal,
+  outboxAndReconciler,
+  model,
+  workflows,
+  log,
+}: WorkerParts): Promise<RunningWorker> {
+  openDataDir(config.dataDir);
+  const worker = await Worker.create({
+    connection: temporal.connection,
+    namespace: temporal.settings.namespace,
+    taskQueue: temporal.settings.taskQueue,
+    workflowBundle: await workflows,
+    activities: createActivities({
+      store,
+      model,
+      codeTools,
+      secret: config.secret,
+      dataDir: config.dataDir,
+      egressAllow: config.egressAllow,
+      modelPatienceMs: config.modelPatienceS * 1000,
+      operatorDecisions: config.operatorDecisions,
+      onReleased: () => outboxAndReconciler.outbox.nudge(),
+    }),
+    maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+    // Cancellation comes with a heartbeat's reply: no later than a second.
+    maxHeartbeatThrottleInterval: '1 second',
+    // Model calls and tools wait for others: slots cost memory, not CPU.
+    maxConcurrentActivityTaskExecutions: 500,
+    maxConcurrentWorkflowTaskExecutions: 100,
+    shutdownGraceTime: GRACE,
+    shutdownForceTime: FORCE,
+  });
+  const ended = worker.run();
+  ended.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));
+  return {
+    ended,
+    working: () => worker.getState() === 'RUNNING',
+    stop: async () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended.catch(() => undefined);
+    },
+  };
+}
+
+const OPENAI = 'https://api.openai.com/v1';
+
+/** `demo`: where the demonstration model is, where the settings ask for it. */
+export const modelOf = (
+  config: Config,
+  demo: { readonly url: string; readonly apiKey: string } = { url: '', apiKey: '' },
+): Model =>
+  config.model.kind === 'demo'
+    ? createOpenAiModel({ baseUrl: demo.url, apiKey: demo.apiKey, reportedName: 'demo' })
+    : createOpenAiModel({
+        baseUrl: config.model.baseUrl ?? OPENAI,
+        apiKey: config.model.apiKey ?? '',
+        proxy: { https: config.model.httpsProxy ?? '', none: config.model.noProxy ?? '' },
+      });
+
+export const main = (stopping: AbortSignal): Promise<void> =>
+  openProcess('worker', settings('worker'), stopping, async (process) => {
+    const { config, log } = process;
+    installRuntime(log);
+    log.info({ settings: settingsInForce(config) }, 'starting the worker');
+    const workflows = bundleWorkflows();
+    workflows.catch(() => undefined);
+    const store = await process.openStore();
+    const temporal = await process.openTemporal();
+    const outboxAndReconciler = process.startOutbox({ store, temporal });
+    const model = modelOf(config);
+    const worker = await process.open(
+      startWorker({ config, store, temporal, outboxAndReconciler, model, workflows, log }),
+      (started) => started.stop(),
+    );
+    // Where the page is reached only the settings tell here, else the process that made the webhook.
+    const webhooks = createWebhookSender({
+      store,
+      egressAllow: config.egressAllow,
+      publicUrl: config.publicUrl ?? undefined,
+      log,
+    });
+    process.onClose(() => webhooks.stop());
+    log.info({ taskQueue: temporal.settings.taskQueue }, 'the worker polls');
+    await Promise.race([worker.ended, process.untilStopped()]);
+  });

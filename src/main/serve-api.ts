@@ -1,0 +1,177 @@
+// Composition root of the API role: the app over the store, outbox and reconciler, listening, and
+// draining when told to stop. `npm run api` runs it alone; start-all.ts beside the worker.
+
+import type { Server } from 'node:http';
+import gracefulShutdown from 'http-graceful-shutdown';
+import { loadAgents } from '../agents/load-agents.ts';
+import { settingsInForce, type Config } from '../config.ts';
+import type { AgentSnapshot } from '../contract/agent.ts';
+import type { Logger } from '../logger.ts';
+import { developmentSecret } from './development-secret.ts';
+import { openProcess, settings } from './process.ts';
+import type { Store } from '../store/database/access.ts';
+import type { CheckEdit } from '../store/calls/decisions.ts';
+import type { Temporal } from '../temporal/connect.ts';
+import type { OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
+import { checkArguments } from '../tools/arguments.ts';
+import { codeTools } from '../tools/index.ts';
+import { createApp } from '../api/app.ts';
+import { createAuthenticate } from '../api/auth/authenticate.ts';
+import type { ConsoleDeps } from '../api/console/console-layer.ts';
+import { readConsoleFiles } from '../api/console/page.ts';
+import { createNotReady } from '../api/health/readiness.ts';
+import { createGuardedServer } from '../api/http/slow-clients.ts';
+import { createWebhookSender } from '../webhooks/sender.ts';
+
+export interface ApiParts {
+  readonly config: Config;
+  readonly store: Store;
+  readonly agents: ReadonlyMap<string, AgentSnapshot>;
+  /** undefined until the server has answered once: then starts are accepted and sent later. */
+  readonly temporal: () => Temporal | undefined;
+  readonly outboxAndReconciler: () => OutboxAndReconciler | undefined;
+  readonly working?: () => boolean;
+  /** What `npm start` adds to the console: its own sign-in, and where its Web UI is. */
+  readonly development?: {
+    readonly exchange: (code: string) => Promise<string | undefined>;
+    readonly uiUrl: string | null;
+  };
+  readonly log: Logger;
+}
+
+export interface RunningApi {
+  readonly url: string;
+  /** Waiting callers are answered as their runs stand, then the sockets close. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Waiters answer within milliseconds of the drain; what writes longer than this is cut. */
+const DRAIN_MS = 5000;
+
+const checkEdit: CheckEdit = (tool, edited) => {
+  const checked = checkArguments(JSON.stringify(edited), tool);
+  return checked.ok ? { canonical: checked.canonical } : { problem: checked.problem };
+};
+
+export async function startApi(parts: ApiParts): Promise<RunningApi> {
+  const { config, store, agents, log } = parts;
+  const draining = new AbortController();
+  const { working } = parts;
+  // Known when it listens, before the first request.
+  let listensAt = '';
+  const app = createApp({
+    store,
+    agents,
+    authenticate: createAuthenticate({
+      ...config,
+      auth:
+        config.auth.kind === 'development'
+          ? { kind: 'secret', secret: developmentSecret(config.dataDir) }
+          : config.auth,
+    }),
+    send: async (runId) => (await parts.outboxAndReconciler()?.outbox.send(runId)) ?? false,
+    notReady: createNotReady({
+      store,
+      temporal: parts.temporal,
+      draining: draining.signal,
+      ...(working === undefined ? {} : { working }),
+    }),
+    syncWaitMaxMs: config.syncWaitMaxS * 1000,
+    draining: draining.signal,
+    checkEdit,
+    egressAllow: config.egressAllow,
+    corsOrigins: config.corsOrigins,
+    console: consoleOf(config, parts.development),
+    pageUrl: () => config.publicUrl ?? listensAt,
+    log,
+  });
+  const handle = app.callback();
+  const server = createGuardedServer((req, res) => void handle(req, res));
+  const shutdown = gracefulShutdown(server, { signals: '', timeout: DRAIN_MS, forceExit: false });
+  await listen(server, config);
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : config.port;
+  listensAt = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  const webhooks = createWebhookSender({
+    store,
+    egressAllow: config.egressAllow,
+    publicUrl: config.publicUrl ?? listensAt,
+    log,
+  });
+  return {
+    url: listensAt,
+    stop: async () => {
+      draining.abort();
+      await Promise.all([shutdown(), webhooks.stop()]);
+    },
+  };
+}
+
+function consoleOf(config: Config, development: ApiParts['development']): ConsoleDeps {
+  const uiUrl = development?.uiUrl ?? config.temporalUiUrl;
+  const { oidc, auth, temporal } = config;
+  return {
+    files: readConsoleFiles(),
+    settings: {
+      signIn:
+        oidc === null
+          ? { kind: development === undefined ? 'token' : 'link' }
+          : { kind: 'oidc', ...oidc, audience: auth.kind === 'jwks' ? auth.audience : null },
+      workflowsUrl: uiUrl === null ? null : `${uiUrl}/namespaces/${temporal.namespace}/workflows/`,
+    },
+    ...(development === undefined ? {} : { exchange: development.exchange }),
+  };
+}
+
+function listen(server: Server, { host, port }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why =
+        error.code === 'EADDRINUSE'
+          ? `Port ${port} on ${host} is taken. Set PORT to a free one, or stop what listens there.`
+          : `Cannot listen on ${host}:${port} (${error.code ?? error.message}).`;
+      reject(new Error(why));
+    });
+    server.listen(port, host, () => resolve());
+  });
+}
+
+/** All agents, or all their problems. */
+export async function agentsOf(config: Config): Promise<ReadonlyMap<string, AgentSnapshot>> {
+  const loaded = await loadAgents(config.agentsDir, { codeTools, secret: config.secret });
+  if ('problems' in loaded)
+    throw new Error(
+      `The agent files have problems:\n${loaded.problems.map((p) => `  ${p}`).join('\n')}`,
+    );
+  for (const notice of loaded.notices) console.error(`Agents: ${notice}`);
+  return loaded.agents;
+}
+
+export const main = (stopping: AbortSignal): Promise<void> =>
+  openProcess('api', settings('api'), stopping, async (process) => {
+    const { config, log } = process;
+    const agents = await agentsOf(config);
+    log.info({ settings: settingsInForce(config) }, 'starting the API');
+    const store = await process.openStore();
+    // The API listens before Temporal has answered: reads need none, and a start is kept in the
+    // outbox.
+    const there: { temporal?: Temporal; outboxAndReconciler?: OutboxAndReconciler } = {};
+    const api = await startApi({
+      config,
+      store,
+      agents,
+      temporal: () => there.temporal,
+      outboxAndReconciler: () => there.outboxAndReconciler,
+      log,
+    });
+    try {
+      log.info({ url: api.url }, 'the API listens');
+      const temporal = await process.openTemporal();
+      there.temporal = temporal;
+      there.outboxAndReconciler = process.startOutbox({ store, temporal });
+      await process.untilStopped();
+    } finally {
+      // Before the outbox and the connection, which answers under way still use.
+      await api.stop();
+    }
+  });
