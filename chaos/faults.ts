@@ -26,7 +26,7 @@ export function createInject(world: World, history: History): Inject {
 
   /** One after the other on the same thing. */
   async function alone<T>(things: readonly string[], act: () => Promise<T>): Promise<T> {
-    const before = Promise.all(things.map((thing) => busy.get(thing)));
+    const before = Promise.all(things.map(async (thing) => busy.get(thing)));
     const now = before.then(act);
     for (const thing of things)
       busy.set(

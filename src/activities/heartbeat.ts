@@ -3,9 +3,9 @@
 // run's watch, within milliseconds, and Temporal's, with a heartbeat's reply.
 
 import { Context } from '@temporalio/activity';
-import { sql } from 'kysely';
-import { isTerminal, type RunStatus } from '../contract/names.ts';
+import { isTerminal } from '../contract/names.ts';
 import type { Store } from '../store/database/access.ts';
+import { statusOf } from '../store/runs/open-runs.ts';
 import { beatAttempt } from '../store/turns/attempts.ts';
 
 const HEARTBEAT_EVERY_MS = 500;
@@ -65,12 +65,7 @@ async function followRun(
     for (;;) {
       await watch.changed(done);
       if (done.aborted) return;
-      const status = await store.asWorker(async (tx) => {
-        const { rows } = await sql<{
-          status: RunStatus;
-        }>`select status from runs where run_id = ${runId}`.execute(tx.db);
-        return rows[0]?.status;
-      });
+      const status = await store.asWorker((tx) => statusOf(tx, runId));
       if (status === undefined || isTerminal(status)) return onEnded();
     }
   } catch {

@@ -14,8 +14,11 @@ export interface EntryModule {
 /** Exits with 0 when `main` returns or was told to stop, with 1 when it throws anything else. */
 export async function runEntry(load: () => Promise<EntryModule>): Promise<void> {
   const controller = new AbortController();
+  let loaded = false;
   const stop = (): void => {
     if (controller.signal.aborted) return;
+    // Nothing is open yet.
+    if (!loaded) process.exit(0);
     controller.abort(new StopRequested('The process was told to stop.'));
     setTimeout(() => process.exit(1), LAST_RESORT_MS).unref();
   };
@@ -26,6 +29,7 @@ export async function runEntry(load: () => Promise<EntryModule>): Promise<void> 
   }
   try {
     const { main } = await load();
+    loaded = true;
     await main(controller.signal);
     process.exit(0);
   } catch (error) {

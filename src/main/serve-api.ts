@@ -137,8 +137,8 @@ function listen(server: Server, { host, port }: Config): Promise<void> {
 }
 
 /** All agents, or all their problems. */
-export async function agentsOf(config: Config): Promise<ReadonlyMap<string, AgentSnapshot>> {
-  const loaded = await loadAgents(config.agentsDir, { codeTools, secret: config.secret });
+export function agentsOf(config: Config): ReadonlyMap<string, AgentSnapshot> {
+  const loaded = loadAgents(config.agentsDir, { codeTools, secret: config.secret });
   if ('problems' in loaded)
     throw new Error(
       `The agent files have problems:\n${loaded.problems.map((p) => `  ${p}`).join('\n')}`,
@@ -150,7 +150,7 @@ export async function agentsOf(config: Config): Promise<ReadonlyMap<string, Agen
 export const main = (stopping: AbortSignal): Promise<void> =>
   openProcess('api', settings('api'), stopping, async (process) => {
     const { config, log } = process;
-    const agents = await agentsOf(config);
+    const agents = agentsOf(config);
     log.info({ settings: settingsInForce(config) }, 'starting the API');
     const store = await process.openStore();
     // The API listens before Temporal has answered: reads need none, and a start is kept in the

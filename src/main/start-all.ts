@@ -29,7 +29,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     const locked = lockDataDir(config.dataDir);
     if (!locked.ok) throw new Error(locked.problem);
     process.onClose(() => locked.lock.release());
-    const agents = await agentsOf(config);
+    const agents = agentsOf(config);
     for (const line of settingsInForce(config)) say(`  ${line}`);
     installRuntime(log);
 

@@ -3,6 +3,7 @@
 // ever told to have not happened.
 
 import { sql } from 'kysely';
+import { OPEN } from './runs/open-runs.ts';
 import pg from 'pg';
 import type { RunFailure } from '../contract/names.ts';
 import type { Settled } from '../contract/turn.ts';
@@ -75,7 +76,7 @@ export async function openRunsAfter(
         where p.run_id = r.run_id), '[]') as pauses,
       coalesce((select jsonb_agg(jsonb_build_object('id', o.id, 'kind', o.kind) order by o.id) from outbox o
         where o.run_id = r.run_id and o.acknowledged_at is null), '[]') as unsent
-    from runs r where r.status in ('QUEUED', 'RUNNING', 'PAUSED') and r.run_id > ${after} order by r.run_id limit ${most}`.execute(
+    from runs r where r.status in ${OPEN} and r.run_id > ${after} order by r.run_id limit ${most}`.execute(
     tx.db,
   );
   return rows;
@@ -99,7 +100,7 @@ export async function missingRuns(
 export async function withdrawStartsOfEnded(tx: StoreTransaction): Promise<number> {
   const { rows } = await sql<{ id: number }>`
     select o.id from outbox o join runs r using (run_id)
-    where o.kind = 'START' and o.acknowledged_at is null and r.status not in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(
+    where o.kind = 'START' and o.acknowledged_at is null and r.status not in ${OPEN}`.execute(
     tx.db,
   );
   await acknowledgeOutboxLines(

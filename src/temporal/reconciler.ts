@@ -3,10 +3,11 @@
 // since the last look less 30 s without having said how it ended, and a slow sweep over open rows
 // for what a query misses.
 
-import { sql } from 'kysely';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunFailure } from '../contract/names.ts';
 import type { Settlement } from '../contract/turn.ts';
 import type { Store } from '../store/database/access.ts';
+import { isOpenAndStarted, openAfter, openAmong } from '../store/runs/open-runs.ts';
 import { releaseStranded } from '../store/runs/runs.ts';
 import { settle } from '../store/runs/settle.ts';
 import type { WorkflowObserver } from './workflow-observer.ts';
@@ -32,7 +33,7 @@ const LOOK_BACK_MS = 30_000;
 /** Open rows compared a second, the longest unseen first. */
 const SWEEP_AT_ONCE = 5;
 /** A row this young may have a start that is just being sent. */
-const SWEEP_OLDER_THAN = '20 seconds';
+const SWEEP_OLDER_THAN_S = 20;
 
 const terminated: RunFailure = {
   code: 'TERMINATED',
@@ -61,12 +62,7 @@ export function createReconciler({
     const settled = await store.asReconciler(async (tx) => {
       // A start that was never acknowledged is on its way, not lost; and a run whose start never
       // was is queued.
-      const { rows } = await sql<{ open: boolean }>`
-        select not exists (select 1 from outbox o where o.run_id = r.run_id and o.kind = 'START' and o.acknowledged_at is not null) as open
-        from runs r where r.run_id = ${runId} and r.status in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(
-        tx.db,
-      );
-      if (rows[0] === undefined || rows[0].open) return undefined;
+      if (!(await isOpenAndStarted(tx, runId))) return undefined;
       return settle(tx, runId, end, 'temporal');
     });
     if (settled === undefined) return;
@@ -82,28 +78,17 @@ export function createReconciler({
     const closed = await workflows.closedSince(new Date(since - LOOK_BACK_MS));
     since = began;
     if (closed.length === 0) return;
-    const open = await store.asReconciler(async (tx) => {
-      const { rows } = await sql<{ run_id: string }>`
-        select run_id from runs where run_id = any(${closed}) and status in ('QUEUED', 'RUNNING', 'PAUSED')`.execute(
-        tx.db,
-      );
-      return rows.map((row) => row.run_id);
-    });
+    const open = await store.asReconciler((tx) => openAmong(tx, closed));
     for (const runId of open) await compare(runId);
   }
 
   async function sweep(): Promise<void> {
-    const rows = await store.asReconciler(async (tx) => {
-      const found = await sql<{ run_id: string }>`
-        select run_id from runs where status in ('QUEUED', 'RUNNING', 'PAUSED') and run_id > ${swept}
-          and updated_at < now() - ${sql.lit(SWEEP_OLDER_THAN)}::interval
-        order by run_id limit ${SWEEP_AT_ONCE}`.execute(tx.db);
-      return found.rows;
-    });
-    swept = rows.length < SWEEP_AT_ONCE ? '' : (rows.at(-1)?.run_id ?? '');
-    for (const { run_id: runId } of rows) await compare(runId);
-    const ids = rows.map((row) => row.run_id);
-    const released = await store.asReconciler((tx) => releaseStranded(tx, ids));
+    const open = await store.asReconciler((tx) =>
+      openAfter(tx, swept, { olderThanS: SWEEP_OLDER_THAN_S, most: SWEEP_AT_ONCE }),
+    );
+    swept = open.length < SWEEP_AT_ONCE ? '' : (open.at(-1) ?? '');
+    for (const runId of open) await compare(runId);
+    const released = await store.asReconciler((tx) => releaseStranded(tx, open));
     if (released.length === 0) return;
     log.warn({ runIds: released }, 'queued runs with no run before them were started');
     onReleased();
@@ -117,7 +102,7 @@ export function createReconciler({
         } catch {
           // Temporal or the database is away: nothing is concluded from that.
         }
-      await new Promise((resolve) => setTimeout(resolve, lookEveryMs).unref());
+      await sleep(lookEveryMs, undefined, { ref: false });
     }
   })();
 

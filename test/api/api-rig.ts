@@ -190,7 +190,8 @@ export async function startApiRig(change: Partial<AppDeps> = {}): Promise<ApiRig
   };
   const app = createApp(deps);
   const { holds } = documentCheck(deps);
-  const server = createServer(app.callback());
+  const handle = app.callback();
+  const server = createServer((req, res) => void handle(req, res));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const call: ApiRig['call'] = async (method, path, options = {}) => {

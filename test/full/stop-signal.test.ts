@@ -12,8 +12,7 @@ import { until } from '../rig/wait.ts';
 
 type Role = 'start' | 'api' | 'worker';
 const MOMENTS = 10;
-/** What is promised; where the machine is busy with other work, twice that passes. */
-const END_WITHIN_MS = 2 * 5000;
+const END_WITHIN_MS = 5000;
 
 const UP: Readonly<Record<Role, RegExp>> = {
   start: /holdpoint_token=|Authorization: Bearer|curl/i,
@@ -90,7 +89,8 @@ describe('SIGTERM while a process starts', function () {
           `at moment ${moment} of ${whole} ms:\n${started.log().slice(-1500)}`,
         );
       }
-      console.log(`      longest: ${Math.max(...took)} ms`);
-      assert.ok(Math.max(...took) < END_WITHIN_MS, took.join(', '));
+      console.log(`      longest: ${Math.max(...took)} ms; a whole start: ${whole} ms`);
+      // On a machine so busy that a start takes longer, no longer than that.
+      assert.ok(Math.max(...took) < Math.max(END_WITHIN_MS, whole), took.join(', '));
     });
 });

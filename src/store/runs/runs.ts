@@ -1,6 +1,7 @@
 // Starting a run and reading one. Ending is settle.ts's.
 
 import { sql } from 'kysely';
+import { OPEN } from './open-runs.ts';
 import type { AgentSnapshot } from '../../contract/agent.ts';
 import { AppError } from '../../contract/errors.ts';
 import {
@@ -137,7 +138,7 @@ async function openRunOfSession(
 ): Promise<{ runId: string; status: RunStatus } | undefined> {
   const { rows } = await sql<{ run_id: string; status: RunStatus }>`
     select run_id, status from runs
-    where org_id = ${s.orgId} and user_id = ${s.userId} and session_id = ${s.sessionId} and status in ('QUEUED', 'RUNNING', 'PAUSED')
+    where org_id = ${s.orgId} and user_id = ${s.userId} and session_id = ${s.sessionId} and status in ${OPEN}
     order by session_seq limit 1`.execute(tx.db);
   return rows[0] && { runId: rows[0].run_id, status: rows[0].status };
 }

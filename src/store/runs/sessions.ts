@@ -2,6 +2,7 @@
 // two users of an org may have the same id, and then one's own is meant unless the user is named.
 
 import { sql } from 'kysely';
+import { OPEN } from './open-runs.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
 import { allOf, listed, type Listed, type PageWanted } from '../queries/run-lists.ts';
@@ -110,7 +111,7 @@ export async function deleteSession(
   // The lock by itself, what is decided read after it: a start in between takes the same lock.
   await sql`select 1 from sessions where ${session} for update`.execute(tx.db);
   const { rows: open } = await sql<{ run_id: string }>`
-    select run_id from runs where ${session} and status in ('QUEUED', 'RUNNING', 'PAUSED') order by session_seq`.execute(
+    select run_id from runs where ${session} and status in ${OPEN} order by session_seq`.execute(
     tx.db,
   );
   if (open.length > 0) return { kind: 'OPEN', runIds: open.map((run) => run.run_id) };
