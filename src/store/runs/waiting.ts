@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import type { WaitingFor } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { appendEvents } from '../events/events.ts';
+import { tellWaiting } from '../webhooks/tell.ts';
 
 export interface Waiting extends WaitingFor {
   readonly turn: number;
@@ -22,8 +23,9 @@ export async function noteWaiting(
     tx.db,
   );
   const { what, since, lastProblem, turn } = waiting;
-  if (waiting.tries === 0)
-    await appendEvents(tx, runId, [{ kind: 'WAITING', turn, data: { what, since, lastProblem } }]);
+  if (waiting.tries > 0) return;
+  await appendEvents(tx, runId, [{ kind: 'WAITING', turn, data: { what, since, lastProblem } }]);
+  await tellWaiting(tx, runId, { what, since, lastProblem });
 }
 
 /** The model speaks again: nobody is told to wait for it any more. */
