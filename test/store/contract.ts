@@ -216,6 +216,18 @@ export function describeStore(bench: () => Bench): void {
       assert.equal((await s.claim(run, id)).kind, 'UNKNOWN', 'from then on it may have happened');
     });
 
+    it('that was handed back is told as handed back again, where the reply to that was lost', async () => {
+      const s = step();
+      const run = await s.start();
+      const [id = ''] = await s.asks(run, 1, ['send']);
+      await s.pause(run, 1, 1, [id]);
+      await s.vote(run, person('lea'), all('APPROVE'));
+      await s.claim(run, id);
+      const end = { kind: 'UNANSWERED', evidence: 'cut' } as const;
+      for (let n = 1; n <= 2; n++) assert.equal((await s.record(run, id, 1, end)).kind, 'AGAIN');
+      assert.equal((await s.read(run)).calls[0]?.state, 'APPROVED');
+    });
+
     it('that may be repeated is dispatched three times at most, then it is unknown; a read-only one is an error', async () => {
       for (const [name, end] of [
         ['send', 'UNKNOWN'],

@@ -62,7 +62,11 @@ export async function recordCall(
         tx.db,
       );
     tx.announce(runId, 'EVENTS');
-    return { kind: 'UNKNOWN' };
+    // Handed back to be made again: by this very transaction, whose reply was lost, or by another
+    // attempt. A person is asked only where the record says that the outcome is unknown.
+    return row.state === 'UNKNOWN' || row.state === 'LEFT'
+      ? { kind: 'UNKNOWN' }
+      : { kind: 'AGAIN' };
   }
   if (end.kind === 'ANSWERED') {
     await finish(tx, run, callId, row, {
