@@ -158,7 +158,7 @@ export function createCallModel({
       const said = await publisher.rest();
       const tooMany = tooManyCalls(agent, reply.toolCalls.length);
       if (tooMany !== undefined) {
-        const usage = usageOf(reply, request.messages);
+        const usage = usageOf(reply, sent.messages);
         await untilStored(() =>
           store.asWorker(async (tx) => {
             await appendDeltas(tx, runId, orgId, said);

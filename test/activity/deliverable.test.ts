@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
 import { annotated } from '../../src/activities/annotated-reply.ts';
 import { deliverable } from '../../src/activities/deliverable.ts';
-import type { StoredCall } from '../../src/store/turns/turns.ts';
+import type { StoredCall } from '../../src/store/turns/replies.ts';
 import { agent } from '../store/fixture.ts';
 
 describe('what goes back to Temporal', () => {
