@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// `npm test [files]`: installs what is missing, runs mocha, and closes with `N passed, N failed, N
+// `npm test [files or folders]`: installs what is missing, runs mocha, and closes with `N passed, N failed, N
 // skipped` alone on the last line. --full adds test/full and the longer forms of the others
 // (HOLDPOINT_FULL=1).
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkNode, install, root } from './install.mjs';
@@ -14,8 +14,12 @@ await install({ withDev: true });
 
 const given = process.argv.slice(2);
 const full = given.includes('--full');
-const rest = given.filter((argument) => argument !== '--full');
-const named = rest.some((argument) => !argument.startsWith('-') && /\.[cm]?ts$/.test(argument));
+// A folder stands for the tests below it.
+const isFolder = (path) => existsSync(path) && statSync(path).isDirectory();
+const rest = given
+  .filter((argument) => argument !== '--full')
+  .map((argument) => (isFolder(argument) ? `${argument}/**/*.test.ts` : argument));
+const named = rest.some((argument) => /\.[cm]?ts$/.test(argument));
 const folder = mkdtempSync(join(tmpdir(), 'holdpoint-test-'));
 const summary = join(folder, 'summary.json');
 const child = spawn(
