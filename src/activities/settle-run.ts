@@ -1,6 +1,7 @@
 // Writes PAUSED and terminal states for the workflow, and returns the state that stands.
 
 import type { Settled, Settlement } from '../contract/turn.ts';
+import type { OperatorDecisions } from '../store/calls/vote-policy.ts';
 import type { Store } from '../store/database/access.ts';
 import { settle } from '../store/runs/settle.ts';
 import { failureOf } from './failures.ts';
@@ -13,15 +14,17 @@ export interface SettleRunRequest {
 export function createSettleRun({
   store,
   onReleased,
+  operatorDecisions,
 }: {
   readonly store: Store;
   readonly onReleased: () => void;
+  readonly operatorDecisions: OperatorDecisions;
 }) {
   return async function settleRun({ runId, settlement }: SettleRunRequest): Promise<Settled> {
     try {
       let released = false;
       const settled = await store.asWorker((tx) =>
-        settle(tx, runId, settlement, 'holdpoint', () => (released = true)),
+        settle(tx, runId, settlement, 'holdpoint', () => (released = true), operatorDecisions),
       );
       if (released) onReleased();
       return (

@@ -29,7 +29,7 @@ const TOO_LONG = 'the payload is too long';
 // What the Web UI shows beside the names in its dialog.
 const DESCRIPTION = {
   approve:
-    'Approves what this run waits for. Leave the input empty to approve every call that waits, or give {"callId": "…", "reason": "…"} for one. A high-risk call needs {"callId": "…", "argumentsHash": "…"}, a call of unknown outcome {"callId": "…", "pauseId": "…"}: the tab User Metadata names them.',
+    'Approves what this run waits for, where the tab User Metadata says that an operator may. Leave the input empty to approve every call that waits, or give {"callId": "…", "reason": "…"} for one. A high-risk call needs {"callId": "…", "argumentsHash": "…"}, a call of unknown outcome {"callId": "…", "pauseId": "…"}: the tab User Metadata names them.',
   reject:
     'Rejects what this run waits for: it is not run, and the agent is told. Leave the input empty to reject every call that waits, or give {"callId": "…", "reason": "…"} for one.',
   decided:

@@ -1,10 +1,10 @@
-// Opening a pause, once per (run, turn, n), and what an operator in Temporal's Web UI is shown of
-// it.
+// Opening a pause, once per (run, turn, n), and reading what the workflow is to know of it.
 
 import { sql } from 'kysely';
 import type { PauseKind, PauseView } from '../../contract/turn.ts';
 import { pauseIdOf } from './call-hash.ts';
-import { codeSpan, plainWords, visible } from '../../json/visible.ts';
+import { describePause, type WaitingCall } from './describe-pause.ts';
+import type { OperatorDecisions } from './vote-policy.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import type { LockedRun } from '../runs/runs.ts';
 
@@ -41,94 +41,37 @@ export async function openPause(
   return { pauseId, opened: true };
 }
 
-const ARGUMENTS_SHOWN = 2000;
-const EVIDENCE_SHOWN = 500;
-const APPROVERS_SHOWN = 5;
-/** Temporal keeps 20,000 bytes of a run's details; the rest of the text is below 2,000. */
-const CALLS_MAX_BYTES = 16_000;
+type Row = WaitingCall & {
+  readonly openedAt: Date;
+  readonly expiresInMs: number | null;
+  readonly quorum: number;
+  readonly fourEyes: boolean;
+};
 
-interface Waiting {
-  readonly call_id: string;
-  readonly name: string;
-  readonly arguments: string;
-  readonly arguments_hash: string;
-  readonly risk: string;
-  readonly approvers: readonly string[] | null;
-  readonly evidence: string | null;
-  readonly opened_at: Date;
-  readonly kind: PauseKind;
-  readonly expires_in_ms: number | null;
-}
-
-export async function viewPause(tx: StoreTransaction, pauseId: string): Promise<PauseView> {
-  const { rows } = await sql<Waiting>`
-    select c.call_id, c.name, c.arguments, c.arguments_hash, c.risk, c.approvers, c.evidence, p.opened_at, p.kind,
-      (extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 as expires_in_ms
-    from pauses p join calls c on c.run_id = p.run_id and c.pause_id = p.pause_id where p.pause_id = ${pauseId} order by c.idx`.execute(
-    tx.db,
-  );
+export async function viewPause(
+  tx: StoreTransaction,
+  pauseId: string,
+  operators: OperatorDecisions,
+): Promise<PauseView> {
+  const { rows } = await sql<Row>`
+    select c.call_id as "callId", c.name, c.arguments, c.arguments_hash as "argumentsHash", c.risk,
+      c.approval = 'required' as guarded, c.approvers, c.evidence, p.kind, p.opened_at as "openedAt",
+      to_char(c.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as "expiresAt",
+      (extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 as "expiresInMs",
+      coalesce((s.body->'approvals'->>'quorum')::int, 1) as quorum,
+      coalesce((s.body->'approvals'->>'fourEyes')::boolean, false) as "fourEyes"
+    from pauses p join calls c on c.run_id = p.run_id and c.pause_id = p.pause_id
+      join runs r on r.run_id = p.run_id join agent_snapshots s using (revision)
+    where p.pause_id = ${pauseId} order by c.idx`.execute(tx.db);
   const expiries = rows.flatMap((row) =>
-    row.expires_in_ms === null ? [] : [Math.max(0, Math.ceil(row.expires_in_ms))],
+    row.expiresInMs === null ? [] : [Math.max(0, Math.ceil(row.expiresInMs))],
   );
+  const [first] = rows;
+  const policy = { quorum: first?.quorum ?? 1, fourEyes: first?.fourEyes ?? false, operators };
   return {
     pauseId,
-    waitingSince: (rows[0]?.opened_at ?? new Date()).toISOString(),
+    waitingSince: (first?.openedAt ?? new Date()).toISOString(),
     expiresInMs: expiries.length === 0 ? null : Math.min(...expiries),
-    waiting: describe(pauseId, rows),
+    waiting: describePause(pauseId, rows, policy),
   };
 }
-
-function describe(pauseId: string, rows: readonly Waiting[]): string {
-  const first = rows[0];
-  const callId = first?.call_id ?? '';
-  const unknown = first?.kind === 'OUTCOME_UNKNOWN';
-  const head = unknown
-    ? 'This run waits for a person: a call may or may not have happened, and it must not be repeated without being asked.'
-    : 'This run waits for a person. Nothing below has been run yet:';
-  const lines = firstOf(rows.map(lineOf));
-  const where = 'To decide from here: **More Actions → Send a Signal**';
-  const risky = rows.find((row) => row.risk === 'high');
-  const several = rows.length > 1;
-  const how = unknown
-    ? `${where}. To do it again choose \`approve\` with the input \`{"callId": "${callId}", "pauseId": "${pauseId}"}\`. To leave it choose \`reject\` without input.`
-    : risky !== undefined
-      ? `${where}. Choose \`approve\` with the input \`{"callId": "${risky.call_id}", "argumentsHash": "${risky.arguments_hash}"}\`${several ? ', one call at a time' : ''}; or \`reject\` without input.`
-      : `${where}, choose \`approve\` or \`reject\`, and leave the input empty${several ? ': that decides about all of them' : ''}. For a reason${several ? ', or for one of them only,' : ''} the input is \`{"callId": "${callId}", "reason": "…"}\`.`;
-  return `${head}\n\n${lines.join('\n')}\n\n${how}`;
-}
-
-/** As many as fit, the first one always; how many are left out is said in words. */
-function firstOf(lines: readonly string[]): readonly string[] {
-  let bytes = 0;
-  const fitting = lines.findIndex((line) => (bytes += Buffer.byteLength(line)) > CALLS_MAX_BYTES);
-  if (fitting === -1) return lines;
-  const shown = lines.slice(0, Math.max(1, fitting));
-  const more = lines.length - shown.length;
-  return more === 0 ? shown : [...shown, `- and ${more} more: the run's record shows them all`];
-}
-
-function lineOf(row: Waiting): string {
-  const more = [
-    `callId \`${row.call_id}\``,
-    ...(row.risk === 'high' ? [`**high risk**, argumentsHash \`${row.arguments_hash}\``] : []),
-    ...(row.approvers === null ? [] : [`may be approved by ${namesOf(row.approvers)}`]),
-    ...(row.evidence === null ? [] : [`known: ${shortSpan(row.evidence, EVIDENCE_SHOWN)}`]),
-  ];
-  const args = shortSpan(row.arguments, ARGUMENTS_SHOWN);
-  // the Web UI draws no list inside a list
-  return `- **${plainWords(row.name)}** with ${args} · ${more.join(' · ')}`;
-}
-
-const namesOf = (approvers: readonly string[]): string => {
-  const named = approvers.slice(0, APPROVERS_SHOWN).map(plainWords).join(', ');
-  const more = approvers.length - APPROVERS_SHOWN;
-  return more > 0 ? `${named} and ${more} more` : named;
-};
-
-/** Cut before and after it is made visible: one character may become nine. */
-const shortSpan = (text: string, maxChars: number): string => {
-  const shown = visible(text.slice(0, maxChars));
-  return shown.length < maxChars && text.length <= maxChars
-    ? codeSpan(shown)
-    : codeSpan(`${shown.slice(0, maxChars)}…`);
-};

@@ -12,6 +12,7 @@ import { appendEvents } from '../events/events.ts';
 import { withdrawStart } from '../outbox.ts';
 import { tellPaused, tellSettled } from '../webhooks/tell.ts';
 import { openPause, viewPause } from '../calls/pauses.ts';
+import type { OperatorDecisions } from '../calls/vote-policy.ts';
 import { readRun, type RunRecord } from '../queries/run-record.ts';
 import { lockRun, lockSessionAndRun, releaseNextOfSession, type LockedRun } from './runs.ts';
 import { activeMs } from '../turns/attempts.ts';
@@ -27,7 +28,8 @@ const stands = (run: LockedRun): Settled => ({
 
 /**
  * `onReleased`: a run of the session that had to wait for this one may start; it is told within the
- * transaction.
+ * transaction. `operators`: what they may decide, for what they are shown of a pause; who does not
+ * say promises them nothing.
  */
 export async function settle(
   tx: StoreTransaction,
@@ -35,9 +37,10 @@ export async function settle(
   settlement: Settlement,
   actor: string,
   onReleased: () => void = () => undefined,
+  operators: OperatorDecisions = 'off',
 ): Promise<Settled | undefined> {
   return settlement.kind === 'PAUSED'
-    ? settlePaused(tx, runId, settlement)
+    ? settlePaused(tx, runId, settlement, operators)
     : settleTerminal(tx, runId, settlement, actor, onReleased);
 }
 
@@ -45,6 +48,7 @@ async function settlePaused(
   tx: StoreTransaction,
   runId: string,
   s: Extract<Settlement, { kind: 'PAUSED' }>,
+  operators: OperatorDecisions,
 ): Promise<Settled | undefined> {
   const run = await lockRun(tx, runId);
   if (run === undefined) return undefined;
@@ -71,7 +75,7 @@ async function settlePaused(
   const now = await lockRun(tx, runId);
   if (now === undefined) return undefined;
   return now.pauseId === pauseId
-    ? { ...stands(now), pause: await viewPause(tx, pauseId) }
+    ? { ...stands(now), pause: await viewPause(tx, pauseId, operators) }
     : stands(now);
 }
 

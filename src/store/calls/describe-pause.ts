@@ -1,0 +1,138 @@
+// What an operator in Temporal's Web UI is shown of a pause, as Markdown: the calls, who may decide
+// about each, and what of it an operator may do under the setting in force. It is put together when
+// the pause is opened, so it says nothing that a vote changes.
+
+import type { PauseKind } from '../../contract/turn.ts';
+import { codeSpan, plainWords, visible } from '../../json/visible.ts';
+import { voterProblem, type OpenCall, type OperatorDecisions } from './vote-policy.ts';
+
+export interface WaitingCall extends OpenCall {
+  readonly arguments: string;
+  readonly evidence: string | null;
+  /** ISO 8601; null where it waits as long as it takes. */
+  readonly expiresAt: string | null;
+}
+
+export interface PausePolicy {
+  readonly quorum: number;
+  readonly fourEyes: boolean;
+  readonly operators: OperatorDecisions;
+}
+
+const ARGUMENTS_SHOWN = 2000;
+const EVIDENCE_SHOWN = 500;
+const APPROVERS_SHOWN = 5;
+/** Temporal keeps 20,000 bytes of a run's details; the rest of the text is below 2,000. */
+const CALLS_MAX_BYTES = 16_000;
+
+const HEAD: Readonly<Record<PauseKind, string>> = {
+  APPROVAL: 'This run waits for a person. Nothing below has been run yet:',
+  OUTCOME_UNKNOWN:
+    'This run waits for a person: a call may or may not have happened, and it must not be repeated without being asked.',
+};
+
+export function describePause(
+  pauseId: string,
+  calls: readonly WaitingCall[],
+  policy: PausePolicy,
+): string {
+  const head = HEAD[calls[0]?.kind ?? 'APPROVAL'];
+  const lines = firstOf(calls.map((call) => describeCall(call, policy)));
+  return `${head}\n\n${lines.join('\n')}\n\n${whatToDo(pauseId, calls, policy)}`;
+}
+
+/** As many as fit, the first one always; how many are left out is said in words. */
+function firstOf(lines: readonly string[]): readonly string[] {
+  let bytes = 0;
+  const fitting = lines.findIndex((line) => (bytes += Buffer.byteLength(line)) > CALLS_MAX_BYTES);
+  if (fitting === -1) return lines;
+  const shown = lines.slice(0, Math.max(1, fitting));
+  const more = lines.length - shown.length;
+  return more === 0 ? shown : [...shown, `- and ${more} more: the run's record shows them all`];
+}
+
+function describeCall(call: WaitingCall, { quorum, fourEyes }: PausePolicy): string {
+  const votes = votesFor(call, quorum);
+  const more = [
+    `callId \`${call.callId}\``,
+    ...(call.risk === 'high' ? [`**high risk**, argumentsHash \`${call.argumentsHash}\``] : []),
+    `may be approved by ${call.approvers === null ? 'anyone of the org with the scope runs:approve' : namesOf(call.approvers)}`,
+    ...(fourEyes && call.guarded ? ['not by who asked (four eyes)'] : []),
+    ...(votes > 1 ? [`needs ${votes} votes`] : []),
+    ...(call.expiresAt === null ? [] : [`counts as rejected from ${call.expiresAt} on`]),
+    ...(call.evidence === null ? [] : [`known: ${shortSpan(call.evidence, EVIDENCE_SHOWN)}`]),
+  ];
+  const args = shortSpan(call.arguments, ARGUMENTS_SHOWN);
+  // the Web UI draws no list inside a list
+  return `- **${plainWords(call.name)}** with ${args} · ${more.join(' · ')}`;
+}
+
+/** One person says whether a call of unknown outcome is done again. */
+const votesFor = ({ kind }: WaitingCall, quorum: number): number =>
+  kind === 'OUTCOME_UNKNOWN' ? 1 : quorum;
+
+const WHERE = 'To decide from here: **More Actions → Send a Signal**';
+
+function whatToDo(
+  pauseId: string,
+  calls: readonly WaitingCall[],
+  { operators, quorum }: PausePolicy,
+): string {
+  if (operators === 'off')
+    return 'Operators decide nothing here (`OPERATOR_DECISIONS` is `off`): people do, through the API or its console.';
+  const several = calls.length > 1;
+  const reject = `\`reject\` without input${several ? ' (that is all of them)' : ''}`;
+  const mine = calls.filter((call) => mayApprove(call, operators));
+  const [first] = mine;
+  if (first === undefined) {
+    const why =
+      operators === 'reject-only'
+        ? 'Operators may only reject here (`OPERATOR_DECISIONS` is `reject-only`); everything else is decided through the API or its console.'
+        : 'Operators may only reject this: they are not among those who may approve it.';
+    return `${why} ${WHERE}, then ${reject}.`;
+  }
+  const votes =
+    votesFor(first, quorum) > 1 ? ' From here it counts as one vote, of one operator.' : '';
+  const exact = mine.find(({ risk, kind }) => risk === 'high' || kind === 'OUTCOME_UNKNOWN');
+  // One that an operator may not approve, or must name, refuses an approval of all.
+  if (exact !== undefined || mine.length < calls.length) {
+    const one = several ? ', one call at a time' : '';
+    const others =
+      mine.length < calls.length
+        ? `; ${mine.map(({ callId }) => `\`${callId}\``).join(', ')} ${mine.length === 1 ? 'is' : 'are'} all that an operator may approve`
+        : '';
+    const again = first.kind === 'OUTCOME_UNKNOWN' ? 'To do it again choose' : 'Choose';
+    return `${WHERE}. ${again} \`approve\` with the input \`${inputFor(exact ?? first, pauseId)}\`${one}${others}. Or ${reject}.${votes}`;
+  }
+  return `${WHERE}, choose \`approve\` or \`reject\`, and leave the input empty${several ? ': that decides about all of them' : ''}. For a reason${several ? ', or for one of them only,' : ''} the input is \`{"callId": "${first.callId}", "reason": "…"}\`.${votes}`;
+}
+
+function inputFor({ callId, kind, risk, argumentsHash }: WaitingCall, pauseId: string): string {
+  if (kind === 'OUTCOME_UNKNOWN') return `{"callId": "${callId}", "pauseId": "${pauseId}"}`;
+  return risk === 'high'
+    ? `{"callId": "${callId}", "argumentsHash": "${argumentsHash}"}`
+    : `{"callId": "${callId}"}`;
+}
+
+/** Who asked matters to people's votes alone. */
+const mayApprove = (call: WaitingCall, allowed: OperatorDecisions): boolean =>
+  voterProblem(
+    { fourEyes: false, startedBy: '', userId: '' },
+    call,
+    { kind: 'operator', allowed },
+    'APPROVE',
+  ) === undefined;
+
+const namesOf = (approvers: readonly string[]): string => {
+  const named = approvers.slice(0, APPROVERS_SHOWN).map(plainWords).join(', ');
+  const more = approvers.length - APPROVERS_SHOWN;
+  return more > 0 ? `${named} and ${more} more` : named;
+};
+
+/** Cut before and after it is made visible: one character may become nine. */
+const shortSpan = (text: string, maxChars: number): string => {
+  const shown = visible(text.slice(0, maxChars));
+  return shown.length < maxChars && text.length <= maxChars
+    ? codeSpan(shown)
+    : codeSpan(`${shown.slice(0, maxChars)}…`);
+};
