@@ -60,7 +60,8 @@ export function afterFault(error: ModelError, at: FaultAt): AfterFault {
   );
   if (error.retryable && faults < ATTEMPTS_PER_MODEL)
     return { kind: 'AGAIN', afterMs: error.retryAfterMs };
-  if (away && others) return { kind: 'AGAIN', afterMs: NEXT_MODEL_MS };
+  // A reply that keeps breaking off may be its server's doing, which the next model does not share.
+  if ((away || error.retryable) && others) return { kind: 'AGAIN', afterMs: NEXT_MODEL_MS };
   if (!error.retryable || !away || at.patienceMs <= 0) return ended(error, at);
   return {
     kind: 'WAIT',

@@ -44,6 +44,20 @@ describe('after a fault of the model', () => {
     assert.equal(last.afterMs, 1000);
   });
 
+  it('replies that break off lead to the next model after three attempts, are not waited for, and end as MODEL_INCOMPLETE', () => {
+    const broken = new ModelError('INCOMPLETE', 'It broke off.', { retryable: true });
+    const tooShort = new ModelError('INCOMPLETE', 'It ran out of tokens.');
+    const candidates = ['a', 'b'];
+    const faults = new Map([['a', 3]]);
+    assert.equal(afterFault(broken, at({ candidates })).kind, 'AGAIN');
+    assert.equal(nextModel(candidates, { faults, waiting: null }), 'b');
+    assert.equal(code(afterFault(broken, at())), 'MODEL_INCOMPLETE');
+    const both = new Map([...faults, ['b', 2]]);
+    const last = at({ candidates, name: 'b' }, { faults: both });
+    assert.equal(code(afterFault(broken, last)), 'MODEL_INCOMPLETE');
+    assert.equal(code(afterFault(tooShort, at({ candidates }))), 'MODEL_INCOMPLETE');
+  });
+
   it('a model that is away is asked again after a second, doubling to fifteen, later where it says so', () => {
     const pauses = Array.from({ length: 6 }, (_, tries) => {
       const next = afterFault(down, at({}, { waiting: waiting(tries) }));
