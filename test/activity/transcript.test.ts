@@ -9,6 +9,7 @@ const toldOf = (result: string, httpStatus: number | null): string | undefined =
     input: 'Do it',
     turns: [
       {
+        turn: 1,
         text: '',
         cameAs: null,
         calls: [

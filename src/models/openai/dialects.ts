@@ -94,7 +94,7 @@ const TOO_LONG_NAMES: ReadonlySet<string> = new Set([
   'prompt_too_long',
 ]);
 const TOO_LONG_WORDS: readonly RegExp[] = [
-  /context.?window.?(exceed|limit)|exceed\S*\s.{0,40}context window/i, // MiniMax, LiteLLM, Cohere
+  /context.?window.?(exceed|limit)/i, // MiniMax, LiteLLM, Cohere
   /maximum context length/i, // OpenAI, vLLM, Mistral, OpenRouter, Together
   /maximum (prompt|input|model|sequence) (length|tokens)/i, // xAI, Groq
   /context (length|size|limit|window)\b.{0,60}\b(exceed|too|over|larger|longer|than)/i, // Ollama
@@ -103,12 +103,12 @@ const TOO_LONG_WORDS: readonly RegExp[] = [
   /(prompt|input|request|message\S*|conversation) (is |are |was )?too long/i, // Anthropic, Bedrock, Ollama
   /too large for model/i, // Mistral
   /exceeded model token limit/i, // Kimi
-  /exceed\S* (the )?max(imum)?.{0,20}\b(input|prompt|seq\S*)[ _](length|len|tokens)/i, // Poolside, TensorRT-LLM
+  /exceed\S* (the )?max(imum)?.{0,20}\b(input|prompt|seq\S*)[ _](len|tokens)/i, // Poolside, TensorRT-LLM
   /(input|prompt) length.{0,40}exceed/i, // NVIDIA, Qwen
   /range of input length should be/i, // Alibaba Cloud
   /reduce (the length of )?(your|the) (messages|prompt|input|context)|reduce the length/i, // OpenAI, Groq, vLLM
   /tokens? (in|of) (the|your) (prompt|request|input).{0,40}(exceed|more than|greater)/i,
-  /context_?(length|window)_?exceeded/i, // names inside the prose of a gateway
+  /context_?length_?exceeded/i, // names inside the prose of a gateway
   /`inputs` tokens \+ `max_new_tokens` must be/i, // Hugging Face TGI
 ];
 /** Words of a rate: "too many tokens, please wait" is no long prompt. */
