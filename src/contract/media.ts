@@ -2,6 +2,7 @@
 // bytes say.
 
 export const MEDIA_MAX_BYTES = 10 * 2 ** 20;
+export const MEDIA_MAX_COUNT = 8;
 export const MEDIA_TOTAL_MAX_BYTES = 20 * 2 ** 20;
 
 export type MediaKind = 'vision' | 'audio';

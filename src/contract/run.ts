@@ -1,7 +1,7 @@
 // A run as every door shows it, and the bodies that the doors take. Field names are fixed.
 
 import { z } from 'zod';
-import { MEDIA_TYPES } from './media.ts';
+import { MEDIA_MAX_COUNT, MEDIA_TYPES } from './media.ts';
 import { FAILURE_CODE, RUN_STATUS } from './names.ts';
 
 const Timestamp = z.iso.datetime({ offset: true });
@@ -227,7 +227,7 @@ export const StartBodySchema = z
     }),
     media: z
       .array(z.strictObject({ type: z.enum(MEDIA_TYPES), data: z.string().min(1) }))
-      .max(8, 'must be at most 8')
+      .max(MEDIA_MAX_COUNT, `must be at most ${MEDIA_MAX_COUNT}`)
       .optional()
       .meta({ description: '`data`: base64, or an http(s) URL.' }),
     options: z

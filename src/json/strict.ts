@@ -7,12 +7,23 @@ export interface StrictLimits {
   readonly maxDepth?: number;
   /** Keys of all objects together: a set of seen keys is kept for each. */
   readonly maxKeys?: number;
+  /** Items of all arrays together: an empty one costs three bytes to send and fifty to hold. */
+  readonly maxItems?: number;
   readonly maxBytes?: number;
+  /** Where a text may lie whose bytes do not count towards `maxBytes`. It is not copied either. */
+  readonly uncounted?: (path: JsonPath) => boolean;
 }
 export type JsonPath = readonly (string | number)[];
 export type StrictResult =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; /** A sentence. */ readonly problem: string; readonly path: JsonPath };
+  | {
+      readonly ok: false;
+      /** A sentence. */
+      readonly problem: string;
+      readonly path: JsonPath;
+      /** It was `maxBytes` that was passed. */
+      readonly tooLarge?: true;
+    };
 
 interface Frame {
   /** undefined: an array. */
@@ -22,18 +33,49 @@ interface Frame {
 }
 
 export function parseStrict(text: string, limits: StrictLimits = {}): StrictResult {
-  const { maxDepth = 32, maxKeys = 2000, maxBytes = Infinity } = limits;
-  if (Buffer.byteLength(text) > maxBytes)
-    return { ok: false, problem: `The JSON is larger than ${maxBytes} bytes.`, path: [] };
-  const found = scan(text, maxDepth, maxKeys);
+  const { maxBytes = Infinity, uncounted } = limits;
+  if (uncounted === undefined && Buffer.byteLength(text) > maxBytes) return tooLarge(maxBytes);
+  const aside: Aside[] = [];
+  const found = scan(text, limits, aside);
+  if (found === 'TOO_LARGE') return tooLarge(maxBytes);
   if (found !== undefined)
     return { ok: false, problem: `${subject(found.path)} ${found.problem}.`, path: found.path };
+  const counted = withoutAside(text, aside);
+  if (Buffer.byteLength(counted) > maxBytes) return tooLarge(maxBytes);
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(counted);
+    for (const { path, string } of aside) putBack(value, path, string);
     return { ok: true, value };
   } catch {
     return { ok: false, ...MALFORMED };
   }
+}
+
+const tooLarge = (maxBytes: number): StrictResult => ({
+  ok: false,
+  problem: `The JSON is larger than ${maxBytes} bytes.`,
+  path: [],
+  tooLarge: true,
+});
+
+/** A text that does not count, between its quotes. It shares the memory of the whole. */
+interface Aside {
+  readonly path: JsonPath;
+  readonly start: number;
+  readonly end: number;
+  readonly string: string;
+}
+
+/** Each of them leaves an empty text behind, so that the native parser does not copy them. */
+function withoutAside(text: string, aside: readonly Aside[]): string {
+  const starts = [0, ...aside.map(({ end }) => end)];
+  return starts.map((start, i) => text.slice(start, aside[i]?.start)).join('');
+}
+
+function putBack(value: unknown, path: JsonPath, string: string): void {
+  let holder: unknown = value;
+  for (const step of path.slice(0, -1)) holder = Reflect.get(Object(holder), step);
+  Reflect.set(Object(holder), path.at(-1) ?? '', string);
 }
 
 const MALFORMED = { problem: 'The text is not valid JSON.', path: [] } as const;
@@ -60,11 +102,17 @@ interface Found {
  * For valid JSON this finds every problem; for anything else it may find nothing, and the native
  * parser refuses it.
  */
-function scan(text: string, maxDepth: number, maxKeys: number): Found | undefined {
+function scan(text: string, limits: StrictLimits, aside: Aside[]): Found | 'TOO_LARGE' | undefined {
+  const { maxDepth = 32, maxKeys = 2000, maxItems = Infinity } = limits;
+  const { maxBytes = Infinity, uncounted } = limits;
   const stack: Frame[] = [];
   let keyCount = 0;
+  let itemCount = 0;
+  let asideChars = 0;
   const here = (problem: string): Found => ({ problem, path: stack.map((frame) => frame.step) });
   for (let i = 0; i < text.length; i++) {
+    // A character is a byte at least: what is too long is not read on.
+    if (i - asideChars > maxBytes) return 'TOO_LARGE';
     const frame = stack.at(-1);
     switch (text[i]) {
       case '{':
@@ -75,22 +123,35 @@ function scan(text: string, maxDepth: number, maxKeys: number): Found | undefine
             ? { keys: new Set(), step: '', wantsKey: true }
             : { keys: undefined, step: 0, wantsKey: false },
         );
+        if (text[i] === '[' && ++itemCount > maxItems) return tooManyItems(maxItems);
         break;
       case '}':
       case ']':
         stack.pop();
         break;
       case ',':
-        if (typeof frame?.step === 'number') frame.step++;
-        else if (frame !== undefined) frame.wantsKey = true;
+        if (typeof frame?.step === 'number') {
+          frame.step++;
+          if (++itemCount > maxItems) return tooManyItems(maxItems);
+        } else if (frame !== undefined) frame.wantsKey = true;
         break;
       case '"': {
-        const end = endOfString(text, i);
-        const string = decoded(text.slice(i, end + 1));
+        const start = i;
+        const end = endOfString(text, start);
+        const string = decoded(text.slice(start, end + 1));
         if (string === undefined) return { problem: 'is not valid JSON', path: [] };
         i = end;
         const isKey = frame?.keys !== undefined && frame.wantsKey;
         if (isKey) frame.step = string;
+        else if (uncounted !== undefined && end - start > ASIDE_MIN_CHARS && PLAIN.test(string)) {
+          const path = stack.map(({ step }) => step);
+          // An escape is decoded by the native parser, and its text counts.
+          if (string.length === end - start - 1 && uncounted(path)) {
+            asideChars += string.length;
+            aside.push({ path, start: start + 1, end, string });
+            break;
+          }
+        }
         const problem = stringProblem(string);
         if (problem !== undefined) return here(problem);
         if (!isKey) break;
@@ -113,9 +174,23 @@ function scan(text: string, maxDepth: number, maxKeys: number): Found | undefine
   return undefined;
 }
 
+const tooManyItems = (maxItems: number): Found => ({
+  problem: `has more than ${maxItems} items in its lists`,
+  path: [],
+});
+
+/** Shorter ones are cheaper to count. */
+const ASIDE_MIN_CHARS = 1024;
+/** What the native parser takes as it stands, a byte each. */
+const PLAIN = /^[\x20-\x7e]*$/;
+
 /** Index of the closing quote, or of the text's end. */
 function endOfString(text: string, start: number): number {
-  let i = start + 1;
+  const quote = text.indexOf('"', start + 1);
+  const first = quote < 0 ? text.length : quote;
+  let i = text.slice(start + 1, first).indexOf('\\');
+  if (i < 0) return first;
+  i += start + 1;
   while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
   return i;
 }

@@ -1,33 +1,34 @@
 // A request's body as a JSON value: bounded in bytes before and after inflating, bounded in time,
-// in UTF-8, and unambiguous. Read by the routes that take one, after authentication. Knows no
+// in UTF-8, and unambiguous; those of all requests together bounded too. Read by the routes that take one, after authentication. Knows no
 // schema.
 
 import type { IncomingMessage } from 'node:http';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import getRawBody from 'raw-body';
 import { AppError } from '../../contract/errors.ts';
-import { parseStrict } from '../../json/strict.ts';
+import { parseStrict, type JsonPath } from '../../json/strict.ts';
 import type { ApiContext } from './api-context.ts';
+import { createBodyBudget, type BodyShare } from './body-budget.ts';
 import { watchPace } from './slow-clients.ts';
 
 export const BODY_MAX_BYTES = 2 ** 20;
 
 /**
  * Deeper than any schema of ours, and room for a tool's edited arguments; keys are kept in a set
- * while they are read.
+ * while they are read, and an item is fifty bytes of memory for two that are sent.
  */
-const STRICT_LIMITS = { maxDepth: 32, maxKeys: 2000 };
-
-const inflate = promisify(gunzip);
+const STRICT_LIMITS = { maxDepth: 32, maxKeys: 2000, maxItems: 10_000, maxBytes: BODY_MAX_BYTES };
 
 export interface BodyLimits {
   readonly maxBytes: number;
   /**
-   * Bytes that do not count towards BODY_MAX_BYTES, where `maxBytes` is above it: those of media.
+   * Texts whose bytes do not count towards BODY_MAX_BYTES, where `maxBytes` is above it: media.
    */
-  readonly uncounted?: (value: unknown) => number;
+  readonly uncounted?: (path: JsonPath) => boolean;
 }
+
+const budget = createBodyBudget();
 
 export async function readJsonBody(
   ctx: ApiContext,
@@ -40,13 +41,18 @@ export async function readJsonBody(
       'UNSUPPORTED_MEDIA_TYPE',
       'The body may be sent as it is or as gzip; this Content-Encoding is not accepted.',
     );
-  const sent = await receive(ctx.req, maxBytes);
-  const bytes = encoding === 'gzip' ? await inflated(sent, maxBytes) : sent;
-  const parsed = parseStrict(textOf(bytes), STRICT_LIMITS);
-  if (!parsed.ok) throw new AppError('MALFORMED_JSON', parsed.problem);
-  if (bytes.length - (uncounted?.(parsed.value) ?? 0) > BODY_MAX_BYTES && maxBytes > BODY_MAX_BYTES)
-    throw tooLarge(BODY_MAX_BYTES);
-  return parsed.value;
+  const { caller } = ctx.state;
+  const share = budget.open(caller === undefined ? '' : `${caller.orgId} ${caller.subject}`);
+  try {
+    const text = textOf(await receive(ctx.req, { maxBytes, gzip: encoding === 'gzip', share }));
+    const limits = uncounted === undefined ? STRICT_LIMITS : { ...STRICT_LIMITS, uncounted };
+    const parsed = parseStrict(text, limits);
+    if (parsed.ok) return parsed.value;
+    if (parsed.tooLarge) throw tooLarge(BODY_MAX_BYTES);
+    throw new AppError('MALFORMED_JSON', parsed.problem);
+  } finally {
+    share.close();
+  }
 }
 
 function checkContentType({ request }: ApiContext): void {
@@ -62,48 +68,72 @@ function checkContentType({ request }: ApiContext): void {
   );
 }
 
-async function receive(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
+interface Receiving {
+  readonly maxBytes: number;
+  readonly gzip: boolean;
+  readonly share: BodyShare;
+}
+
+async function receive(
+  req: IncomingMessage,
+  { maxBytes, gzip, share }: Receiving,
+): Promise<Buffer> {
   const declared = Number(req.headers['content-length'] ?? 0);
   if (declared > maxBytes) throw tooLarge(maxBytes);
   let stopWatching: () => void = () => undefined;
-  const late = new Promise<never>((_, reject) => {
-    stopWatching = watchPace(req, () =>
-      reject(
-        new AppError(
-          'INVALID_REQUEST',
-          'The body came too slowly: send at least 64 KiB in five seconds.',
-          {
-            headers: { Connection: 'close' },
-          },
-        ),
-      ),
-    );
+  let refuse: (error: AppError) => void = () => undefined;
+  const refused = new Promise<never>((_, reject) => {
+    refuse = reject;
+    stopWatching = watchPace(req, () => reject(tooSlow()));
   });
+  req.once('aborted', () => refuse(cutShort()));
+  // Inflated as it comes: what is too large is not inflated to its end.
+  const stream: Readable = gzip ? req.pipe(createGunzip()) : req;
+  stream.on('data', (chunk: Buffer) => share.take(chunk.length) || refuse(tooMuchAtOnce()));
   try {
-    return await Promise.race([
-      getRawBody(req, { limit: maxBytes, length: req.headers['content-length'] ?? null }),
-      late,
-    ]);
-  } catch (error) {
-    if (error instanceof Error && 'type' in error && error.type === 'entity.too.large')
-      throw tooLarge(maxBytes);
-    throw error;
+    const length = gzip ? null : (req.headers['content-length'] ?? null);
+    return await Promise.race([getRawBody(stream, { limit: maxBytes, length }), refused]);
+  } catch (cause) {
+    throw gzip ? notGzip(cause, maxBytes) : notReceived(cause, maxBytes);
   } finally {
     stopWatching();
+    stream.removeAllListeners('data');
+    if (stream !== req) {
+      req.unpipe();
+      stream.destroy();
+    }
   }
 }
 
-async function inflated(sent: Buffer, maxBytes: number): Promise<Buffer> {
-  try {
-    return await inflate(sent, { maxOutputLength: maxBytes });
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')
-      throw tooLarge(maxBytes);
-    throw new AppError('MALFORMED_JSON', 'The body is not the gzip it is said to be.', {
-      cause: error,
-    });
-  }
+const notReceived = (cause: unknown, maxBytes: number): unknown =>
+  cause instanceof Error && 'type' in cause && cause.type === 'entity.too.large'
+    ? tooLarge(maxBytes)
+    : cause;
+
+function notGzip(cause: unknown, maxBytes: number): unknown {
+  const error = notReceived(cause, maxBytes);
+  const isOfZlib = error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+  return isOfZlib
+    ? new AppError('MALFORMED_JSON', 'The body is not the gzip it is said to be.', { cause })
+    : error;
 }
+
+const CLOSE = { Connection: 'close' };
+
+const tooSlow = (): AppError =>
+  new AppError(
+    'INVALID_REQUEST',
+    'The body came too slowly: send at least 64 KiB in five seconds.',
+    { headers: CLOSE },
+  );
+
+const cutShort = (): AppError =>
+  new AppError('INVALID_REQUEST', 'The body was not sent to its end.');
+
+const tooMuchAtOnce = (): AppError =>
+  new AppError('UNAVAILABLE', 'Too many large bodies are being received right now. Try again.', {
+    headers: { ...CLOSE, 'Retry-After': '2' },
+  });
 
 function textOf(bytes: Buffer): string {
   try {

@@ -4,6 +4,7 @@
 import type { AgentSnapshot } from '../../contract/agent.ts';
 import { AppError, type FieldProblem } from '../../contract/errors.ts';
 import {
+  MEDIA_MAX_COUNT,
   MEDIA_TOTAL_MAX_BYTES,
   MEDIA_TYPES,
   mediaProblem,
@@ -11,6 +12,7 @@ import {
 } from '../../contract/media.ts';
 import type { StartBody } from '../../contract/run.ts';
 import type { PublicAddresses } from '../../egress/public-address.ts';
+import type { JsonPath } from '../../json/strict.ts';
 import { contentHash, type NewMedia } from '../../store/runs/media.ts';
 
 type Given = NonNullable<StartBody['media']>;
@@ -60,14 +62,10 @@ export function readMedia(
 /** No base64 has a colon. (It may begin with two slashes: MP3 does.) */
 const isAddress = (data: string): boolean => data.slice(0, 100).includes(':');
 
-/** For the body's limit: bytes of media do not count, whatever else stands there does. */
-export function mediaLength(body: unknown): number {
-  if (typeof body !== 'object' || body === null || !('media' in body) || !Array.isArray(body.media))
-    return 0;
-  const lengths = body.media.map((item: unknown) =>
-    typeof item === 'object' && item !== null && 'data' in item && typeof item.data === 'string'
-      ? item.data.length
-      : 0,
-  );
-  return lengths.reduce((sum, length) => sum + length, 0);
-}
+/** For the body's limit: the text of media does not count, whatever else is in there does. */
+export const isMediaText = ([media, index, data, ...deeper]: JsonPath): boolean =>
+  media === 'media' &&
+  typeof index === 'number' &&
+  index < MEDIA_MAX_COUNT &&
+  data === 'data' &&
+  deeper.length === 0;

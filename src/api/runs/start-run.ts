@@ -18,13 +18,13 @@ import type { AppDeps } from '../deps.ts';
 import { BODY_MAX_BYTES } from '../http/body.ts';
 import { readIdempotencyKey } from '../http/idempotency-key.ts';
 import type { RouteRequest } from '../http/route.ts';
-import { mediaLength, readMedia } from './media.ts';
+import { isMediaText, readMedia } from './media.ts';
 
 /** Eight pieces of media at most, and base64 adds a third. */
 export const START_BODY = {
   schema: StartBodySchema,
   maxBytes: 28 * BODY_MAX_BYTES,
-  uncounted: mediaLength,
+  uncounted: isMediaText,
 };
 
 type StartRequest = RouteRequest<unknown, StartBody>;
