@@ -144,6 +144,51 @@ describe('the webhook sender', () => {
     assert.equal(new Set(to.hits.map((hit) => hit.id)).size, 1000);
   });
 
+  it('one receiver that hangs among ten delays none of the others, and is left after its time', async () => {
+    const all = await Promise.all(Array.from({ length: 10 }, receiver));
+    const orgs = all.map(newOrg);
+    for (const [i, to] of all.entries()) await subscribe(orgs[i] ?? '', to.url);
+    all[0]?.say('hang');
+    const hangs = all[0]?.hits ?? [];
+    // The time of an attempt is far above what this test may take under load: whatever waited for
+    // the one that hangs would wait for longer than the test lets it.
+    const timeoutMs = 300_000;
+    const sender = send({ timeoutMs });
+    await settle(orgs[0] ?? '');
+    await until('the one that hangs has a request', () => hangs.length === 1);
+    for (let n = 0; n < 15; n++) for (const orgId of orgs) await settle(orgId);
+    await until('the others', () => all.slice(1).every((to) => to.hits.length === 15), 50_000);
+    // Of sixteen, so many as a webhook that has never answered gets at once.
+    assert.ok(hangs.length <= 2, `${hangs.length} requests to the one that hangs`);
+    await sender.stop();
+    send({ timeoutMs: 100 });
+    await until('left', async () => {
+      const { rows } = await sql`
+        select 1 from webhook_deliveries where last_error = 'no answer within 100 ms'`.execute(
+        bench.db.kysely,
+      );
+      return rows.length > 0;
+    });
+  }).timeout(120_000);
+
+  it('told to stop it leaves what hangs to another process, which sends it at once', async () => {
+    const to = await receiver();
+    const orgId = newOrg();
+    const { webhookId } = await subscribe(orgId, to.url);
+    to.say('hang');
+    const first = send({ timeoutMs: 300_000 });
+    await settle(orgId);
+    await until('under way', () => to.hits.length === 1);
+    await first.stop();
+    const [line] = await linesOf(orgId, webhookId);
+    assert.deepEqual([line?.status, line?.lastError], ['PENDING', null]);
+    to.say(200);
+    send();
+    // Left alone, the lease of half a minute would keep it for longer than this waits.
+    await until('the second attempt', () => to.hits.length === 2);
+    assert.equal(to.hits[1]?.id, to.hits[0]?.id);
+  });
+
   it('410 makes the webhook inactive', async () => {
     const to = await receiver();
     const orgId = newOrg();
