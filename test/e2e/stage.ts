@@ -109,14 +109,16 @@ export async function openStage(
   };
 }
 
-export const tokenOf = (user: string, lifeS = 3600): Promise<string> =>
+const EVERYDAY = 'runs:write runs:read runs:cancel runs:approve';
+
+export const tokenOf = (user: string, lifeS = 3600, scope = EVERYDAY): Promise<string> =>
   makeToken({
     secret: SECRET,
     config: { orgClaim: 'org_id', rolesClaim: 'roles', maxTokenAgeS: 86_400 },
     user,
     org: 'acme',
     roles: [],
-    scope: 'runs:write runs:read runs:cancel runs:approve',
+    scope,
     lifeS,
   });
 
