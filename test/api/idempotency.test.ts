@@ -173,8 +173,15 @@ describe('Idempotency-Key', () => {
       409,
       'NOT_THIS_PAUSE',
     );
+    // A new key is not a new look: what was shown last is named.
+    isProblem(
+      await ada.decide('guard', runId, { action: 'APPROVE' }, key('k2')),
+      428,
+      'CALL_ID_REQUIRED',
+    );
+    const { pauseId } = second.json;
     assert.equal(
-      (await ada.decide('guard', runId, { action: 'APPROVE' }, key('k2'))).json.status,
+      (await ada.decide('guard', runId, { action: 'APPROVE', pauseId }, key('k2'))).json.status,
       'COMPLETED',
     );
   });

@@ -77,7 +77,8 @@ describe('the runs of an agent', () => {
         description: 'Does send_email.',
         risk: 'normal',
       },
-      ...{ expiresAt: null, votesNeeded: 1, votes: [] },
+      ...{ expiresAt: null, votesNeeded: 1, votes: [], earlier: [] },
+      ...{ approvers: null, fourEyes: false, youMay: true },
     });
     assert.match(argumentsHash, /^[0-9a-f]{64}$/);
     assert.ok(Date.parse(requestedAt) <= Date.now() && pauseId !== undefined);

@@ -110,7 +110,12 @@ describe('tenants at every route', () => {
   it('lists, the inbox and the sums show nothing foreign, whatever is asked for by name', async () => {
     const lists = routeTable().filter(
       ({ method, path, scope }) =>
-        method === 'GET' && !path.includes(':') && scope !== 'open' && path !== '/api/agents',
+        method === 'GET' &&
+        !path.includes(':') &&
+        scope !== 'open' &&
+        path !== '/api/agents' &&
+        // It never ends: what it shows of other orgs is looked at in test/api/inbox.test.ts.
+        path !== '/api/approvals/stream',
     );
     assert.ok(lists.length >= 4);
     for (const { path } of lists)

@@ -26,7 +26,7 @@ import { recordReply, type StoredCall } from '../../src/store/turns/replies.ts';
 export const tool = (name: string, more: Partial<ToolSnapshot> = {}): ToolSnapshot => ({
   name,
   description: `The tool ${name}.`,
-  input: { type: 'object' },
+  input: { type: 'object', additionalProperties: true },
   kind: 'http',
   version: 'v1',
   readOnly: false,
