@@ -1,8 +1,9 @@
 // `npm run try:model-server -- [--url URL --model NAME [--key KEY]] [--binary FILE] [--model-file
-// FILE] [--record] [--no-product]`: drives the model port against a real server. Without a URL that
-// is llama.cpp's, found or installed, with a small model made here. --record writes what the server
-// said into test/models/recorded/llama-server/, where a test plays it again. Ends with 1 where
-// something is not as it must be.
+// FILE] [--record] [--no-product]`: drives the model port against a real server and prints a table:
+// which rule holds there, and what was seen. Without a URL that is llama.cpp's, found or installed,
+// with a small model made here. --record writes what the server said into
+// test/models/recorded/llama-server/, where a test plays it again. Ends with 1 where a rule does not
+// hold.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
@@ -11,12 +12,13 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { tempDir } from '../test/rig/temp-dir.ts';
 import type { Tried } from './model-server/asking.ts';
-import { CASES } from './model-server/cases.ts';
 import { DOORS, STILL_LOADING } from './model-server/doors.ts';
 import { CONTEXT_TOKENS, findLlamaServer, startLlamaServer } from './model-server/llama-server.ts';
 import { productRun } from './model-server/product-run.ts';
 import { startRecorder, type Exchange } from './model-server/recorder.ts';
 import { tinyModel } from './model-server/tiny-model.ts';
+import { tryServer } from './model-server/try-server.ts';
+import { summaryOf, tableOf, tryRule, type Row } from './model-server/verdicts.ts';
 
 const { values: given } = parseArgs({
   options: {
@@ -33,15 +35,11 @@ const RECORDED = fileURLToPath(new URL('../test/models/recorded/llama-server/', 
 /** More are a reply that fills the context: its middle says nothing new. */
 const MAX_EVENTS = 40;
 
-let failed = 0;
-async function trying(name: string, run: () => Promise<string>): Promise<void> {
-  try {
-    console.log(`ok    ${name}: ${await run()}`);
-  } catch (error) {
-    failed++;
-    console.log(`WRONG ${name}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
+const rows: Row[] = [];
+const note = (row: Row): void => {
+  rows.push(row);
+  console.error(`${row.verdict.padEnd(9)}  ${row.rule}`);
+};
 
 const own = given.url === undefined;
 const modelFile = given['model-file'] ?? join(tempDir(), 'tiny.gguf');
@@ -57,53 +55,47 @@ const binary = own
 const server = own ? await startLlamaServer(binary, modelFile) : undefined;
 await server?.ready();
 const target = server?.url ?? given.url ?? '';
-const recorder = await startRecorder(target);
-const tried: Tried = {
-  url: recorder.url,
-  model: given.model,
-  apiKey: given.key,
-  async busy() {
-    const response = await fetch(`${new URL(target).origin}/slots`).catch(() => undefined);
-    if (response?.ok !== true) return undefined;
-    return ((await response.json()) as { readonly is_processing: boolean }[]).some(
-      (slot) => slot.is_processing,
-    );
-  },
-};
-
-for (const { name, record, run, tinyOnly } of CASES) {
-  if (tinyOnly === true && !tiny) continue;
-  await trying(name, () => run(tried));
-  keep(record, recorder.last());
-}
-await recorder.close();
+const { model, key: apiKey } = given;
+rows.push(
+  ...(await tryServer({
+    ...{ url: target, model, apiKey, tiny },
+    onTried({ record }, exchange, { rule, verdict }) {
+      console.error(`${verdict.padEnd(9)}  ${rule}`);
+      if (verdict !== 'not tried') keep(record, exchange);
+    },
+  })),
+);
 if (server !== undefined) await server.kill('SIGTERM');
 
 if (own) {
   const guarded = await startLlamaServer(binary, modelFile, ['--api-key', 'sk-right']);
   const other = await startRecorder(guarded.url);
-  const at = { ...tried, url: other.url };
+  const at: Tried = {
+    ...{ url: other.url, model, apiKey, last: other.last },
+    busy: async () => undefined,
+  };
   for (const { name, record, run } of DOORS) {
     if (name !== STILL_LOADING) await guarded.ready();
-    await trying(name, () => run(at, guarded));
+    note(await tryRule(name, () => run(at, guarded)));
     keep(record, other.last());
   }
   await other.close();
   await guarded.kill('SIGKILL');
 }
 
-if (!given['no-product'])
-  await trying('a run of the whole product', async () => {
-    const again = own ? await startLlamaServer(binary, modelFile) : undefined;
-    await again?.ready();
-    try {
-      return await productRun({ url: again?.url ?? target, apiKey: given.key, guarded: tiny });
-    } finally {
-      await again?.kill('SIGTERM');
-    }
-  });
-console.log(failed === 0 ? 'all as it must be' : `${failed} WRONG`);
-process.exit(failed === 0 ? 0 : 1);
+if (!given['no-product']) note(await tryRule('a run of the whole product', ofTheProduct));
+console.log(`${tableOf(rows)}\n\n${summaryOf(rows)}`);
+process.exit(rows.some(({ verdict }) => verdict === 'does not') ? 1 : 0);
+
+async function ofTheProduct(): Promise<string> {
+  const again = own ? await startLlamaServer(binary, modelFile) : undefined;
+  await again?.ready();
+  try {
+    return await productRun({ url: again?.url ?? target, apiKey, model, guarded: tiny });
+  } finally {
+    await again?.kill('SIGTERM');
+  }
+}
 
 /** Status and type, an empty line, the bytes; of a long answer the beginning and the end. */
 function keep(record: string | undefined, exchange: Exchange | undefined): void {

@@ -6,8 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelFault, ModelMessage, ModelRequest, ModelTool } from '../../src/models/model.ts';
 import { createOpenAiModel } from '../../src/models/openai/adapter.ts';
 import { codeTools } from '../../src/tools/index.ts';
-import { ask, faultOf, shown, shownFault, user, type Tried } from './asking.ts';
+import { ask, faultOf, parsed, shown, shownFault, user, within, type Tried } from './asking.ts';
 import { CONTEXT_TOKENS } from './llama-server.ts';
+import { NotTried } from './verdicts.ts';
 
 export interface Case {
   readonly name: string;
@@ -45,6 +46,11 @@ function stored(value: unknown): unknown {
     Object.entries(value).toSorted(([a], [b]) => a.length - b.length || (a < b ? -1 : 1)),
   );
 }
+const NO_SCHEMA: ModelTool = {
+  ...PRICE,
+  input: { type: 'object', properties: { ticker: { type: 'nonsense' } } },
+};
+const TINY = { tinyOnly: true } as const;
 const call = (id: string, ticker: string) => ({
   id,
   name: PRICE.name,
@@ -80,10 +86,13 @@ export const CASES: readonly Case[] = [
       });
       assert.ok(
         deltas.length > 1 &&
-          reply.text + reply.reasoning === deltas.map((delta) => delta.text).join(''),
+          (reply.reasoning + reply.text).length ===
+            deltas.map((delta) => delta.text).join('').length,
+        `${shown(reply)}, ${deltas.length} deltas`,
       );
       assert.ok(
         reply.usage !== null && reply.usage.promptTokens > 0 && reply.usage.completionTokens > 0,
+        shown(reply),
       );
       return `${shown(reply)}, ${deltas.length} deltas`;
     },
@@ -93,7 +102,11 @@ export const CASES: readonly Case[] = [
     record: 'length',
     async run(tried) {
       const { reply } = await ask(tried, { maxTokens: 3 });
-      assert.deepEqual([reply.finishReason, reply.usage?.completionTokens], ['length', 3]);
+      assert.deepEqual(
+        [reply.finishReason, reply.usage?.completionTokens],
+        ['length', 3],
+        shown(reply),
+      );
       return shown(reply);
     },
   },
@@ -107,8 +120,9 @@ export const CASES: readonly Case[] = [
         maxTokens: 512,
       });
       assert.deepEqual(
-        reply.toolCalls.map(({ name, argumentsText }) => [name, JSON.parse(argumentsText)]),
+        reply.toolCalls.map(({ name, argumentsText }) => [name, parsed(argumentsText)]),
         [[PRICE.name, { ticker: 'NVDA' }]],
+        shown(reply),
       );
       assert.notEqual(reply.toolCalls[0]?.id, '');
       return shown(reply);
@@ -123,9 +137,11 @@ export const CASES: readonly Case[] = [
         tools: [PRICE],
         maxTokens: 512,
       });
+      if (reply.toolCalls.length === 1) throw new NotTried(`the model made one: ${shown(reply)}`);
       assert.deepEqual(
-        reply.toolCalls.map(({ argumentsText }) => JSON.parse(argumentsText)),
+        reply.toolCalls.map(({ argumentsText }) => parsed(argumentsText)),
         [{ ticker: 'AAPL' }, { ticker: 'MSFT' }],
+        shown(reply),
       );
       return shown(reply);
     },
@@ -148,8 +164,8 @@ export const CASES: readonly Case[] = [
         { role: 'tool', toolCallId: 'call_2', text: '181.50 USD' },
       ];
       const { reply } = await ask(tried, { messages, tools: [PRICE], maxTokens: 512 });
-      assert.equal(reply.finishReason, 'stop');
-      assert.match(reply.text, /181\.50/);
+      assert.equal(reply.finishReason, 'stop', shown(reply));
+      assert.match(reply.text, /181\.50/, shown(reply));
       return shown(reply);
     },
   },
@@ -178,7 +194,7 @@ export const CASES: readonly Case[] = [
       record,
       'INCOMPLETE',
       { messages: [user('NVDA?')], tools: [PRICE], maxTokens },
-      { tinyOnly: true },
+      TINY,
     ),
   ),
   {
@@ -229,14 +245,12 @@ export const CASES: readonly Case[] = [
     name: 'an unknown route',
     record: 'unknown-route',
     async run(tried) {
-      const error = await faultOf({ ...tried, url: `${tried.url}/nowhere` }, {});
+      const error = await faultOf({ ...tried, url: within(tried.url, 'nowhere') }, {});
       assert.deepEqual([error.fault, error.retryable], ['REJECTED', false], shownFault(error));
       return shownFault(error);
     },
   },
-  refused('a schema that is none', 'bad-schema', 'REJECTED', {
-    tools: [{ ...PRICE, input: { type: 'object', properties: { ticker: { type: 'nonsense' } } } }],
-  }),
+  refused('a schema that is none', 'bad-schema', 'REJECTED', { tools: [NO_SCHEMA] }, TINY),
   {
     name: 'the schemas of the example tools',
     record: 'example-tools',
@@ -267,14 +281,14 @@ export const CASES: readonly Case[] = [
     'image',
     'REJECTED',
     { messages: [{ role: 'user', text: 'Look', media: [{ kind: 'image', url: PIXEL() }] }] },
-    { tinyOnly: true },
+    TINY,
   ),
   refused(
     'a second system message, which the chat template refuses',
     'template-refuses',
     'REJECTED',
     { messages: [user('Hello'), { role: 'system', text: 'Be brief.' }, user('Hello')] },
-    { tinyOnly: true },
+    TINY,
   ),
 ];
 

@@ -2,25 +2,37 @@
 // a guarded call that a person approves.
 
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { callerOf, pendingOf, SECRET, tokenOf } from '../../test/e2e/stage.ts';
 import { startProduct } from '../../test/rig/product.ts';
 import { tempDir } from '../../test/rig/temp-dir.ts';
 import { temporalCliPath } from '../../test/rig/temporal.ts';
 
+const AGENTS = new URL('../../agents/', import.meta.url);
+
 interface ProductRunOptions {
   readonly url: string;
   readonly apiKey: string;
+  /** In the place of the model that the example agents name. */
+  readonly model: string;
   /** Whether the model can be told to ask for an e-mail. */
   readonly guarded: boolean;
 }
 
-export async function productRun({ url, apiKey, guarded }: ProductRunOptions): Promise<string> {
+export async function productRun({
+  url,
+  apiKey,
+  model: name,
+  guarded,
+}: ProductRunOptions): Promise<string> {
   const env = {
     OPENAI_BASE_URL: url,
     ...(apiKey === '' ? {} : { OPENAI_API_KEY: apiKey }),
     JWT_SECRET: SECRET,
     LOG_LEVEL: 'warn',
     DATA_DIR: tempDir(),
+    AGENTS_DIR: agentsOf(name),
     TEMPORAL_CLI: await temporalCliPath(),
   };
   const product = await startProduct({ role: 'start', env });
@@ -49,4 +61,17 @@ export async function productRun({ url, apiKey, guarded }: ProductRunOptions): P
   } finally {
     await product.stop();
   }
+}
+
+/** The example agents, asking that model. */
+function agentsOf(model: string): string {
+  const folder = tempDir();
+  for (const name of readdirSync(AGENTS)) {
+    const text = readFileSync(new URL(name, AGENTS), 'utf8');
+    writeFileSync(
+      join(folder, name),
+      text.replace(/^model: .*$/m, () => `model: ${JSON.stringify(model)}`),
+    );
+  }
+  return folder;
 }

@@ -28,16 +28,18 @@ export async function startRecorder(target: string): Promise<Recorder> {
     const gone = new AbortController();
     // the port has closed: so does this, and the server sees it
     response.once('close', () => gone.abort());
-    const { authorization } = request.headers;
+    const { authorization, 'api-key': azureKey } = request.headers;
     const answered = await fetch(`${new URL(target).origin}${request.url}`, {
       method: 'POST',
       body: text,
       headers: {
         'content-type': 'application/json',
         ...(authorization === undefined ? {} : { authorization }),
+        ...(azureKey === undefined ? {} : { 'api-key': String(azureKey) }),
       },
       signal: gone.signal,
-    });
+    }).catch(() => undefined);
+    if (answered === undefined) return void response.destroy();
     const contentType = answered.headers.get('content-type') ?? '';
     const exchange: Exchange = {
       request: text,
@@ -60,5 +62,6 @@ export async function startRecorder(target: string): Promise<Recorder> {
       response.destroy();
     }
   });
-  return { url: `http://127.0.0.1:${port}${new URL(target).pathname}`, last: () => last, close };
+  const { pathname, search } = new URL(target);
+  return { url: `http://127.0.0.1:${port}${pathname}${search}`, last: () => last, close };
 }
