@@ -2,6 +2,7 @@
 // struck out by their names. Reads no settings of its own; bodies, messages, arguments and results
 // are nobody's to log.
 
+import { isNativeError } from 'node:util/types';
 import { pino, type DestinationStream, type Logger } from 'pino';
 
 export type { Logger } from 'pino';
@@ -16,7 +17,27 @@ const SECRET_FIELDS = [
   'api_key',
   'password',
   'privateKey',
+  'taskToken',
 ];
+
+/**
+ * What an error is, with its causes in message and stack. Whatever else hangs on it stays out of
+ * the log: a database names the row in `detail`, an HTTP client keeps bodies and headers.
+ */
+function serializeError(error: unknown): unknown {
+  // A workflow's error is of another realm.
+  if (!(error instanceof Error || isNativeError(error))) return error;
+  const { type, message, stack, code, aggregateErrors } = pino.stdSerializers.err(error);
+  return {
+    type,
+    message,
+    ...(code === undefined ? {} : { code }),
+    stack,
+    ...(aggregateErrors === undefined
+      ? {}
+      : { aggregateErrors: aggregateErrors.map((one: Error) => one.message) }),
+  };
+}
 
 export interface LoggerOptions {
   readonly level: string;
@@ -30,6 +51,7 @@ export function createLogger({ level, name, destination }: LoggerOptions): Logge
     {
       level,
       ...(name === undefined ? {} : { name }),
+      serializers: { err: serializeError, error: serializeError },
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: {
         paths: SECRET_FIELDS.flatMap((field) => [

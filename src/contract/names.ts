@@ -61,6 +61,9 @@ export interface RunFailure {
   readonly message: string;
 }
 
+/** The message of the one log line that a failed run has. */
+export const RUN_FAILED = 'a run failed';
+
 export const HEADER = {
   run: 'X-Holdpoint-Run',
   org: 'X-Holdpoint-Org',

@@ -6,7 +6,6 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   bundleWorkflowCode,
-  DefaultLogger,
   Runtime,
   Worker,
   type WorkflowBundleWithSourceMap,
@@ -20,6 +19,7 @@ import type { Model } from '../models/model.ts';
 import { openProcess, settings } from './process.ts';
 import type { Store } from '../store/database/access.ts';
 import type { Temporal } from '../temporal/connect.ts';
+import { createSdkLogger } from '../temporal/sdk-log.ts';
 import type { OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
 import { codeTools } from '../tools/index.ts';
 import { createWebhookSender } from '../webhooks/sender.ts';
@@ -65,17 +65,17 @@ const STICKY_TIMEOUT = '3 seconds';
 export function installRuntime(log: Logger): void {
   Runtime.install({
     shutdownSignals: [],
-    logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)),
+    logger: createSdkLogger(log),
   });
 }
 
 /** About a second of CPU. */
-export const bundleWorkflows = (): Promise<WorkflowBundleWithSourceMap> =>
+export const bundleWorkflows = (log: Logger): Promise<WorkflowBundleWithSourceMap> =>
   bundleWorkflowCode({
     workflowsPath: fileURLToPath(
       new URL(`../workflows/index${extname(import.meta.url)}`, import.meta.url),
     ),
-    logger: new DefaultLogger('WARN'),
+    logger: createSdkLogger(log),
   });
 
 export async function startWorker({
@@ -146,7 +146,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     const { config, log } = process;
     installRuntime(log);
     log.info({ settings: settingsInForce(config) }, 'starting the worker');
-    const workflows = bundleWorkflows();
+    const workflows = bundleWorkflows(log);
     workflows.catch(() => undefined);
     const store = await process.openStore();
     const temporal = await process.openTemporal();

@@ -88,7 +88,7 @@ async function openServers(process: Process): Promise<Servers> {
   const { config } = process;
   const database = process.openStore(join(config.dataDir, 'database'));
   database.catch(() => undefined);
-  const workflows = bundleWorkflows();
+  const workflows = bundleWorkflows(process.log);
   workflows.catch(() => undefined);
   const child = config.temporal.address === null ? await temporalChild(process) : undefined;
   const store = await database;

@@ -20,6 +20,7 @@ import type { Activities } from '../activities/index.ts';
 import {
   assertNever,
   isTerminal,
+  RUN_FAILED,
   SEARCH_ATTRIBUTE,
   type FailureCode,
   type RunFailure,
@@ -91,6 +92,7 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
   }
 
   let end: LoopEnd | { kind: 'CANCELLED' };
+  let endedBy: unknown;
   try {
     end = await agentLoop(input, {
       callModel: async (turn) => {
@@ -122,12 +124,27 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
       },
     });
   } catch (error) {
+    endedBy = error;
     end = endOf(error);
   }
   const settled =
     end.kind === 'ENDED' ? end : await CancellationScope.nonCancellable(() => settle(runId, end));
+  if (settled.status === 'FAILED') logFailure(runId, settled.failure, endedBy);
   return close(settled);
 }
+
+/** The one line of a failed run, with what only the worker knows: the causes below the failure. */
+function logFailure(runId: string, failure: RunFailure | undefined, endedBy: unknown): void {
+  const said = new Set([failure?.message ?? '']);
+  // A failure of an activity says no more than that it failed; a cycle ends at a repeated message.
+  let below = endedBy instanceof ActivityFailure ? endedBy.cause : endedBy;
+  for (; below instanceof Error && said.size < MOST_CAUSES; below = below.cause)
+    said.add(below.message);
+  log.warn(RUN_FAILED, { workflowId: runId, code: failure?.code, cause: [...said].join(': ') });
+}
+
+/** As many as name a refused connection below the client, the model and the activity. */
+const MOST_CAUSES = 6;
 
 /** The end as the record has it, which whoever was first wrote. */
 async function close(settled: Pick<Settled, 'status' | 'failure'> | Ended): Promise<void> {

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { startProduct, type ProductProcess } from '../rig/product.ts';
+import { tempDir } from '../rig/temp-dir.ts';
+import { temporalCliPath } from '../rig/temporal.ts';
+import { callerOf, openStage, tokenOf, type Stage } from './stage.ts';
+
+describe('the log of a real `npm start`', function () {
+  this.timeout(90_000);
+  let stage: Stage;
+  let product: ProductProcess;
+
+  before(async () => {
+    stage = await openStage(() => ({
+      status: 400,
+      body: '{"error":{"message":"no such model","code":"model_not_found"}}',
+    }));
+    product = await startProduct({
+      role: 'start',
+      env: { ...stage.env, DATA_DIR: tempDir(), TEMPORAL_CLI: await temporalCliPath() },
+    });
+  });
+  after(async () => {
+    await product?.stop();
+    await stage?.close();
+  });
+
+  it('has one line of a failed run with its id, its code and its causes, and no question and no task token in any', async () => {
+    const caller = callerOf(product.url, await tokenOf('ada'));
+    const { run } = await caller.ask('a question that is nobody else its business');
+    assert.deepEqual([run.status, run.error?.code], ['FAILED', 'MODEL_REJECTED']);
+    const lines = (): readonly Record<string, unknown>[] =>
+      product
+        .log()
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line));
+    const ended = () => lines().filter((line) => line['runId'] === run.runId && line['code']);
+    while (ended().length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    await product.stop();
+    assert.deepEqual(
+      ended().map(({ msg, code }) => [msg, code]),
+      [['a run failed', 'MODEL_REJECTED']],
+    );
+    assert.ok(String(ended()[0]?.['cause']).includes(run.error?.message ?? 'none'));
+    assert.ok(lines().every(({ msg }) => msg !== 'Workflow failed'));
+    assert.ok(lines().some(({ err }) => /MODEL|model/.test(JSON.stringify(err ?? ''))));
+    assert.doesNotMatch(product.log(), /nobody else|taskToken|task_token/);
+  });
+});
