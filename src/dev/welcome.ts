@@ -58,15 +58,16 @@ export function welcomeText({
   ];
   if (!shipped) return [...head, ...ask].join('\n');
   const approve = [
-    '# Ask for something guarded: the run pauses. Its id is kept in RUN_ID.',
+    '# Ask for something guarded: the run pauses. Its ids are kept for the next line.',
     `ANSWER=$(${curl} ${runs} \\`,
     `  -d '{"message": "${ASK_GUARDED}"}')`,
     `printf '%s\\n' "$ANSWER"`,
     `RUN_ID=$(printf '%s' "$ANSWER" | sed 's/.*"runId": *"\\([^"]*\\)".*/\\1/')`,
+    `PAUSE_ID=$(printf '%s' "$ANSWER" | sed 's/.*"pauseId": *"\\([^"]*\\)".*/\\1/')`,
     '',
     '# Approve it: the e-mail is sent, once, and the run goes on to its answer.',
     `${curl} ${runs}/$RUN_ID/continue \\`,
-    `  -d '{"action": "APPROVE"}'`,
+    `  -d '{"action": "APPROVE", "pauseId": "'$PAUSE_ID'"}'`,
     '',
     '# Read it, and see it in the Web UI.',
     `curl -sS -H "$AUTH" ${runs}/$RUN_ID`,

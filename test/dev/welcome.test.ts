@@ -11,7 +11,7 @@ describe('the welcome', () => {
       asked.push(
         `${request.method} ${request.url} ${request.headers.authorization} ${await bodyOf(request)}`,
       );
-      response.end('{"runId":"run_01","sessionId":"s","input":"x"}');
+      response.end('{"runId":"run_01","sessionId":"s","pauseId":"pause_01","input":"x"}');
     });
     try {
       const text = welcomeText({
@@ -34,8 +34,14 @@ describe('the welcome', () => {
         ],
       );
       assert.ok(asked.every((line) => line.includes('Bearer eyJ.t')));
-      assert.equal(JSON.parse(asked[2]?.split('eyJ.t ')[1] ?? '').action, 'APPROVE');
-      assert.ok(stdout.includes('{"runId":"run_01","sessionId":"s","input":"x"}\n'), 'it is shown');
+      assert.deepEqual(JSON.parse(asked[2]?.split('eyJ.t ')[1] ?? ''), {
+        action: 'APPROVE',
+        pauseId: 'pause_01',
+      });
+      assert.ok(
+        stdout.includes('"sessionId":"s","pauseId":"pause_01","input":"x"}\n'),
+        'it is shown',
+      );
       assert.match(stdout, /http:\/\/127\.0\.0\.1:8233\/namespaces\/default\/workflows\/run_01/);
     } finally {
       await server.close();

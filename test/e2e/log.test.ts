@@ -16,7 +16,12 @@ describe('the log of a real `npm start`', function () {
     }));
     product = await startProduct({
       role: 'start',
-      env: { ...stage.env, DATA_DIR: tempDir(), TEMPORAL_CLI: await temporalCliPath() },
+      env: {
+        ...stage.env,
+        LOG_LEVEL: 'info',
+        DATA_DIR: tempDir(),
+        TEMPORAL_CLI: await temporalCliPath(),
+      },
     });
   });
   after(async () => {
@@ -26,7 +31,7 @@ describe('the log of a real `npm start`', function () {
 
   it('has one line of a failed run with its id, its code and its causes, and no question and no task token in any', async () => {
     const caller = callerOf(product.url, await tokenOf('ada'));
-    const { run } = await caller.ask('a question that is nobody else its business');
+    const { run, headers } = await caller.ask('a question that is nobody else its business');
     assert.deepEqual([run.status, run.error?.code], ['FAILED', 'MODEL_REJECTED']);
     const lines = (): readonly Record<string, unknown>[] =>
       product
@@ -40,6 +45,11 @@ describe('the log of a real `npm start`', function () {
     assert.deepEqual(
       ended().map(({ msg, code }) => [msg, code]),
       [['a run failed', 'MODEL_REJECTED']],
+    );
+    const started = lines().find(({ msg }) => msg === 'a run was started');
+    assert.deepEqual(
+      [started?.['runId'], started?.['requestId']],
+      [run.runId, headers.get('x-request-id')],
     );
     assert.ok(String(ended()[0]?.['cause']).includes(run.error?.message ?? 'none'));
     assert.ok(lines().every(({ msg }) => msg !== 'Workflow failed'));

@@ -119,9 +119,15 @@ function refuseModel(agent: AgentSnapshot, model: string | undefined): void {
   );
 }
 
-export async function commit({ store }: AppDeps, run: NewRun): Promise<Started> {
+export async function commit({ store, log }: AppDeps, run: NewRun): Promise<Started> {
   try {
-    return await store.asOrg(run.orgId, (tx) => startRun(tx, run));
+    const started = await store.asOrg(run.orgId, (tx) => startRun(tx, run));
+    // A caller knows the request's id, the worker's lines the run's: this one joins them.
+    log.info(
+      { requestId: run.requestId, runId: started.runId, agentId: run.agent.id },
+      started.kind === 'STARTED' ? 'a run was started' : 'a start was sent again',
+    );
+    return started;
   } catch (error) {
     if (!(error instanceof StoreUnavailableError) || !error.uncertain) throw error;
     throw new AppError(
