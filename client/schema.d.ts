@@ -1086,6 +1086,115 @@ export interface components {
       outcome?: 'UNKNOWN';
       decision?: components['schemas']['Decision'];
     };
+    /** @description A call that waits for a vote the caller may cast, and whose run it is. */
+    WaitingCall: {
+      callId: string;
+      /**
+       * @description OUTCOME_UNKNOWN: the call may have happened and must not be repeated. APPROVE does it again, REJECT leaves it.
+       * @enum {string}
+       */
+      kind: 'APPROVAL' | 'OUTCOME_UNKNOWN';
+      name: string;
+      arguments: {
+        [key: string]: unknown;
+      };
+      /** @description SHA-256 of what APPROVE would run, and for whom. Sent back, it makes sure that nothing else is approved. */
+      argumentsHash: string;
+      description?: string;
+      /**
+       * @description high: approved only by `callId` with `argumentsHash`.
+       * @enum {string}
+       */
+      risk: 'normal' | 'high';
+      /**
+       * @description It was approved, and is not what was approved any more.
+       * @enum {string}
+       */
+      askedAgain?: 'ARGUMENTS_CHANGED' | 'TOOL_CHANGED';
+      /** @description What is known of a call that may have happened. */
+      evidence?: string;
+      /** Format: date-time */
+      requestedAt: string;
+      /** @description Then it counts as rejected. null: never. */
+      expiresAt: string | null;
+      /** @description In all, not what is missing. */
+      votesNeeded: number;
+      votes: components['schemas']['Vote'][];
+      /** @description Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`. */
+      approvers: string[] | null;
+      /** @description Neither the run’s user nor who started it may decide. */
+      fourEyes: boolean;
+      /** @description A vote of the caller could still count: of who has approved already, too, for that can become a rejection. */
+      youMay: boolean;
+      /** @description Only where `youMay` is false. */
+      whyNot?: string;
+      /** @description Decisions in this run about calls of the same tool, oldest first. */
+      earlier: components['schemas']['EarlierDecision'][];
+      pauseId: string;
+      runId: string;
+      sessionId: string;
+      agentId: string;
+      userId: string;
+      /** @description The `sub` of the token that started the run. */
+      startedBy: string;
+      /** @description The question, its first 1,000 characters. */
+      input: string;
+    };
+    /** @description A call that does not wait for the caller any more; `decision` where one was the cause. */
+    DecidedCall: {
+      callId: string;
+      /**
+       * @description OUTCOME_UNKNOWN: the call may have happened and must not be repeated. APPROVE does it again, REJECT leaves it.
+       * @enum {string}
+       */
+      kind: 'APPROVAL' | 'OUTCOME_UNKNOWN';
+      name: string;
+      arguments: {
+        [key: string]: unknown;
+      };
+      /** @description SHA-256 of what APPROVE would run, and for whom. Sent back, it makes sure that nothing else is approved. */
+      argumentsHash: string;
+      description?: string;
+      /**
+       * @description high: approved only by `callId` with `argumentsHash`.
+       * @enum {string}
+       */
+      risk: 'normal' | 'high';
+      /**
+       * @description It was approved, and is not what was approved any more.
+       * @enum {string}
+       */
+      askedAgain?: 'ARGUMENTS_CHANGED' | 'TOOL_CHANGED';
+      /** @description What is known of a call that may have happened. */
+      evidence?: string;
+      /** Format: date-time */
+      requestedAt: string;
+      /** @description Then it counts as rejected. null: never. */
+      expiresAt: string | null;
+      /** @description In all, not what is missing. */
+      votesNeeded: number;
+      votes: components['schemas']['Vote'][];
+      /** @description Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`. */
+      approvers: string[] | null;
+      /** @description Neither the run’s user nor who started it may decide. */
+      fourEyes: boolean;
+      /** @description A vote of the caller could still count: of who has approved already, too, for that can become a rejection. */
+      youMay: boolean;
+      /** @description Only where `youMay` is false. */
+      whyNot?: string;
+      /** @description Decisions in this run about calls of the same tool, oldest first. */
+      earlier: components['schemas']['EarlierDecision'][];
+      pauseId: string;
+      runId: string;
+      sessionId: string;
+      agentId: string;
+      userId: string;
+      /** @description The `sub` of the token that started the run. */
+      startedBy: string;
+      /** @description The question, its first 1,000 characters. */
+      input: string;
+      decision?: components['schemas']['Decision'];
+    };
     Health: {
       /** @enum {string} */
       status: 'live' | 'ready';
@@ -1200,60 +1309,6 @@ export interface components {
       hasMore: boolean;
       /** @description Goes into `after` for the next page. null at the end. */
       nextCursor: string | null;
-    };
-    /** @description A call that waits for a vote the caller may cast, and whose run it is. */
-    WaitingCall: {
-      callId: string;
-      /**
-       * @description OUTCOME_UNKNOWN: the call may have happened and must not be repeated. APPROVE does it again, REJECT leaves it.
-       * @enum {string}
-       */
-      kind: 'APPROVAL' | 'OUTCOME_UNKNOWN';
-      name: string;
-      arguments: {
-        [key: string]: unknown;
-      };
-      /** @description SHA-256 of what APPROVE would run, and for whom. Sent back, it makes sure that nothing else is approved. */
-      argumentsHash: string;
-      description?: string;
-      /**
-       * @description high: approved only by `callId` with `argumentsHash`.
-       * @enum {string}
-       */
-      risk: 'normal' | 'high';
-      /**
-       * @description It was approved, and is not what was approved any more.
-       * @enum {string}
-       */
-      askedAgain?: 'ARGUMENTS_CHANGED' | 'TOOL_CHANGED';
-      /** @description What is known of a call that may have happened. */
-      evidence?: string;
-      /** Format: date-time */
-      requestedAt: string;
-      /** @description Then it counts as rejected. null: never. */
-      expiresAt: string | null;
-      /** @description In all, not what is missing. */
-      votesNeeded: number;
-      votes: components['schemas']['Vote'][];
-      /** @description Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`. */
-      approvers: string[] | null;
-      /** @description Neither the run’s user nor who started it may decide. */
-      fourEyes: boolean;
-      /** @description A vote of the caller could still count: of who has approved already, too, for that can become a rejection. */
-      youMay: boolean;
-      /** @description Only where `youMay` is false. */
-      whyNot?: string;
-      /** @description Decisions in this run about calls of the same tool, oldest first. */
-      earlier: components['schemas']['EarlierDecision'][];
-      pauseId: string;
-      runId: string;
-      sessionId: string;
-      agentId: string;
-      userId: string;
-      /** @description The `sub` of the token that started the run. */
-      startedBy: string;
-      /** @description The question, its first 1,000 characters. */
-      input: string;
     };
     SessionPage: {
       data: components['schemas']['Session'][];
@@ -1509,6 +1564,20 @@ export interface components {
           };
           timestamp: number;
           turn: number;
+        };
+    /** @description The `data:` line of a frame of the inbox. */
+    InboxFrame:
+      | {
+          /** @constant */
+          event: 'WAITING';
+          data: components['schemas']['WaitingCall'];
+          timestamp: number;
+        }
+      | {
+          /** @constant */
+          event: 'DECIDED';
+          data: components['schemas']['DecidedCall'];
+          timestamp: number;
         };
   };
   responses: never;

@@ -1,4 +1,6 @@
-// The lines of a text/event-stream as events. Runs in browsers and Node alike: no imports.
+// The lines of a text/event-stream as events, in browsers and Node alike.
+
+import { createParser } from 'eventsource-parser';
 
 export interface ServerSentEvent {
   /** "" where the event has none. */
@@ -17,28 +19,19 @@ export async function* readEvents(
 ): AsyncGenerator<ServerSentEvent> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
-  let rest = '';
-  let fields = { id: '', event: '', data: [] as string[] };
+  let events: ServerSentEvent[] = [];
+  const parser = createParser({
+    onEvent: ({ id = '', event = '', data }) => void events.push({ id, event, data }),
+  });
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
       onBytes();
-      rest += decoder.decode(value, { stream: true });
-      // A CR at the end may be half of a line's end.
-      const lines = rest.split(/\r\n|\n|\r(?!$)/);
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        if (line !== '') {
-          const [, name = '', text = ''] = /^([^:]*):? ?([^]*)$/.exec(line) ?? [];
-          if (name === 'data') fields.data.push(text);
-          else if (name === 'id' || name === 'event') fields = { ...fields, [name]: text };
-          continue;
-        }
-        const { id, event, data } = fields;
-        fields = { id: '', event: '', data: [] };
-        if (data.length > 0) yield { id, event, data: data.join('\n') };
-      }
+      parser.feed(decoder.decode(value, { stream: true }));
+      const whole = events;
+      events = [];
+      yield* whole;
     }
   } finally {
     // Left early: the connection is let go of.

@@ -13,6 +13,7 @@ import {
 } from 'zod-openapi';
 import { PROBLEM_STATUS, type ProblemCode } from '../../contract/errors.ts';
 import { FrameSchema } from '../../contract/frame.ts';
+import { InboxFrameSchema } from '../../contract/lists.ts';
 import { ProblemSchema } from '../../contract/problem.ts';
 import {
   REQUEST_HEADERS,
@@ -52,7 +53,7 @@ export function createDocument(routes: readonly Route[], version: string): OpenA
       webhooks: SENT_WEBHOOKS,
       components: {
         // Routes refer to it from within the text of a stream.
-        schemas: { Frame: FrameSchema },
+        schemas: { Frame: FrameSchema, InboxFrame: InboxFrameSchema },
         headers: componentHeaders(),
         securitySchemes: {
           bearer: {
@@ -160,12 +161,14 @@ function answersOf(route: Route, key: string): Record<string, ZodOpenApiResponse
 }
 
 const answerSchema = ({ type, schema }: AnswerNote): z.ZodType | undefined =>
-  type === 'text/event-stream' ? STREAM : schema;
+  type === 'text/event-stream' ? streamOf(schema) : schema;
 
-const STREAM = z.string().meta({
-  contentMediaType: 'text/event-stream',
-  contentSchema: { $ref: '#/components/schemas/Frame' },
-});
+/** Text of which each `data:` line has the schema. */
+const streamOf = (schema: z.ZodType | undefined): z.ZodType =>
+  z.string().meta({
+    contentMediaType: 'text/event-stream',
+    contentSchema: { $ref: `#/components/schemas/${schema?.meta()?.id ?? 'Frame'}` },
+  });
 
 const headersOf = (names: readonly ResponseHeader[]): oas31.HeadersObject =>
   Object.fromEntries(
