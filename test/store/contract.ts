@@ -10,6 +10,7 @@ import { settle } from '../../src/store/runs/settle.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import { recordReply } from '../../src/store/turns/replies.ts';
 import { agent, all, drive, one, person, refusedAs, type Bench } from './fixture.ts';
+import { describeApprovedTool } from './approved-tool-contract.ts';
 import { describeEnds } from './ends-contract.ts';
 import { describeLastLook } from './last-look-contract.ts';
 import { describePauses } from './pauses-contract.ts';
@@ -356,6 +357,7 @@ export function describeStore(bench: () => Bench): void {
     });
   });
 
+  describeApprovedTool(bench);
   describeEnds(bench);
   describeLastLook(bench);
   describePauses(bench);

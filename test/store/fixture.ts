@@ -11,6 +11,7 @@ import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
 import { createAnnouncer } from '../../src/store/events/notifications.ts';
 import { claimCall, type Claim } from '../../src/store/calls/calls.ts';
 import { recordCall, type CallEnd } from '../../src/store/calls/outcomes.ts';
+import { approvedToolVersion } from '../../src/store/calls/approved-tool.ts';
 import { callIdOf, hashOfCall, pauseIdOf } from '../../src/store/calls/call-hash.ts';
 import { cancelRun } from '../../src/store/runs/continue-run.ts';
 import { openPglite, openPostgres, type Database } from '../../src/store/database/database.ts';
@@ -185,25 +186,29 @@ export function drive(store: Store) {
       const calls = names.map((name, idx): StoredCall => {
         const callId = callIdOf(run.runId, turn, idx);
         const t = run.agent.tools.find((x) => x.name === name) ?? tool(name);
+        const policy = {
+          approval: t.approval,
+          risk: t.risk,
+          retry: t.readOnly ? 'readOnly' : t.idempotent ? 'idempotent' : 'never',
+          approvers: t.approvers,
+        } as const;
+        const toolVersion = approvedToolVersion(t, run.agent.approvals, policy);
         const hashed = {
           orgId: run.orgId,
           runId: run.runId,
           callId,
           tool: name,
-          toolVersion: t.version,
+          toolVersion,
           arguments: args,
         };
         return {
           callId,
           idx,
           name,
-          toolVersion: t.version,
+          toolVersion,
           arguments: args,
           argumentsHash: hashOfCall(hashed),
-          approval: t.approval,
-          risk: t.risk,
-          retry: t.readOnly ? 'readOnly' : t.idempotent ? 'idempotent' : 'never',
-          approvers: t.approvers,
+          ...policy,
           refusal: null,
         };
       });

@@ -16,7 +16,9 @@ export interface CallRow {
   readonly arguments: string;
   readonly arguments_hash: string;
   readonly approval: 'required' | 'never';
+  readonly risk: 'normal' | 'high';
   readonly retry: RetryClass;
+  readonly approvers: readonly string[] | null;
   readonly dispatch_n: number;
   readonly unanswered: number;
   /** The claim that was not let to write yet; null: none. */
@@ -33,7 +35,7 @@ export async function readCall(
   callId: string,
 ): Promise<CallRow | undefined> {
   const { rows } = await sql<CallRow>`
-    select c.state, c.turn, c.name, c.tool_version, c.arguments, c.arguments_hash, c.approval, c.retry, c.dispatch_n, c.unanswered, c.unsent_n, c.result,
+    select c.state, c.turn, c.name, c.tool_version, c.arguments, c.arguments_hash, c.approval, c.risk, c.retry, c.approvers, c.dispatch_n, c.unanswered, c.unsent_n, c.result,
       s.body as agent, r.user_id,
       (select d.arguments_hash from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id and d.action = 'APPROVE') as approved_hash
     from calls c join runs r using (run_id) join agent_snapshots s using (revision)

@@ -81,7 +81,7 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
   if (row.approval === 'required' && row.state === 'PROPOSED') return { kind: 'ASK_AGAIN' };
   const tool = row.agent.tools.find((t) => t.name === row.name);
   if (tool === undefined) return { kind: 'GONE' };
-  const changed = await changeOf(tx, run, callId, row, request.versionNow(tool));
+  const changed = await changeOf(tx, run, callId, row, tool, request.versionNow(tool));
   if (changed !== undefined) return changed;
   const leftMs = row.agent.limits.timeoutMs - (await activeMsOf(tx, runId));
   if (leftMs <= 0) return { kind: 'TIME_OVER' };

@@ -4,7 +4,9 @@
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
+import type { ToolSnapshot } from '../../contract/agent.ts';
 import type { LockedRun } from '../runs/runs.ts';
+import { approvedToolVersion, isApprovedToolVersion } from './approved-tool.ts';
 import { hashOfCall } from './call-hash.ts';
 import { hashNow, type CallRow } from './call-row.ts';
 import { finish } from './outcomes.ts';
@@ -20,13 +22,25 @@ export async function changeOf(
   run: LockedRun,
   callId: string,
   row: CallRow,
-  versionNow: string | undefined,
+  tool: ToolSnapshot,
+  codeVersion: string | undefined,
 ): Promise<Changed | undefined> {
   const now = hashNow(run, callId, row);
+  const bound = isApprovedToolVersion(row.tool_version);
+  const versionNow = bound
+    ? approvedToolVersion(
+        { ...tool, version: codeVersion ?? tool.version },
+        row.agent.approvals,
+        row,
+      )
+    : codeVersion;
   const toolChanged = versionNow !== undefined && versionNow !== row.tool_version;
   const textChanged =
     now !== (row.approval === 'required' ? row.approved_hash : row.arguments_hash);
-  if (!textChanged && !(toolChanged && row.approval === 'required')) return undefined;
+  // The code of a tool that needs no approval may change under its calls; the policy by which it
+  // needed none may not.
+  const guarded = row.approval === 'required' || tool.approval === 'required';
+  if (!textChanged && !(toolChanged && guarded)) return undefined;
   if (row.approval === 'required')
     return proposeAgain(
       tx,
@@ -36,8 +50,8 @@ export async function changeOf(
       textChanged ? 'ARGUMENTS_CHANGED' : 'TOOL_CHANGED',
       versionNow,
     );
-  const result =
-    'This call was not run: its stored arguments were changed after the model had asked for it.';
+  const what = textChanged ? 'its stored arguments were' : 'the policy of its tool was';
+  const result = `This call was not run: ${what} changed after the model had asked for it.`;
   await finish(tx, run, callId, row, { state: 'FAILED', result });
   return { kind: 'DONE', result };
 }
