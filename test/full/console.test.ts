@@ -134,6 +134,23 @@ describe('the console, in a browser', function () {
     await close();
   });
 
+  it('an unknown outcome says what doing it again and leaving it mean, and is left by a click', async () => {
+    const { page, close } = await openConsole(browser, product.url);
+    await page.goto(product.url);
+    await signIn(page, await tokenOf('lea'));
+    const run = await paused('pay', { mode: 'drop', note: 'lost on the way' });
+    await toCall(page, run);
+    await page.getByRole('button', { name: 'Approve', exact: true }).click();
+    await page.getByText('This call may have happened already').waitFor();
+    await page.getByText('it then has happened twice').waitFor();
+    const again = page.getByRole('button', { name: 'Do it again' });
+    assert.equal(await again.isDisabled(), true);
+    await page.getByRole('button', { name: 'Leave it' }).click();
+    await page.getByRole('heading', { name: 'Nobody knows whether pay happened' }).waitFor();
+    assert.equal((await ada.read(run)).run.tools[0]?.outcome, 'UNKNOWN');
+    await close();
+  });
+
   it('changed arguments are shown beside the proposed ones, and are what runs', async () => {
     const { page, close } = await openConsole(browser, product.url);
     await page.goto(product.url);
