@@ -41,6 +41,7 @@ export function Shell({ place, children }: { place: Place; children: ReactNode }
                   href={href}
                   c="inherit"
                   underline="hover"
+                  className={styles['place'] ?? ''}
                   fw={isAt(place, page) ? 700 : 400}
                   {...(isAt(place, page) ? { 'aria-current': 'page' as const } : {})}
                 >
