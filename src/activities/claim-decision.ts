@@ -69,11 +69,12 @@ export function createClaimDecision({
         const ended = endedAs(run);
         if (ended !== undefined) return ended;
         const outcome = await readPause(tx, run, pauseId);
+        if (!outcome.known) return { kind: 'NOT_OPENED' };
         return outcome.open
           ? { kind: 'OPEN', expiresInMs: outcome.expiresInMs }
           : { kind: 'DECIDED', approved: outcome.approved };
       });
-      return state.kind === 'ENDED' || notes.length === 0
+      return state.kind === 'ENDED' || state.kind === 'NOT_OPENED' || notes.length === 0
         ? state
         : { ...state, note: plainWords(notes.join(' ').slice(0, NOTE_MAX_CHARS)) };
     } catch (error) {
@@ -98,6 +99,7 @@ export function createClaimDecision({
     if (shownPauseId !== asked)
       return `The signal ${signal.name} came while another pause was shown. It changed nothing.`;
     const request: VoteRequest = {
+      id: signal.id,
       pauseId,
       shownPauseId,
       votes:

@@ -58,6 +58,8 @@ export type CallOutcome =
 
 /** What the store says of a pause. */
 export type PauseState =
+  /** The record has no such pause: a failover has forgotten it, and it is to be opened again. */
+  | { readonly kind: 'NOT_OPENED' }
   | { readonly kind: 'OPEN'; readonly expiresInMs: number | null; readonly note?: string }
   | { readonly kind: 'DECIDED'; readonly approved: readonly string[]; readonly note?: string }
   | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure };
@@ -86,6 +88,8 @@ export interface Settled {
   readonly status: RunStatus;
   readonly failure?: RunFailure;
   readonly pause?: PauseView;
+  /** None of the calls waits for a person: the ledger answers for each of them. */
+  readonly nothingWaits?: true;
 }
 
 /** What a paused workflow shows an operator. `waiting` is Markdown. */

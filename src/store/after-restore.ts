@@ -5,7 +5,7 @@
 import { sql } from 'kysely';
 import { OPEN } from './runs/open-runs.ts';
 import pg from 'pg';
-import type { RunFailure } from '../contract/names.ts';
+import { isTerminal, type RunFailure } from '../contract/names.ts';
 import type { Settled } from '../contract/turn.ts';
 import type { StoreTransaction } from './database/access.ts';
 import { audit } from './audit.ts';
@@ -126,6 +126,7 @@ export async function endRestoredRun(
 ): Promise<Settled | undefined> {
   const run = await lockSessionAndRun(tx, runId);
   if (run === undefined) return undefined;
+  if (isTerminal(run.status)) return settle(tx, runId, end, 'after-restore');
   await withdrawStarts(tx, runId);
   await sql`update calls set state = 'UNKNOWN', evidence = ${why}, result = ${MAY_HAVE_HAPPENED}
     where run_id = ${runId} and state in ('PROPOSED', 'APPROVED', 'DISPATCHING', 'UNKNOWN')`.execute(
@@ -163,10 +164,13 @@ export async function markDispatched(
   runId: string,
   callIds: readonly string[],
 ): Promise<readonly string[]> {
-  const { rows } = await sql<{ call_id: string }>`
+  await sql`
     update calls set state = 'DISPATCHING', dispatch_n = dispatch_n + 1, dispatched_at = coalesce(dispatched_at, clock_timestamp())
     where run_id = ${runId} and call_id = any(${callIds})
-      and (state = 'APPROVED' or (state = 'PROPOSED' and approval = 'never'))
-    returning call_id`.execute(tx.db);
+      and (state = 'APPROVED' or (state = 'PROPOSED' and approval = 'never'))`.execute(tx.db);
+  // Read apart from the update: the same answer when the transaction is played again.
+  const { rows } = await sql<{ call_id: string }>`
+    select call_id from calls where run_id = ${runId} and call_id = any(${callIds}) and state = 'DISPATCHING'
+    order by idx`.execute(tx.db);
   return rows.map((row) => row.call_id);
 }

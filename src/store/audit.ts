@@ -13,6 +13,16 @@ export interface AuditLine {
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
+/** Written again by a repeated transaction it finds itself: for lines that come once by their data. */
+export async function auditOnce(tx: StoreTransaction, line: AuditLine): Promise<void> {
+  const data = JSON.stringify(line.data ?? {});
+  await sql`insert into audit (org_id, run_id, actor, action, data)
+    select ${line.orgId}, ${line.runId}, ${line.actor}, ${line.action}, ${data}::jsonb where not exists (
+      select 1 from audit a where a.run_id = ${line.runId} and a.action = ${line.action} and a.data = ${data}::jsonb)`.execute(
+    tx.db,
+  );
+}
+
 export async function audit(tx: StoreTransaction, line: AuditLine): Promise<void> {
   await sql`insert into audit (org_id, run_id, actor, action, data)
     values (${line.orgId}, ${line.runId ?? null}, ${line.actor}, ${line.action}, ${JSON.stringify(line.data ?? {})}::jsonb)`.execute(

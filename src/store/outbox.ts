@@ -46,17 +46,21 @@ export async function addOutboxLine(
     on conflict (line_key) do nothing`.execute(tx.db);
 }
 
-/** Leases the first open line of each run that nobody holds: of one run, or of any. */
+/**
+ * Leases the first open line of each run that nobody holds: of one run, or of any. `lease` is made
+ * before the transaction: played again, it finds the lines that it has leased.
+ */
 export async function leaseOutboxLines(
   tx: StoreTransaction,
   runId: string | null,
   most: number,
+  lease: string,
 ): Promise<readonly OutboxLine[]> {
   const { rows } = await sql<{ id: number; run_id: string; payload: OutboxMessage }>`
-    update outbox set claimed_until = clock_timestamp() + make_interval(secs => ${LEASE_SECONDS}), attempts = attempts + 1
+    update outbox set claimed_until = clock_timestamp() + make_interval(secs => ${LEASE_SECONDS}), attempts = attempts + 1, claimed_by = ${lease}
     where id in (
       select o.id from outbox o
-      where o.acknowledged_at is null and (o.claimed_until is null or o.claimed_until < clock_timestamp())
+      where o.acknowledged_at is null and (o.claimed_until is null or o.claimed_until < clock_timestamp() or o.claimed_by = ${lease})
         and (${runId}::text is null or o.run_id = ${runId})
         and not exists (select 1 from outbox p where p.run_id = o.run_id and p.id < o.id and p.acknowledged_at is null)
       order by o.id limit ${most} for update skip locked

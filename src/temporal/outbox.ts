@@ -2,6 +2,7 @@
 // any. Lines of a run go in order. A line is acknowledged when the server has taken it, or when it
 // can't any more (then the run goes to reconciliation).
 
+import { randomUUID } from 'node:crypto';
 import { assertNever } from '../contract/names.ts';
 import type { Store } from '../store/database/access.ts';
 import {
@@ -80,10 +81,11 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
   ): Promise<boolean> {
     let taken: readonly OutboxLine[] = [];
     for (;;) {
+      const lease = randomUUID();
       const lines = await store.asReconciler(async (tx) => {
         if (taken.length > 0) await acknowledgeOutboxLines(tx, idsOf(taken));
         // A process that stops leaves what it has not begun to the others.
-        return stopped && runId === null ? [] : leaseOutboxLines(tx, runId, LINES_AT_ONCE);
+        return stopped && runId === null ? [] : leaseOutboxLines(tx, runId, LINES_AT_ONCE, lease);
       });
       if (lines.length === 0) return true;
       const results = await Promise.all(lines.map(sendLine));

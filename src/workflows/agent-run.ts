@@ -115,12 +115,18 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
       },
       runTool: (_turn, call) => work(call.label).runTool({ runId, callId: call.callId }),
       ask: async (turn, n, pauseKind, callIds) => {
-        const settled = await settle(runId, { kind: 'PAUSED', turn, n, pauseKind, callIds });
-        // A repeated attempt may find the pause decided already: then the store says what came of
-        // it.
-        return settled.pause === undefined
-          ? decidedAlready(runId, settled, turn, n)
-          : ask(settled.pause);
+        for (;;) {
+          const settled = await settle(runId, { kind: 'PAUSED', turn, n, pauseKind, callIds });
+          // The ledger answers for each of them.
+          if (settled.nothingWaits === true) return { kind: 'DECIDED', approved: callIds };
+          // A repeated attempt may find the pause decided already: then the store says what came
+          // of it.
+          const state =
+            settled.pause === undefined
+              ? await decidedAlready(runId, settled, turn, n)
+              : await ask(settled.pause);
+          if (state.kind !== 'NOT_OPENED') return state;
+        }
       },
     });
   } catch (error) {

@@ -112,7 +112,7 @@ export function receiveDecisions(
         received = [];
         woken = false;
         const state = await claim(pauseId, signals);
-        if (state.kind !== 'ENDED' && state.note !== undefined) onNote(state.note);
+        if ('note' in state && state.note !== undefined) onNote(state.note);
         if (state.kind !== 'OPEN') {
           shown = undefined;
           dropReceived();

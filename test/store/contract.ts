@@ -20,7 +20,7 @@ import { describeRejections } from './rejections-contract.ts';
 export function describeStore(bench: () => Bench): void {
   const step = () => drive(bench().store);
   const lease = (runId: string | null) =>
-    bench().store.asReconciler((tx) => leaseOutboxLines(tx, runId, 100));
+    bench().store.asReconciler((tx) => leaseOutboxLines(tx, runId, 100, randomUUID()));
 
   describe('starting', () => {
     it('the same transaction again finds itself', async () => {

@@ -9,7 +9,12 @@ import { canonicalJson } from '../../src/json/canonical.ts';
 import { createStore, type Store } from '../../src/store/database/access.ts';
 import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
 import { createAnnouncer } from '../../src/store/events/notifications.ts';
-import { claimCall, type Claim } from '../../src/store/calls/calls.ts';
+import {
+  checkClaim,
+  claimCall,
+  type Claim,
+  type ClaimedCall,
+} from '../../src/store/calls/calls.ts';
 import { recordCall, type CallEnd } from '../../src/store/calls/outcomes.ts';
 import { approvedToolVersion } from '../../src/store/calls/approved-tool.ts';
 import { callIdOf, hashOfCall, pauseIdOf } from '../../src/store/calls/call-hash.ts';
@@ -273,6 +278,14 @@ export function drive(store: Store) {
           versionNow: () => versionNow,
         }),
       ),
+    /** Claimed, and looked at once more before its first byte. */
+    goesOut: async (run: NewRun, callId: string): Promise<ClaimedCall> => {
+      const claim = await self.claim(run, callId);
+      if (claim.kind !== 'DISPATCH') throw new Error(`no claim: ${claim.kind}`);
+      const check = await store.asWorker((tx) => checkClaim(tx, run.runId, callId, claim.call));
+      if (check !== 'GO') throw new Error(`not to be sent: ${check}`);
+      return claim.call;
+    },
     record: (
       run: NewRun,
       callId: string,

@@ -146,7 +146,9 @@ describe('locks on PostgreSQL', () => {
         (tx) => startRun(tx, next),
         () => step().answers(first, 1, 'done'),
       );
-      const lines = await on.bench.store.asReconciler((tx) => leaseOutboxLines(tx, next.runId, 9));
+      const lines = await on.bench.store.asReconciler((tx) =>
+        leaseOutboxLines(tx, next.runId, 9, randomUUID()),
+      );
       assert.deepEqual(
         lines.map((line) => line.message.kind),
         ['START'],

@@ -1,6 +1,7 @@
 // What every store must keep of pauses and votes, on both databases.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { readPause } from '../../src/store/calls/decisions.ts';
 import { acknowledgeOutboxLines, leaseOutboxLines } from '../../src/store/outbox.ts';
@@ -10,7 +11,7 @@ import { agent, all, drive, one, person, refusedAs, tool, type Bench } from './f
 export function describePauses(bench: () => Bench): void {
   const step = () => drive(bench().store);
   const lease = (runId: string | null) =>
-    bench().store.asReconciler((tx) => leaseOutboxLines(tx, runId, 100));
+    bench().store.asReconciler((tx) => leaseOutboxLines(tx, runId, 100, randomUUID()));
 
   describe('a pause', () => {
     it('written again by a repeated attempt undoes no decision', async () => {
@@ -45,7 +46,7 @@ export function describePauses(bench: () => Bench): void {
       await bench().store.asReconciler(async (tx) =>
         acknowledgeOutboxLines(
           tx,
-          (await leaseOutboxLines(tx, run.runId, 10)).map((l) => l.id),
+          (await leaseOutboxLines(tx, run.runId, 10, randomUUID())).map((l) => l.id),
         ),
       );
       const [a = '', b = ''] = await s.asks(run, 1, ['send', 'pay']);
@@ -62,7 +63,10 @@ export function describePauses(bench: () => Bench): void {
       const outcome = await bench().store.asWorker(async (tx) =>
         readPause(tx, (await lockRun(tx, run.runId)) ?? assert.fail(), s.pauseId(run, 1, 1)),
       );
-      assert.deepEqual(outcome, { open: false, expiresInMs: null, approved: [a] });
+      assert.deepEqual(outcome, {
+        ...{ known: true, open: false, expiresInMs: null },
+        approved: [a],
+      });
     });
 
     it('expires by the database clock, whoever comes first to see it, and the late vote is told', async () => {
@@ -114,6 +118,28 @@ export function describePauses(bench: () => Bench): void {
       assert.equal((await s.claim(run, a)).kind, 'ENDED');
       await assert.rejects(s.vote(run, person('lea'), one(b, 'APPROVE')), refusedAs('NOT_PAUSED'));
     });
+  });
+
+  it('that the record has forgotten is told as not opened, and is opened again by the same settling', async () => {
+    const s = step();
+    const run = await s.start();
+    const ids = await s.asks(run, 1, ['send']);
+    const look = () =>
+      bench().store.asWorker(async (tx) =>
+        readPause(tx, (await lockRun(tx, run.runId)) ?? assert.fail(), s.pauseId(run, 1, 1)),
+      );
+    assert.equal((await look()).known, false);
+    assert.equal((await s.pause(run, 1, 1, ids))?.status, 'PAUSED');
+    assert.deepEqual([(await look()).known, (await look()).open], [true, true]);
+  });
+
+  it('without a call that waits is not written', async () => {
+    const s = step();
+    const run = await s.start();
+    const ids = await s.asks(run, 1, ['note']);
+    const settled = await s.pause(run, 1, 1, ids, 'OUTCOME_UNKNOWN');
+    assert.deepEqual([settled?.status, settled?.nothingWaits], ['RUNNING', true]);
+    assert.equal((await s.read(run)).pauseId, null);
   });
 
   it('high risk, quorum and four eyes hold in the store itself', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { sql } from 'kysely';
 import { freePort } from '../rig/free-port.ts';
@@ -85,7 +86,7 @@ describe('the store on PostgreSQL', () => {
       const runs = await Promise.all(Array.from({ length: 20 }, () => s.start()));
       const taken = await Promise.all(
         Array.from({ length: 8 }, () =>
-          on.bench.store.asReconciler((tx) => leaseOutboxLines(tx, null, 100)),
+          on.bench.store.asReconciler((tx) => leaseOutboxLines(tx, null, 100, randomUUID())),
         ),
       );
       const ids = taken

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { createReconciler, type Reconciler } from '../../src/temporal/reconciler.ts';
 import { acknowledgeOutboxLines, leaseOutboxLines } from '../../src/store/outbox.ts';
@@ -30,7 +31,7 @@ describe('the reconciler', () => {
       for (const { runId } of runs)
         await acknowledgeOutboxLines(
           tx,
-          (await leaseOutboxLines(tx, runId, 10)).map((line) => line.id),
+          (await leaseOutboxLines(tx, runId, 10, randomUUID())).map((line) => line.id),
         );
     });
   const aged = (...runs: readonly NewRun[]) =>
@@ -114,7 +115,9 @@ describe('the reconciler', () => {
     const next = await step().start({ sessionId: run.sessionId, agent: run.agent });
     statuses.set(run.runId, 'TERMINATED');
     await reconciler.compare(run.runId);
-    const lines = await bench.store.asReconciler((tx) => leaseOutboxLines(tx, next.runId, 10));
+    const lines = await bench.store.asReconciler((tx) =>
+      leaseOutboxLines(tx, next.runId, 10, randomUUID()),
+    );
     assert.deepEqual(
       lines.map((line) => line.message.kind),
       ['START'],

@@ -1,6 +1,7 @@
 // Voting on what a run waits for, and waiting for what comes next. Whether a vote counts is
 // store/judge-vote.ts's.
 
+import { randomUUID } from 'node:crypto';
 import { ContinueBodySchema, type ContinueBody } from '../../contract/run.ts';
 import { canonicalJson, sha256Hex } from '../../json/canonical.ts';
 import { continueRun } from '../../store/runs/continue-run.ts';
@@ -46,6 +47,7 @@ const decideRoute = (deps: AppDeps, named: RouteName): Route =>
       const { orgId, subject, roles, service } = caller;
       const preference = readPreference(request.header('Prefer'), deps.syncWaitMaxMs);
       const text = readIdempotencyKey(request.headerValues('Idempotency-Key'));
+      const requestId = randomUUID();
       const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
       try {
         const { agentId, runId } = await runToActOn(deps, request);
@@ -60,9 +62,10 @@ const decideRoute = (deps: AppDeps, named: RouteName): Route =>
                 target: runId,
                 key: text,
                 bodyHash: sha256Hex(canonicalJson(body)),
+                requestId,
               } as const);
         const voter = { kind: 'person', subject, roles, service } as const;
-        const vote = voteRequest(body);
+        const vote = { ...voteRequest(body), id: requestId };
         const continued = await deps.store.asOrg(orgId, (tx) =>
           continueRun(tx, { runId, voter, vote, key, checkEdit: deps.checkEdit }),
         );

@@ -23,6 +23,8 @@ export interface CallRow {
   readonly unanswered: number;
   /** The claim that was not let to write yet; null: none. */
   readonly unsent_n: number | null;
+  /** Why it was proposed again; null: it was not. */
+  readonly asked_again: string | null;
   readonly result: string | null;
   readonly agent: AgentSnapshot;
   readonly user_id: string;
@@ -35,7 +37,7 @@ export async function readCall(
   callId: string,
 ): Promise<CallRow | undefined> {
   const { rows } = await sql<CallRow>`
-    select c.state, c.turn, c.name, c.tool_version, c.arguments, c.arguments_hash, c.approval, c.risk, c.retry, c.approvers, c.dispatch_n, c.unanswered, c.unsent_n, c.result,
+    select c.state, c.turn, c.name, c.tool_version, c.arguments, c.arguments_hash, c.approval, c.risk, c.retry, c.approvers, c.dispatch_n, c.unanswered, c.unsent_n, c.asked_again, c.result,
       s.body as agent, r.user_id,
       (select d.arguments_hash from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id and d.action = 'APPROVE') as approved_hash
     from calls c join runs r using (run_id) join agent_snapshots s using (revision)

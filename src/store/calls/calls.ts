@@ -155,6 +155,9 @@ export async function checkClaim(
   const run = await lockRun(tx, runId);
   const row = run === undefined ? undefined : await readCall(tx, runId, callId);
   if (run === undefined || row === undefined) return 'LOST';
+  // This very look, played again, has proposed it again.
+  if (row.state === 'PROPOSED' && row.dispatch_n === claimed.n && row.asked_again !== null)
+    return 'ASK_AGAIN';
   if (endedAs(run) !== undefined || row.state !== 'DISPATCHING' || row.dispatch_n !== claimed.n) {
     return 'LOST';
   }

@@ -34,17 +34,11 @@ export type CheckEdit = (
   edited: Readonly<Record<string, unknown>>,
 ) => { readonly canonical: string } | { readonly problem: string };
 
-export interface Cast {
-  readonly run: LockedRun;
-  /** True where the last open call was decided by this. */
-  readonly resumed: boolean;
-}
-
 /**
  * A refusal that must not undo what was found on the way (an expiry): returned, so that the
  * transaction commits, and thrown after.
  */
-export type CastResult = { readonly cast: Cast } | { readonly refused: AppError };
+export type CastResult = { readonly cast: 'DONE' } | { readonly refused: AppError };
 
 export async function castVotes(
   tx: StoreTransaction,
@@ -53,6 +47,7 @@ export async function castVotes(
   request: VoteRequest,
   checkEdit: CheckEdit,
 ): Promise<CastResult> {
+  if (request.id !== undefined && (await isCast(tx, run, request.id))) return { cast: 'DONE' };
   const expired = await expireDue(tx, run);
   const now = expired ? ((await lockRun(tx, run.runId)) ?? run) : run;
   const { situation, agent } = await readSituation(tx, now);
@@ -66,18 +61,26 @@ export async function castVotes(
       ),
     );
     for (const { call, vote } of verdict)
-      await castOne(tx, now, situation, call, vote, nameOf(voter), edits.get(call.callId));
-    if (verdict.length === 0) return { cast: { run: now, resumed: false } };
-    const resumed = await resumeIfDecided(
-      tx,
-      now,
-      verdict.map(({ call }) => call.callId),
-    );
-    return { cast: { run: now, resumed } };
+      await castOne(tx, now, situation, call, {
+        ...{ id: request.id, vote, person: nameOf(voter), edited: edits.get(call.callId) },
+      });
+    if (verdict.length > 0)
+      await resumeIfDecided(
+        tx,
+        now,
+        verdict.map(({ call }) => call.callId),
+      );
+    return { cast: 'DONE' };
   } catch (error) {
     if (error instanceof AppError && expired) return { refused: error };
     throw error;
   }
+}
+
+async function isCast(tx: StoreTransaction, run: LockedRun, id: string): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from votes where run_id = ${run.runId} and request_id = ${id} limit 1`.execute(tx.db);
+  return rows.length > 0;
 }
 
 function editOf(
@@ -143,22 +146,27 @@ async function readSituation(
   };
 }
 
+interface VoteToWrite {
+  readonly id: string | undefined;
+  readonly vote: VoteOn;
+  readonly person: string;
+  readonly edited: string | undefined;
+}
+
 async function castOne(
   tx: StoreTransaction,
   run: LockedRun,
   s: Situation,
   call: OpenCall,
-  vote: VoteOn,
-  person: string,
-  edited?: string,
+  { id, vote, person, edited }: VoteToWrite,
 ): Promise<void> {
   const pauseId = run.pauseId ?? '';
   await sql`
-    insert into votes (pause_id, call_id, person, run_id, org_id, action, reason, at)
-    values (${pauseId}, ${call.callId}, ${person}, ${run.runId}, ${run.orgId}, ${vote.action}, ${vote.reason ?? null}, clock_timestamp())
-    on conflict (pause_id, call_id, person) do update set action = excluded.action, reason = excluded.reason, at = excluded.at`.execute(
-    tx.db,
-  );
+    insert into votes (pause_id, call_id, person, run_id, org_id, action, reason, request_id, at)
+    values (${pauseId}, ${call.callId}, ${person}, ${run.runId}, ${run.orgId}, ${vote.action}, ${vote.reason ?? null}, ${id ?? null},
+      clock_timestamp())
+    on conflict (pause_id, call_id, person) do update set action = excluded.action, reason = excluded.reason,
+      request_id = excluded.request_id, at = excluded.at`.execute(tx.db);
   await audit(tx, {
     orgId: run.orgId,
     runId: run.runId,
@@ -326,6 +334,8 @@ async function closePauseIfDecided(
 }
 
 export interface PauseOutcome {
+  /** False: the record has no such pause. It was never opened, or is forgotten by a failover. */
+  readonly known: boolean;
   readonly open: boolean;
   readonly expiresInMs: number | null;
   readonly approved: readonly string[];
@@ -348,6 +358,7 @@ export async function readPause(
     from pauses p where p.pause_id = ${pauseId} and p.run_id = ${run.runId}`.execute(tx.db);
   const row = rows[0];
   return {
+    known: row !== undefined,
     open: row?.open ?? false,
     expiresInMs: row?.expires_in_ms == null ? null : Math.max(0, Math.ceil(row.expires_in_ms)),
     approved: row?.approved ?? [],

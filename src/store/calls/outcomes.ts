@@ -3,7 +3,7 @@
 
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
-import { audit } from '../audit.ts';
+import { audit, auditOnce } from '../audit.ts';
 import { appendEvents } from '../events/events.ts';
 import { endedAs, lockRun, type LockedRun } from '../runs/runs.ts';
 import { readCall, type CallRow } from './call-row.ts';
@@ -46,28 +46,8 @@ export async function recordCall(
   const run = await lockRun(tx, runId);
   const row = run === undefined ? undefined : await readCall(tx, runId, callId);
   if (run === undefined || row === undefined) return { kind: 'UNKNOWN' };
-  if (row.state !== 'DISPATCHING' || row.dispatch_n !== n) {
-    if (row.state === 'SUCCEEDED' || row.state === 'FAILED')
-      return { kind: 'DONE', result: row.result ?? '' };
-    if (end.kind === 'ANSWERED')
-      await audit(tx, {
-        orgId: run.orgId,
-        runId,
-        actor: 'holdpoint',
-        action: 'call.late',
-        data: { callId, n, isError: end.isError },
-      });
-    if (row.state === 'UNKNOWN' && end.kind === 'ANSWERED')
-      await sql`update calls set evidence = coalesce(evidence || '; ', '') || ${`a late answer to attempt ${n} came: ${end.result.slice(0, 300)}`} where call_id = ${callId}`.execute(
-        tx.db,
-      );
-    tx.announce(runId, 'EVENTS');
-    // Handed back to be made again: by this very transaction, whose reply was lost, or by another
-    // attempt. A person is asked only where the record says that the outcome is unknown.
-    return row.state === 'UNKNOWN' || row.state === 'LEFT'
-      ? { kind: 'UNKNOWN' }
-      : { kind: 'AGAIN' };
-  }
+  if (row.state !== 'DISPATCHING' || row.dispatch_n !== n)
+    return overtaken(tx, run, callId, n, row, end);
   if (end.kind === 'ANSWERED') {
     await finish(tx, run, callId, row, {
       state: end.isError ? 'FAILED' : 'SUCCEEDED',
@@ -82,6 +62,37 @@ export async function recordCall(
     return { kind: 'AGAIN' };
   }
   return unanswered(tx, run, callId, row, end.evidence, end.httpStatus);
+}
+
+/**
+ * What dispatch `n` came to is in the record already: this very transaction played again, or an
+ * older dispatch. Nothing is asked of a person unless the record says that the outcome is unknown.
+ */
+async function overtaken(
+  tx: StoreTransaction,
+  run: LockedRun,
+  callId: string,
+  n: number,
+  row: CallRow,
+  end: CallEnd,
+): Promise<Recorded> {
+  if (row.state === 'SUCCEEDED' || row.state === 'FAILED')
+    return { kind: 'DONE', result: row.result ?? '' };
+  if (end.kind === 'ANSWERED') {
+    await auditOnce(tx, {
+      orgId: run.orgId,
+      runId: run.runId,
+      actor: 'holdpoint',
+      action: 'call.late',
+      data: { callId, n, isError: end.isError },
+    });
+    const late = `a late answer to attempt ${n} came: ${end.result.slice(0, 300)}`;
+    if (row.state === 'UNKNOWN')
+      await sql`update calls set evidence = coalesce(evidence || '; ', '') || ${late}
+        where call_id = ${callId} and strpos(coalesce(evidence, ''), ${late}) = 0`.execute(tx.db);
+    tx.announce(run.runId, 'EVENTS');
+  }
+  return row.state === 'UNKNOWN' || row.state === 'LEFT' ? { kind: 'UNKNOWN' } : { kind: 'AGAIN' };
 }
 
 /**

@@ -16,29 +16,30 @@ export interface PauseToOpen {
 }
 
 /**
- * `opened` is false for a repeated attempt, which changes nothing: a decision may have been made
- * since.
+ * `ALREADY` is said to a repeated attempt, which changes nothing: a decision may have been made
+ * since. `NOTHING_WAITS`: none of the calls is one to ask about, and no pause is written.
  */
 export async function openPause(
   tx: StoreTransaction,
   run: LockedRun,
   p: PauseToOpen,
-): Promise<{ pauseId: string; opened: boolean }> {
+): Promise<{ pauseId: string; opened: 'NOW' | 'ALREADY' | 'NOTHING_WAITS' }> {
   const pauseId = pauseIdOf(run.runId, p.turn, p.n);
   const made = await sql`
     insert into pauses (pause_id, run_id, org_id, turn, n, kind, opened_at)
     values (${pauseId}, ${run.runId}, ${run.orgId}, ${p.turn}, ${p.n}, ${p.pauseKind}, clock_timestamp())
     on conflict do nothing returning pause_id`.execute(tx.db);
-  if (made.rows.length === 0) return { pauseId, opened: false };
+  if (made.rows.length === 0) return { pauseId, opened: 'ALREADY' };
   const waitsIn = p.pauseKind === 'APPROVAL' ? 'PROPOSED' : 'UNKNOWN';
-  await sql`
+  const waiting = await sql`
     update calls c set pause_id = ${pauseId}, requested_at = now.t,
       expires_at = now.t + make_interval(secs => (s.body->'approvals'->>'expiresAfterMs')::float8 / 1000)
     from (select date_trunc('milliseconds', clock_timestamp()) as t) now, runs r join agent_snapshots s using (revision)
-    where c.run_id = ${run.runId} and c.call_id = any(${p.callIds}) and c.state = ${waitsIn} and r.run_id = c.run_id`.execute(
-    tx.db,
-  );
-  return { pauseId, opened: true };
+    where c.run_id = ${run.runId} and c.call_id = any(${p.callIds}) and c.state = ${waitsIn} and r.run_id = c.run_id
+    returning c.call_id`.execute(tx.db);
+  if (waiting.rows.length > 0) return { pauseId, opened: 'NOW' };
+  await sql`delete from pauses where pause_id = ${pauseId}`.execute(tx.db);
+  return { pauseId, opened: 'NOTHING_WAITS' };
 }
 
 type Row = WaitingCall & {

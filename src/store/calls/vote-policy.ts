@@ -30,6 +30,8 @@ export interface VoteOn {
 }
 
 export interface VoteRequest {
+  /** Made before the transaction, so that it finds its own votes when it is played again. */
+  readonly id?: string | undefined;
   readonly pauseId?: string | undefined;
   readonly votes:
     | { readonly all: { readonly action: Action; readonly reason?: string | undefined } }

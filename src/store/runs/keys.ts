@@ -15,6 +15,15 @@ export interface KeyUse {
   readonly key: string;
   /** SHA-256 of the validated body. */
   readonly bodyHash: string;
+  /** Of a `continue`, made before its transaction: played again, it finds its own key. */
+  readonly requestId?: string;
+}
+
+interface KeyRow {
+  readonly body_hash: string;
+  readonly run_id: string;
+  readonly request_id: string | null;
+  readonly there: boolean;
 }
 
 /**
@@ -27,12 +36,12 @@ export async function takeKey(
   runId: string,
 ): Promise<string | undefined> {
   const taken = await sql`
-    insert into idempotency_keys (org_id, caller, route, agent_id, target, key, body_hash, run_id)
-    values (${use.orgId}, ${use.caller}, ${use.route}, ${use.agentId}, ${use.target}, ${use.key}, ${use.bodyHash}, ${runId})
+    insert into idempotency_keys (org_id, caller, route, agent_id, target, key, body_hash, run_id, request_id)
+    values (${use.orgId}, ${use.caller}, ${use.route}, ${use.agentId}, ${use.target}, ${use.key}, ${use.bodyHash}, ${runId}, ${use.requestId ?? null})
     on conflict do nothing returning run_id`.execute(tx.db);
   if (taken.rows.length > 0) return undefined;
-  const { rows } = await sql<{ body_hash: string; run_id: string; there: boolean }>`
-    select body_hash, run_id, exists (select 1 from runs r where r.run_id = k.run_id) as there from idempotency_keys k
+  const { rows } = await sql<KeyRow>`
+    select body_hash, run_id, request_id, exists (select 1 from runs r where r.run_id = k.run_id) as there from idempotency_keys k
     where org_id = ${use.orgId} and caller = ${use.caller} and route = ${use.route} and agent_id = ${use.agentId}
       and target = ${use.target} and key = ${use.key}`.execute(tx.db);
   const row = rows[0];
@@ -49,5 +58,9 @@ export async function takeKey(
       'NOT_FOUND',
       'The run that this Idempotency-Key started was deleted with its session. Send a new key for a new request.',
     );
-  return row.run_id === runId && use.route !== 'continue' ? undefined : row.run_id;
+  const own =
+    use.route === 'continue'
+      ? row.request_id !== null && row.request_id === use.requestId
+      : row.run_id === runId;
+  return own ? undefined : row.run_id;
 }

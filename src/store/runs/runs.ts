@@ -73,10 +73,11 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
     if (earlier !== undefined) return { kind: 'REPLAYED', runId: earlier };
   }
   if (run.refusal !== undefined) throw run.refusal;
-  const again = await sql<{
-    status: RunStatus;
-  }>`select status from runs where run_id = ${run.runId}`.execute(tx.db);
-  if (again.rows.length > 0) return { kind: 'STARTED', runId: run.runId, released: false };
+  const again = await sql<{ released: boolean }>`
+    select exists (select 1 from outbox o where o.run_id = r.run_id and o.kind = 'START') as released
+    from runs r where run_id = ${run.runId}`.execute(tx.db);
+  if (again.rows[0] !== undefined)
+    return { kind: 'STARTED', runId: run.runId, released: again.rows[0].released };
 
   const session = await sql<{ agent_id: string; run_count: number }>`
     insert into sessions (org_id, user_id, session_id, agent_id, run_count)

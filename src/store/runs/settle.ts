@@ -54,7 +54,8 @@ async function settlePaused(
   if (run === undefined) return undefined;
   if (isTerminal(run.status)) return stands(run);
   const { pauseId, opened } = await openPause(tx, run, s);
-  if (opened) {
+  if (opened === 'NOTHING_WAITS') return { ...stands(run), nothingWaits: true };
+  if (opened === 'NOW') {
     tx.announceInbox(run.orgId);
     await sql`update runs set status = 'PAUSED', pause_id = ${pauseId}, pauses = pauses + 1, active_ms = ${activeMs(runId)},
       updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${runId}`.execute(

@@ -19,11 +19,14 @@ export async function noteWaiting(
   runId: string,
   waiting: Waiting,
 ): Promise<void> {
-  await sql`update runs set waiting = ${JSON.stringify(waiting)}::jsonb where run_id = ${runId}`.execute(
+  const text = JSON.stringify(waiting);
+  // Nothing is changed by this very transaction played again: it was told the first time.
+  const noted = await sql`update runs set waiting = ${text}::jsonb
+    where run_id = ${runId} and waiting is distinct from ${text}::jsonb returning run_id`.execute(
     tx.db,
   );
   const { what, since, lastProblem, turn } = waiting;
-  if (waiting.tries > 0) return;
+  if (waiting.tries > 0 || noted.rows.length === 0) return;
   await appendEvents(tx, runId, [{ kind: 'WAITING', turn, data: { what, since, lastProblem } }]);
   await tellWaiting(tx, runId, { what, since, lastProblem });
 }

@@ -86,28 +86,40 @@ export async function beginTurn(
       activeMs: await activeMsOf(tx, runId),
     };
 
-  await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind, waiting)
-    values (${attemptId}, ${runId}, ${run.orgId}, ${turn}, 'MODEL', ${work.waiting !== null})
-    on conflict do nothing`.execute(tx.db);
+  const own = work.attempts === 0 ? undefined : await ownAttempt(tx, attemptId);
+  const before = own === undefined ? work.attempts : work.attempts - 1;
   await sql`update runs set status = 'RUNNING', turn = ${turn}, updated_at = case when status = 'QUEUED' then date_trunc('milliseconds', clock_timestamp()) else updated_at end
     where run_id = ${runId}`.execute(tx.db);
   // Somebody who reads along while the model is away is not told at each attempt to drop nothing.
-  const hidden =
-    work.attempts === 0 || (work.waiting !== null && !(await hasSpoken(tx, runId, turn)));
-  const attemptSeq = await appendEvents(tx, runId, [
-    hidden
-      ? { kind: 'ATTEMPT', turn, data: {} }
-      : { kind: 'RETRY', turn, data: { keepThrough: await keepThrough(tx, runId, turn) } },
-  ]);
+  const hidden = before === 0 || (work.waiting !== null && !(await hasSpoken(tx, runId, turn)));
+  const attemptSeq =
+    own ??
+    (await appendEvents(tx, runId, [
+      hidden
+        ? { kind: 'ATTEMPT', turn, data: {} }
+        : { kind: 'RETRY', turn, data: { keepThrough: await keepThrough(tx, runId, turn) } },
+    ]));
+  await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind, waiting, event_seq)
+    values (${attemptId}, ${runId}, ${run.orgId}, ${turn}, 'MODEL', ${work.waiting !== null}, ${attemptSeq})
+    on conflict do nothing`.execute(tx.db);
   return {
     kind: 'WORK',
     work: {
       ...work,
+      run: { ...run, status: 'RUNNING', turn },
+      attempts: before,
       attemptSeq,
       hidden,
-      activeMs: turn === 1 && work.attempts === 0 ? 0 : await activeMsOf(tx, runId),
+      activeMs: turn === 1 && before === 0 ? 0 : await activeMsOf(tx, runId),
     },
   };
+}
+
+/** The event of an attempt that this transaction has begun when it was played before. */
+async function ownAttempt(tx: StoreTransaction, attemptId: string): Promise<number | undefined> {
+  const { rows } = await sql<{ event_seq: number | null }>`
+    select event_seq from attempts where attempt_id = ${attemptId}`.execute(tx.db);
+  return rows[0]?.event_seq ?? undefined;
 }
 
 /** What a model call of a run is made of, whatever it is for. */
