@@ -329,6 +329,50 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/agents/{agentId}/runs/{runId}/retry': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Take a failed run up from its last turn
+     * @description The same run goes on: what was done stays done, what may have happened is asked about, approvals that were open are asked again. After `BUDGET_EXCEEDED` it has one more full budget. Waits for what comes next.
+     *
+     *     Needs the scope `runs:write`.
+     */
+    post: operations['retryRun'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/runs/{runId}/retry': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Take a failed run up from its last turn (without the agent’s id)
+     * @description The same run goes on: what was done stays done, what may have happened is asked about, approvals that were open are asked again. After `BUDGET_EXCEEDED` it has one more full budget. Waits for what comes next.
+     *
+     *     Needs the scope `runs:write`.
+     */
+    post: operations['retryRunById'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/agents/{agentId}/runs/{runId}/calls/{callId}/schema': {
     parameters: {
       query?: never;
@@ -1001,7 +1045,7 @@ export interface components {
       userId: string;
       orgId: string;
       /**
-       * @description COMPLETED, FAILED and CANCELLED never change again.
+       * @description COMPLETED and CANCELLED never change again; a retry takes FAILED up.
        * @enum {string}
        */
       status: 'QUEUED' | 'RUNNING' | 'PAUSED' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
@@ -1225,6 +1269,8 @@ export interface components {
         | 'SESSION_OF_OTHER_AGENT'
         | 'SESSION_PAUSED'
         | 'SESSION_HAS_OPEN_RUNS'
+        | 'NOT_FAILED'
+        | 'SESSION_WENT_ON'
         | 'NOT_PAUSED'
         | 'ALREADY_DECIDED'
         | 'NOT_THIS_PAUSE'
@@ -1453,7 +1499,7 @@ export interface components {
     SentDelivery: {
       deliveryId: string;
     };
-    /** @description The `data:` line of a frame. `event` says what `data` is. Exactly one of STOP, CANCELLED and ERROR ends a stream. */
+    /** @description The `data:` line of a frame. `event` says what `data` is. Exactly one of STOP, CANCELLED and ERROR ends a stream; an ERROR that RETRIED follows is not the end. */
     Frame:
       | {
           /** @constant */
@@ -1526,6 +1572,15 @@ export interface components {
           event: 'RETRY';
           data: {
             keepThrough: string;
+          };
+          timestamp: number;
+          turn: number;
+        }
+      | {
+          /** @constant */
+          event: 'RETRIED';
+          data: {
+            by: string;
           };
           timestamp: number;
           turn: number;
@@ -3284,6 +3339,266 @@ export interface operations {
       };
       /** @description `NOT_FOUND` */
       404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  retryRun: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description At most 255 characters, bare or quoted. The same key with the same body never starts or votes again: it answers the run as it stands. Kept at least 24 hours after the run’s end. Where the run was deleted with its session: 404. */
+        'Idempotency-Key'?: string;
+        /** @description `wait=N`: answer after N seconds at the latest. `respond-async`: at once. Both: after N seconds. A malformed one is ignored. */
+        Prefer?: string;
+      };
+      path: {
+        /** @description The agent’s id. */
+        agentId: string;
+        /** @description The run’s id. One of another agent is an unknown one. */
+        runId: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The run has settled: COMPLETED, PAUSED, FAILED or CANCELLED. A run that fails after it was accepted is a 200 too. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Content-Location': components['headers']['ContentLocation'];
+          'Preference-Applied': components['headers']['PreferenceApplied'];
+          'Idempotency-Replayed': components['headers']['IdempotencyReplayed'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RunResponse'];
+        };
+      };
+      /** @description The answer is not there yet: the run as it stands, and where to read it. */
+      202: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          Location: components['headers']['Location'];
+          'Retry-After': components['headers']['RetryAfter'];
+          'Preference-Applied': components['headers']['PreferenceApplied'];
+          'Idempotency-Replayed': components['headers']['IdempotencyReplayed'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RunResponse'];
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE`, `FORBIDDEN` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FOUND` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FAILED`, `SESSION_WENT_ON` */
+      409: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `IDEMPOTENCY_KEY_REUSED` */
+      422: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  retryRunById: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description At most 255 characters, bare or quoted. The same key with the same body never starts or votes again: it answers the run as it stands. Kept at least 24 hours after the run’s end. Where the run was deleted with its session: 404. */
+        'Idempotency-Key'?: string;
+        /** @description `wait=N`: answer after N seconds at the latest. `respond-async`: at once. Both: after N seconds. A malformed one is ignored. */
+        Prefer?: string;
+      };
+      path: {
+        /** @description The run’s id. One of another agent is an unknown one. */
+        runId: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The run has settled: COMPLETED, PAUSED, FAILED or CANCELLED. A run that fails after it was accepted is a 200 too. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Content-Location': components['headers']['ContentLocation'];
+          'Preference-Applied': components['headers']['PreferenceApplied'];
+          'Idempotency-Replayed': components['headers']['IdempotencyReplayed'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RunResponse'];
+        };
+      };
+      /** @description The answer is not there yet: the run as it stands, and where to read it. */
+      202: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          Location: components['headers']['Location'];
+          'Retry-After': components['headers']['RetryAfter'];
+          'Preference-Applied': components['headers']['PreferenceApplied'];
+          'Idempotency-Replayed': components['headers']['IdempotencyReplayed'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RunResponse'];
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE`, `FORBIDDEN` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FOUND` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FAILED`, `SESSION_WENT_ON` */
+      409: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `IDEMPOTENCY_KEY_REUSED` */
+      422: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
           [name: string]: unknown;

@@ -9,6 +9,8 @@ import { failureOf } from './failures.ts';
 export interface SettleRunRequest {
   readonly runId: string;
   readonly settlement: Settlement;
+  /** Absent: the run's first one. */
+  readonly execution?: number;
 }
 
 export function createSettleRun({
@@ -20,11 +22,19 @@ export function createSettleRun({
   readonly onReleased: () => void;
   readonly operatorDecisions: OperatorDecisions;
 }) {
-  return async function settleRun({ runId, settlement }: SettleRunRequest): Promise<Settled> {
+  return async function settleRun({
+    runId,
+    settlement,
+    execution = 1,
+  }: SettleRunRequest): Promise<Settled> {
     try {
       let released = false;
       const settled = await store.asWorker((tx) =>
-        settle(tx, runId, settlement, 'holdpoint', () => (released = true), operatorDecisions),
+        settle(tx, runId, settlement, 'holdpoint', {
+          execution,
+          onReleased: () => (released = true),
+          operators: operatorDecisions,
+        }),
       );
       if (released) onReleased();
       return (

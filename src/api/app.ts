@@ -18,6 +18,7 @@ import { documentationRoutes } from './documentation/routes.ts';
 import { healthRoutes } from './health/routes.ts';
 import { runListRoutes } from './runs/list-routes.ts';
 import { callRoutes } from './runs/call-routes.ts';
+import { retryRoutes } from './runs/retry-routes.ts';
 import { runRoutes } from './runs/routes.ts';
 import { sessionRoutes } from './sessions/routes.ts';
 import { startRoutes } from './runs/start-routes.ts';
@@ -39,6 +40,7 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
   ...runListRoutes(deps),
   ...streamRoutes(deps),
   ...runRoutes(deps),
+  ...retryRoutes(deps),
   ...callRoutes(deps),
   ...decisionRoutes(deps),
   ...inboxRoutes(deps),

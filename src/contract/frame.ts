@@ -28,6 +28,8 @@ export const FRAMES = [
   frame('WAITING', WaitingForSchema),
   /** A model call is being repeated: what came after that id is void. */
   frame('RETRY', z.object({ keepThrough: z.string() })),
+  /** After an ERROR: the run is taken up again. */
+  frame('RETRIED', z.object({ by: z.string() })),
   frame('STOP', RunResponseSchema),
   frame('CANCELLED', z.object({})),
   frame('ERROR', z.object({ code: z.enum(FAILURE_CODE), message: z.string() })),
@@ -36,7 +38,7 @@ export const FRAMES = [
 export const FrameSchema = z.discriminatedUnion('event', FRAMES).meta({
   id: 'Frame',
   description:
-    'The `data:` line of a frame. `event` says what `data` is. Exactly one of STOP, CANCELLED and ERROR ends a stream.',
+    'The `data:` line of a frame. `event` says what `data` is. Exactly one of STOP, CANCELLED and ERROR ends a stream; an ERROR that RETRIED follows is not the end.',
 });
 export type Frame = z.infer<typeof FrameSchema>;
 

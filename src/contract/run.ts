@@ -151,9 +151,9 @@ export const RunResponseSchema = z
     agentId: z.string(),
     userId: z.string(),
     orgId: z.string(),
-    status: z
-      .enum(RUN_STATUS)
-      .meta({ description: 'COMPLETED, FAILED and CANCELLED never change again.' }),
+    status: z.enum(RUN_STATUS).meta({
+      description: 'COMPLETED and CANCELLED never change again; a retry takes FAILED up.',
+    }),
     input: z.string().meta({ description: 'The message.' }),
     content: z
       .string()

@@ -119,6 +119,20 @@ export interface RunApprovals {
   readonly fourEyes: boolean;
 }
 
+/** Where an execution goes on that takes up a run whose last one failed. */
+export interface TakenUp {
+  /** Counted from 1: the execution that the run was started with. */
+  readonly execution: number;
+  /** The last turn whose reply was recorded; 1 where there is none. */
+  readonly fromTurn: number;
+  /** Pauses that this turn had already. */
+  readonly pauses: number;
+  /** Calls of the turns before it. */
+  readonly toolCalls: number;
+  /** By tool, so far. */
+  readonly rejections: Readonly<Record<string, number>>;
+}
+
 /** The workflow's input: ids and limits, no text. */
 export interface AgentRunInput {
   readonly runId: string;
@@ -128,6 +142,8 @@ export interface AgentRunInput {
   readonly model: string;
   /** One extra model call after the answer; absent in runs that were not asked for it. */
   readonly followUps?: boolean;
+  /** Absent in a run's first execution. */
+  readonly takenUp?: TakenUp;
   readonly limits: RunLimits;
   readonly approvals: RunApprovals;
 }

@@ -4,6 +4,7 @@
 
 import { sql } from 'kysely';
 import type { Action } from '../contract/run.ts';
+import { assertNever } from '../contract/names.ts';
 import type { AgentRunInput } from '../contract/turn.ts';
 import type { StoreTransaction } from './database/access.ts';
 
@@ -28,8 +29,21 @@ export interface OutboxLine {
  */
 export const LEASE_SECONDS = 10;
 
-const keyOf = (runId: string, message: OutboxMessage): string =>
-  message.kind === 'SIGNAL' ? `${runId} SIGNAL ${message.pauseId}` : `${runId} ${message.kind}`;
+function keyOf(runId: string, message: OutboxMessage): string {
+  switch (message.kind) {
+    case 'SIGNAL':
+      return `${runId} SIGNAL ${message.pauseId}`;
+    case 'START': {
+      // Each execution of a run is started once.
+      const { takenUp } = message.input;
+      return takenUp === undefined ? `${runId} START` : `${runId} START ${takenUp.execution}`;
+    }
+    case 'CANCEL':
+      return `${runId} CANCEL`;
+    default:
+      return assertNever(message);
+  }
+}
 
 /**
  * Adds a line; the process that adds it sends it right after the commit, any other where that one

@@ -1,6 +1,7 @@
 // The three things ever said to a run's workflow. They name the workflow id only, never Temporal's
 // run id. Saying one again changes nothing.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { SEARCH_ATTRIBUTE, SIGNAL, WORKFLOW_TYPE } from '../contract/names.ts';
@@ -8,8 +9,11 @@ import type { AgentRunInput } from '../contract/turn.ts';
 import type { OutboxMessage } from '../store/outbox.ts';
 import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
 
-/** `gone`: there is no open workflow of that id, so the record has to be looked at. */
-export type Said = 'taken' | 'gone';
+/**
+ * `gone`: there is no open workflow of that id, so the record has to be looked at. `busy`: the
+ * execution before has not closed yet, so that this one can't be started now.
+ */
+export type Said = 'taken' | 'gone' | 'busy';
 
 /** For whoever reads the history; the workflow takes the outcome from the store. */
 export type WakeUp = Omit<Extract<OutboxMessage, { kind: 'SIGNAL' }>, 'kind'>;
@@ -33,6 +37,15 @@ const key = {
  */
 const WORKFLOW_TASK_TIMEOUT = '4 seconds';
 
+/** In the memo of an execution that took a run up: which one it is. */
+const EXECUTION = 'execution';
+
+/**
+ * The record says FAILED before Temporal closes the execution: milliseconds with a worker that
+ * lives. Less in all than a caller waits for Temporal to take a start.
+ */
+const CLOSING_BACK_OFF_MS = [20, 40, 80, 160, 300, 500, 700];
+
 export function createGateway(temporal: Temporal, options: { readonly eager: boolean }): Gateway {
   const { client, connection, settings } = temporal;
   const inTime = <T>(call: () => Promise<T>): Promise<T> =>
@@ -46,33 +59,74 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
       throw error;
     }
   };
+  /** False where Temporal refuses it because of an execution that it has. */
+  const begin = async (input: AgentRunInput): Promise<boolean> => {
+    const { takenUp } = input;
+    const summary = `${input.agentId} · ${input.model}`;
+    try {
+      await inTime(() =>
+        client.workflow.start(WORKFLOW_TYPE, {
+          workflowId: input.runId,
+          taskQueue: settings.taskQueue,
+          args: [input],
+          workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+          requestEagerStart: options.eager,
+          ...(takenUp === undefined
+            ? {
+                workflowIdConflictPolicy: 'USE_EXISTING',
+                workflowIdReusePolicy: 'REJECT_DUPLICATE',
+                staticSummary: summary,
+              }
+            : {
+                // An execution that is about to close must not be taken for this one.
+                workflowIdConflictPolicy: 'FAIL',
+                // Failed, timed out, terminated or cancelled.
+                workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+                staticSummary: `${summary} · execution ${takenUp.execution}`,
+                memo: { [EXECUTION]: takenUp.execution },
+              }),
+          typedSearchAttributes: new TypedSearchAttributes([
+            { key: key.status, value: 'RUNNING' },
+            { key: key.agent, value: input.agentId },
+            { key: key.org, value: input.orgId },
+            { key: key.session, value: input.sessionId },
+          ]),
+        }),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+      throw error;
+    }
+  };
+
+  /** After a refused start of this execution: what the one that Temporal has means for it. */
+  const standing = async (runId: string, execution: number): Promise<Said> => {
+    try {
+      const found = await inTime(() => client.workflow.getHandle(runId).describe());
+      const open = found.status.name === 'RUNNING' || found.status.name === 'PAUSED';
+      // The reply to an earlier attempt at this start was lost.
+      if (Number(found.memo?.[EXECUTION] ?? 1) >= execution) return open ? 'taken' : 'gone';
+      return found.status.name === 'COMPLETED' ? 'gone' : 'busy';
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return 'busy';
+      throw error;
+    }
+  };
+
   return {
     start: async (input) => {
-      try {
-        await inTime(() =>
-          client.workflow.start(WORKFLOW_TYPE, {
-            workflowId: input.runId,
-            taskQueue: settings.taskQueue,
-            args: [input],
-            workflowIdConflictPolicy: 'USE_EXISTING',
-            workflowIdReusePolicy: 'REJECT_DUPLICATE',
-            workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
-            requestEagerStart: options.eager,
-            staticSummary: `${input.agentId} · ${input.model}`,
-            typedSearchAttributes: new TypedSearchAttributes([
-              { key: key.status, value: 'RUNNING' },
-              { key: key.agent, value: input.agentId },
-              { key: key.org, value: input.orgId },
-              { key: key.session, value: input.sessionId },
-            ]),
-          }),
-        );
-        return 'taken';
-      } catch (error) {
-        // It ran and closed already: the reconciler compares the records.
-        if (error instanceof WorkflowExecutionAlreadyStartedError) return 'gone';
-        throw error;
+      if (await begin(input)) return 'taken';
+      // It ran and closed already: the reconciler compares the records.
+      if (input.takenUp === undefined) return 'gone';
+      const { execution } = input.takenUp;
+      for (const afterMs of CLOSING_BACK_OFF_MS) {
+        const said = await standing(input.runId, execution);
+        if (said !== 'busy') return said;
+        await sleep(afterMs);
+        if (await begin(input)) return 'taken';
       }
+      return standing(input.runId, execution);
     },
     wake: (runId, what) =>
       unlessGone(() => client.workflow.getHandle(runId).signal(SIGNAL.decided, what)),

@@ -61,8 +61,9 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
   /** True if the server took it. */
   async function sendLine(line: OutboxLine): Promise<boolean> {
     try {
-      if ((await say(line)) === 'gone') onGone(line.runId);
-      return true;
+      const said = await say(line);
+      if (said === 'gone') onGone(line.runId);
+      return said !== 'busy';
     } catch (error) {
       log.warn(
         { err: error, runId: line.runId, kind: line.message.kind },

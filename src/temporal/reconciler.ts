@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunFailure } from '../contract/names.ts';
 import type { Settlement } from '../contract/turn.ts';
 import type { Store } from '../store/database/access.ts';
-import { isOpenAndStarted, openAfter, openAmong } from '../store/runs/open-runs.ts';
+import { openAfter, openAmong, startedExecution } from '../store/runs/open-runs.ts';
 import { releaseStranded } from '../store/runs/runs.ts';
 import { settle } from '../store/runs/settle.ts';
 import type { WorkflowObserver } from './workflow-observer.ts';
@@ -56,15 +56,20 @@ export function createReconciler({
   let swept = '';
 
   async function compare(runId: string): Promise<void> {
+    // Read first: what Temporal then says is about this execution or a later one. The other way
+    // round the end of a failed execution would be taken for that of the one which took the run up.
+    const execution = await store.asReconciler((tx) => startedExecution(tx, runId));
+    // A start that was never acknowledged is on its way, not lost; and a run whose start never was
+    // is queued.
+    if (execution === undefined) return;
     const status = await workflows.status(runId);
     const end = endOf(status);
     if (end === undefined) return;
-    const settled = await store.asReconciler(async (tx) => {
-      // A start that was never acknowledged is on its way, not lost; and a run whose start never
-      // was is queued.
-      if (!(await isOpenAndStarted(tx, runId))) return undefined;
-      return settle(tx, runId, end, 'temporal');
-    });
+    const settled = await store.asReconciler(async (tx) =>
+      (await startedExecution(tx, runId)) === execution
+        ? settle(tx, runId, end, 'temporal', { execution })
+        : undefined,
+    );
     if (settled === undefined) return;
     log.warn(
       { runId, workflow: status, status: settled.status },

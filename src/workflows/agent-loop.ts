@@ -7,6 +7,7 @@ import type {
   AnnotatedCall,
   CallOutcome,
   Settlement,
+  TakenUp,
   TurnReply,
   PauseKind,
 } from '../contract/turn.ts';
@@ -43,8 +44,9 @@ export interface LoopPorts {
 export type LoopEnd = Exclude<Settlement, { kind: 'PAUSED' | 'CANCELLED' }> | Ended;
 
 export async function agentLoop(input: AgentRunInput, ports: LoopPorts): Promise<LoopEnd> {
-  const budget = createBudget(input.limits);
-  for (let turn = 1; ; turn++) {
+  const { takenUp } = input;
+  const budget = createBudget(input.limits, takenUp);
+  for (let turn = takenUp?.fromTurn ?? 1; ; turn++) {
     const tooMany = maxTurnsProblem(input.limits, turn);
     if (tooMany !== undefined) return { kind: 'FAILED', failure: tooMany };
     const reply = await ports.callModel(turn);
@@ -57,7 +59,8 @@ export async function agentLoop(input: AgentRunInput, ports: LoopPorts): Promise
       case 'CALLS': {
         const over = budget.take(reply.calls);
         if (over !== undefined) return { kind: 'FAILED', failure: over };
-        const outcomes = await runCalls(turn, reply.calls, ports, budget);
+        const earlier = turn === takenUp?.fromTurn ? takenUp : undefined;
+        const outcomes = await runCalls(turn, reply.calls, ports, budget, earlier);
         if (outcomes.kind !== 'DONE') return outcomes;
         const looping = budget.saw(reply.calls, outcomes.digests);
         if (looping !== undefined) return { kind: 'FAILED', failure: looping };
@@ -79,13 +82,14 @@ interface Done {
 
 /**
  * Unguarded calls at once; then a pause for the guarded ones; then one for those of which nobody
- * knows whether they happened.
+ * knows whether they happened. `earlier`: an execution before this one came as far as this turn.
  */
 async function runCalls(
   turn: number,
   calls: readonly AnnotatedCall[],
   ports: LoopPorts,
   budget: Pick<Budget, 'rejected'>,
+  earlier?: TakenUp,
 ): Promise<Done | Stopped> {
   const byId = new Map(calls.map((call) => [call.callId, call]));
   const digests = new Map(
@@ -94,7 +98,7 @@ async function runCalls(
     ),
   );
   const unknown = new Set<string>();
-  let pauses = 0;
+  let pauses = earlier?.pauses ?? 0;
 
   async function dispatch(callIds: readonly string[]): Promise<readonly string[] | Stopped> {
     const wanted = callIds.flatMap((id) => byId.get(id) ?? []);
@@ -127,11 +131,16 @@ async function runCalls(
   }
 
   const open = calls.filter((call) => !call.refused);
+  const isGuarded = (call: AnnotatedCall): boolean => call.approval === 'required';
+  const namesOf = (some: readonly AnnotatedCall[]): readonly string[] =>
+    some.map((call) => call.callId);
+  // Where an earlier execution was here, the store knows of each call, guarded ones too, whether it
+  // is done, approved, unknown or to be asked about.
   let again = await dispatch(
-    open.filter((call) => call.approval === 'never').map((call) => call.callId),
+    namesOf(earlier === undefined ? open.filter((call) => !isGuarded(call)) : open),
   );
   if ('kind' in again) return again;
-  again = open.filter((call) => call.approval === 'required').map((call) => call.callId);
+  if (earlier === undefined) again = namesOf(open.filter(isGuarded));
   while (again.length > 0 || unknown.size > 0) {
     const kind: PauseKind = again.length > 0 ? 'APPROVAL' : 'OUTCOME_UNKNOWN';
     const asked = again.length > 0 ? again : [...unknown];

@@ -48,6 +48,7 @@ const untilDone = proxyActivities<Activities>(transactionUntilDone);
 
 export async function agentRun(input: AgentRunInput): Promise<void> {
   const { runId } = input;
+  const settle = (settlement: Settlement): Promise<Settled> => settleRun(input, settlement);
   let details = '';
   let note = '';
   const show = (): void => setCurrentDetails(note === '' ? details : `${details}\n\n_${note}_`);
@@ -116,7 +117,7 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
       runTool: (_turn, call) => work(call.label).runTool({ runId, callId: call.callId }),
       ask: async (turn, n, pauseKind, callIds) => {
         for (;;) {
-          const settled = await settle(runId, { kind: 'PAUSED', turn, n, pauseKind, callIds });
+          const settled = await settle({ kind: 'PAUSED', turn, n, pauseKind, callIds });
           // The ledger answers for each of them.
           if (settled.nothingWaits === true) return { kind: 'DECIDED', approved: callIds };
           // A repeated attempt may find the pause decided already: then the store says what came
@@ -134,7 +135,7 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
     end = endOf(error);
   }
   const settled =
-    end.kind === 'ENDED' ? end : await CancellationScope.nonCancellable(() => settle(runId, end));
+    end.kind === 'ENDED' ? end : await CancellationScope.nonCancellable(() => settle(end));
   if (settled.status === 'FAILED') logFailure(runId, settled.failure, endedBy);
   return close(settled);
 }
@@ -194,10 +195,18 @@ function endOf(error: unknown): { kind: 'CANCELLED' } | { kind: 'FAILED'; failur
   throw error; // a mistake of ours: the task waits for a fix, no run is lost
 }
 
-async function settle(runId: string, settlement: Settlement): Promise<Settled> {
+async function settleRun(
+  { runId, takenUp }: AgentRunInput,
+  settlement: Settlement,
+): Promise<Settled> {
+  const request = {
+    runId,
+    settlement,
+    ...(takenUp === undefined ? {} : { execution: takenUp.execution }),
+  };
   return inStore(
-    () => locally.settleRun({ runId, settlement }),
-    () => untilDone.settleRun({ runId, settlement }),
+    () => locally.settleRun(request),
+    () => untilDone.settleRun(request),
   );
 }
 

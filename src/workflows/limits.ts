@@ -2,7 +2,7 @@
 // Tokens and active time are the store's to count. No SDK: replayed code.
 
 import type { RunFailure } from '../contract/names.ts';
-import type { AnnotatedCall, RunLimits } from '../contract/turn.ts';
+import type { AnnotatedCall, RunLimits, TakenUp } from '../contract/turn.ts';
 
 const exceeded = (message: string): RunFailure => ({ code: 'BUDGET_EXCEEDED', message });
 
@@ -28,11 +28,15 @@ export interface Budget {
   ) => RunFailure | undefined;
 }
 
-export function createBudget(limits: RunLimits): Budget {
-  let taken = 0;
+/** `before`: what an earlier execution of the run has used. */
+export function createBudget(
+  limits: RunLimits,
+  before: Pick<TakenUp, 'toolCalls' | 'rejections'> = { toolCalls: 0, rejections: {} },
+): Budget {
+  let taken = before.toolCalls;
   let last = '';
   let repeats = 0;
-  const rejections = new Map<string, number>();
+  const rejections = new Map<string, number>(Object.entries(before.rejections));
   return {
     take: (calls) => {
       taken += calls.length;

@@ -79,6 +79,33 @@ describe('an operator in Temporal', function () {
     await ada.cancel({ runId });
   });
 
+  it('who terminated a run finds two executions once it is retried: what was done is not done again', async () => {
+    const { run } = await ada.ask(
+      plan([['keep', { note: 'once' }]], [['pay', { amount: 5 }]], 'Paid.'),
+    );
+    const [first] = pendingOf(run);
+    const { runId } = run;
+    await cli('terminate', '--workflow-id', runId);
+    await until('it has failed', async () => (await statusOf(runId)) === 'FAILED');
+    const answer = await ada.retry(run, 'once');
+    assert.deepEqual([answer.status, answer.run.status], [200, 'PAUSED']);
+    assert.equal(answer.run.error, undefined);
+    const [again] = pendingOf(answer.run);
+    assert.equal(again?.callId, first?.callId);
+    assert.notEqual(answer.run.pauseId, run.pauseId);
+    const joined = await ada.retry(run, 'once');
+    assert.equal(joined.headers.get('idempotency-replayed'), 'true');
+    assert.equal((await ada.retry(run)).status, 409);
+    const end = await lea.decide(run, { action: 'APPROVE', pauseId: answer.run.pauseId });
+    assert.deepEqual([end.run.status, end.run.content], ['COMPLETED', 'Paid.']);
+    assert.equal(deliveriesOf(cluster.stage, runId).length, 2, 'one a call');
+    const executions = await cli(
+      ...['list', '--query', `WorkflowId = '${runId}'`, '--output', 'json'],
+    );
+    const statuses = [...executions.matchAll(/WORKFLOW_EXECUTION_STATUS_(\w+)/g)].map(([, s]) => s);
+    assert.deepEqual(statuses.toSorted(), ['COMPLETED', 'TERMINATED']);
+  });
+
   it('finds no approve in the history of a rejected run: its wake-up is "decided" and says what', async () => {
     const { run } = await ada.ask(plan([['pay', { amount: 5 }]], 'Not paid.'));
     const callId = pendingOf(run)[0]?.callId;

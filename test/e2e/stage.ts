@@ -140,6 +140,7 @@ export interface Caller {
   ) => Promise<string>;
   readonly decide: (run: Named, body: object, prefer?: string) => Promise<Answer>;
   readonly cancel: (run: Named) => Promise<number>;
+  readonly retry: (run: Named, key?: string) => Promise<Answer>;
   /** As it stands, or after at most `waitS` when it has settled. */
   readonly read: (run: Named, waitS?: number) => Promise<Answer>;
 }
@@ -198,6 +199,13 @@ export function callerOf(url: string, token: string): Caller {
     },
     decide: (run, body, prefer) =>
       call('POST', `${pathOf(run)}/continue`, body, prefer === undefined ? {} : { prefer }),
+    retry: (run, key) =>
+      call(
+        'POST',
+        `${pathOf(run)}/retry`,
+        undefined,
+        key === undefined ? {} : { 'idempotency-key': key },
+      ),
     cancel: async (run) => (await call('DELETE', pathOf(run))).status,
     read: (run, waitS) =>
       call('GET', `${pathOf(run)}${waitS === undefined ? '' : `?wait=${waitS}`}`),

@@ -135,6 +135,44 @@ describe('the loop', () => {
     ]);
   });
 
+  describe('that takes up where an earlier execution came to', () => {
+    const from = { execution: 2, fromTurn: 2, pauses: 1, toolCalls: 1, rejections: {} };
+
+    it('dispatches every call of that turn, asks about what the store says is to be asked, and numbers its pauses on', async () => {
+      const { ports, log } = scripted({
+        turns: [calls(call('a')), calls(guarded('done'), guarded('g'), call('u')), answer],
+        outcomes: { g: [{ kind: 'ASK_AGAIN' }], u: [{ kind: 'UNKNOWN' }] },
+      });
+      assert.deepEqual(await agentLoop({ ...input(), takenUp: from }, ports), {
+        kind: 'COMPLETED',
+        turn: 3,
+      });
+      assert.deepEqual(log, [
+        ...['model 2', 'tool done', 'tool g', 'tool u', 'ask 2 APPROVAL g', 'tool g'],
+        ...['ask 3 OUTCOME_UNKNOWN u', 'tool u', 'model 3'],
+      ]);
+    });
+
+    it('counts the calls and rejections that were there before', async () => {
+      const turns = [calls(call('a')), calls(guarded('g')), answer];
+      const { ports, log } = scripted({ turns });
+      const end = await agentLoop({ ...input({ maxToolCalls: 1 }), takenUp: from }, ports);
+      assert.equal(end.kind === 'FAILED' && end.failure.code, 'BUDGET_EXCEEDED');
+      assert.deepEqual(log, ['model 2']);
+      const insistent = scripted({
+        turns,
+        outcomes: { g: [{ kind: 'ASK_AGAIN' }] },
+        decide: () => [],
+      });
+      const limited = {
+        ...input({ maxRejections: 1 }),
+        takenUp: { ...from, rejections: { t: 1 } },
+      };
+      const ended = await agentLoop(limited, insistent.ports);
+      assert.equal(ended.kind === 'FAILED' && ended.failure.code, 'BUDGET_EXCEEDED');
+    });
+  });
+
   it("asks about an unguarded call's unknown outcome after the turn's approvals", async () => {
     const { ports, log } = scripted({
       turns: [calls(call('u'), guarded('g')), answer],

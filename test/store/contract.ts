@@ -16,6 +16,7 @@ import { describeLastLook } from './last-look-contract.ts';
 import { describePauses } from './pauses-contract.ts';
 import { describeHistory } from './history-contract.ts';
 import { describeRejections } from './rejections-contract.ts';
+import { describeRetry } from './retry-contract.ts';
 
 export function describeStore(bench: () => Bench): void {
   const step = () => drive(bench().store);
@@ -362,5 +363,6 @@ export function describeStore(bench: () => Bench): void {
   describeLastLook(bench);
   describePauses(bench);
   describeRejections(bench);
+  describeRetry(bench);
   describeHistory(bench);
 }

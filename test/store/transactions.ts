@@ -14,6 +14,7 @@ import { cancelRun, continueRun } from '../../src/store/runs/continue-run.ts';
 import { beginFollowUps, recordFollowUps } from '../../src/store/runs/follow-ups.ts';
 import { keepFetched } from '../../src/store/runs/media.ts';
 import { lockRun, startRun, type NewRun } from '../../src/store/runs/runs.ts';
+import { retryRun } from '../../src/store/runs/retry.ts';
 import { settle } from '../../src/store/runs/settle.ts';
 import { endWaiting, noteWaiting } from '../../src/store/runs/waiting.ts';
 import { beatAttempt, endAttempt } from '../../src/store/turns/attempts.ts';
@@ -144,6 +145,16 @@ export const ROWS: Readonly<Record<string, Row>> = {
       'one with a key': voting(paused, 'APPROVE', true),
       'leaving an unknown outcome': voting(unknown, 'REJECT'),
       'a vote that is refused': voting(unknown, 'APPROVE'),
+    },
+  },
+  retryRun: {
+    scenarios: {
+      'a run that failed': async (s, { store }) => {
+        const { runId } = await s.start();
+        await store.asWorker((tx) => settle(tx, runId, failed, 'test'));
+        const request = { runId, by: 'ada', retryId: randomUUID() };
+        return { runId, work: (tx) => retryRun(tx, request) };
+      },
     },
   },
   castVotes: {
@@ -400,7 +411,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
       'readRun readUsage readVisibleRun findVisibleRun readStanding mediaOf ' +
       'mediaBytes lockRun lockSessionAndRun listSessions findSession ' +
       'readConversation activeMsOf readTurnWork readInbox readInboxHead ' +
-      'runsWithExpired isOpenAndStarted openAfter openAmong readHistory ' +
+      'runsWithExpired startedExecution openAfter openAmong readHistory ' +
       'readReply statusOf readCallSchema listDeliveries listWebhooks ' +
       'findWebhook',
     reads,
@@ -435,6 +446,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
     },
   },
   takeKey: { partOf: 'continueRun' },
+  reopenCalls: { partOf: 'retryRun' },
   // In the transaction of recordReply, only where that has just written the reply.
   sayAgainIfOvertaken: { partOf: 'recordReply' },
   // What is found and mended is found mended: the second answer says that nothing is left to do.

@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { createReconciler, type Reconciler } from '../../src/temporal/reconciler.ts';
 import { acknowledgeOutboxLines, leaseOutboxLines } from '../../src/store/outbox.ts';
+import { retryRun } from '../../src/store/runs/retry.ts';
 import type { NewRun } from '../../src/store/runs/runs.ts';
+import { settle } from '../../src/store/runs/settle.ts';
 import { until } from '../rig/wait.ts';
 import { drive, openBench, type Bench } from '../store/fixture.ts';
 import { scriptedWorkflows } from './scripted.ts';
@@ -67,6 +69,47 @@ describe('the reconciler', () => {
       await reconciler.compare(run.runId);
       assert.equal(await end(run), 'QUEUED');
     }
+  });
+
+  it('does not take the end of a failed execution for that of the one that took its run up', async () => {
+    const run = await started();
+    const fail = () =>
+      bench.store.asWorker((tx) =>
+        settle(
+          tx,
+          run.runId,
+          { kind: 'FAILED', failure: { code: 'INTERNAL', message: 'x' } },
+          'test',
+        ),
+      );
+    const retry = async () => {
+      await fail();
+      const retryId = randomUUID();
+      await bench.store.asOrg('acme', (tx) =>
+        retryRun(tx, { runId: run.runId, by: 'ada', retryId }),
+      );
+    };
+    await retry();
+    const before = opened();
+    before.statuses.set(run.runId, 'FAILED');
+    await before.reconciler.compare(run.runId);
+    assert.equal(await end(run), 'QUEUED', 'its start is on its way');
+    await acknowledged(run);
+    // Taken up once more, and that start taken, while Temporal is being asked about the one before.
+    const script = scriptedWorkflows();
+    const meanwhile = opened({
+      ...script,
+      workflows: {
+        ...script.workflows,
+        status: async () => {
+          await retry();
+          await acknowledged(run);
+          return 'FAILED';
+        },
+      },
+    });
+    await meanwhile.reconciler.compare(run.runId);
+    assert.equal(await end(run), 'QUEUED');
   });
 
   it('a run whose workflow was cancelled from outside is cancelled, one that was terminated has failed', async () => {

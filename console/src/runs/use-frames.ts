@@ -16,7 +16,7 @@ export interface RunFrames {
 const NONE: RunFrames = { items: [], changes: 0 };
 const PAUSE_MS = 500;
 const PAUSE_MAX_MS = 10_000;
-const ENDS: ReadonlySet<string> = new Set(['STOP', 'CANCELLED', 'ERROR']);
+const ENDS: ReadonlySet<string> = new Set(['STOP', 'CANCELLED']);
 
 export function useFrames(runId: string): RunFrames {
   const { api, token } = useConsole();
@@ -53,6 +53,7 @@ async function follow(
   let pause = PAUSE_MS;
   while (!signal.aborted) {
     try {
+      let failed = false;
       const headers = after === undefined ? {} : { 'Last-Event-ID': after };
       const response = await api.open(`/api/runs/${runId}/stream`, { signal, headers });
       if (response.status === 204 || response.body === null) return;
@@ -62,7 +63,10 @@ async function follow(
         pause = PAUSE_MS;
         take(frame);
         if (ENDS.has(frame.event)) return;
+        failed = frame.event === 'ERROR';
       }
+      // The run may have been taken up after an ERROR: only the stream's end says that it was not.
+      if (failed) return;
     } catch (error) {
       if (error instanceof ApiProblem && error.status < 500 && error.status !== 429) throw error;
     }

@@ -18,6 +18,8 @@ const TITLE = {
   SESSION_OF_OTHER_AGENT: 'Session of another agent',
   SESSION_PAUSED: 'Session paused',
   SESSION_HAS_OPEN_RUNS: 'Session has open runs',
+  NOT_FAILED: 'Run not failed',
+  SESSION_WENT_ON: 'Session went on',
   NOT_PAUSED: 'Run not paused',
   ALREADY_DECIDED: 'Already decided',
   NOT_THIS_PAUSE: 'Not of the present pause',

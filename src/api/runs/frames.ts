@@ -3,8 +3,8 @@
 // are shown of it is their own: a pending call says to each whether they may decide.
 
 import type { Position } from '../../contract/position.ts';
-import type { Store } from '../../store/database/access.ts';
-import { positionOf, readLines, type Line } from '../../store/events/read.ts';
+import type { Store, StoreTransaction } from '../../store/database/access.ts';
+import { positionOf, readLines, readRecordState, type Line } from '../../store/events/read.ts';
 import { readRun, type RunRecord } from '../../store/queries/run-record.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
 import { presentLine, type IdentifiedFrame } from './present-event.ts';
@@ -39,7 +39,7 @@ export const readRunLines = (store: Store, wanted: FramesWanted): Promise<Lines>
       run,
       position: last === undefined ? wanted.after : positionOf(last),
       more,
-      ended: last !== undefined && isEnd(last),
+      ended: last !== undefined && (await isEnd(tx, wanted.runId, last)),
     };
   });
 
@@ -48,8 +48,13 @@ const showsRun = ({ kind }: Line): boolean => kind === 'STOP' || kind === 'PAUSE
 export const presentLines = ({ lines, run }: Lines, viewer: Viewer): readonly IdentifiedFrame[] =>
   lines.flatMap((line) => presentLine(line, viewer, run) ?? []);
 
-const isEnd = ({ kind }: Line): boolean =>
-  kind === 'STOP' || kind === 'CANCELLED' || kind === 'ERROR';
+/** An ERROR is the end only where nothing follows it: the run may have been taken up again. */
+async function isEnd(tx: StoreTransaction, runId: string, { kind, seq }: Line): Promise<boolean> {
+  if (kind === 'STOP' || kind === 'CANCELLED') return true;
+  if (kind !== 'ERROR') return false;
+  const record = await readRecordState(tx, runId);
+  return record === undefined || record.last === seq;
+}
 
 export const LINES_AT_ONCE = 100;
 

@@ -63,6 +63,7 @@ function presentEvent(
     case 'TOOL_END':
     case 'RETRY':
     case 'WAITING':
+    case 'RETRIED':
     case 'ERROR':
       // Written as they are shown.
       return { event: kind, data: event.data } as Said;

@@ -15,6 +15,7 @@ export type EventKind =
   | 'PAUSED'
   | 'RESUMED'
   | 'FOLLOW_UPS'
+  | 'RETRIED'
   | 'STOP'
   | 'CANCELLED'
   | 'ERROR';

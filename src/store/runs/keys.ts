@@ -8,9 +8,9 @@ import type { StoreTransaction } from '../database/access.ts';
 export interface KeyUse {
   readonly orgId: string;
   readonly caller: string;
-  readonly route: 'run' | 'background' | 'stream' | 'continue';
+  readonly route: 'run' | 'background' | 'stream' | 'continue' | 'retry';
   readonly agentId: string;
-  /** The run of a `continue`, else "". */
+  /** The run of a `continue` or a `retry`, else "". */
   readonly target: string;
   readonly key: string;
   /** SHA-256 of the validated body. */
@@ -58,9 +58,10 @@ export async function takeKey(
       'NOT_FOUND',
       'The run that this Idempotency-Key started was deleted with its session. Send a new key for a new request.',
     );
+  // A key of a run that is acted on is not told from another request's by the run.
   const own =
-    use.route === 'continue'
-      ? row.request_id !== null && row.request_id === use.requestId
-      : row.run_id === runId;
+    use.target === ''
+      ? row.run_id === runId
+      : row.request_id !== null && row.request_id === use.requestId;
   return own ? undefined : row.run_id;
 }

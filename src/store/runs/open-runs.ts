@@ -18,14 +18,21 @@ export async function statusOf(
   return rows[0]?.status;
 }
 
-/** An open run whose start Temporal has taken: its workflow must be there. */
-export async function isOpenAndStarted(tx: StoreTransaction, runId: string): Promise<boolean> {
-  const { rows } = await sql`
-    select 1 from runs r where r.run_id = ${runId} and r.status in ${OPEN}
-      and exists (select 1 from outbox o where o.run_id = r.run_id and o.kind = 'START' and o.acknowledged_at is not null)`.execute(
+/**
+ * The execution of an open run whose start Temporal has taken: its workflow must be there. undefined
+ * where the run has ended, or a start is still on its way.
+ */
+export async function startedExecution(
+  tx: StoreTransaction,
+  runId: string,
+): Promise<number | undefined> {
+  const { rows } = await sql<{ execution: number }>`
+    select r.retries + 1 as execution from runs r where r.run_id = ${runId} and r.status in ${OPEN}
+      and exists (select 1 from outbox o where o.run_id = r.run_id and o.kind = 'START')
+      and not exists (select 1 from outbox o where o.run_id = r.run_id and o.kind = 'START' and o.acknowledged_at is null)`.execute(
     tx.db,
   );
-  return rows.length > 0;
+  return rows[0]?.execution;
 }
 
 export async function openAmong(

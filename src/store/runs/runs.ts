@@ -215,13 +215,15 @@ export interface LockedRun {
   readonly turn: number;
   readonly errorCode: FailureCode | null;
   readonly errorMessage: string | null;
+  /** Counted from 1; one more each time that the run is taken up again. */
+  readonly execution: number;
 }
 
 export async function lockRun(tx: StoreTransaction, runId: string): Promise<LockedRun | undefined> {
   const { rows } = await sql<LockedRun>`
     select run_id as "runId", org_id as "orgId", user_id as "userId", started_by as "startedBy", agent_id as "agentId",
       session_id as "sessionId", session_seq as "sessionSeq", status, pause_id as "pauseId", pauses, turn,
-      error_code as "errorCode", error_message as "errorMessage"
+      error_code as "errorCode", error_message as "errorMessage", retries + 1 as execution
     from runs where run_id = ${runId} for no key update`.execute(tx.db);
   return rows[0];
 }

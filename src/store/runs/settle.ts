@@ -26,32 +26,60 @@ const stands = (run: LockedRun): Settled => ({
     : { failure: { code: run.errorCode, message: run.errorMessage ?? '' } satisfies RunFailure }),
 });
 
-/**
- * `onReleased`: a run of the session that had to wait for this one may start; it is told within the
- * transaction. `operators`: what they may decide, for what they are shown of a pause; who does not
- * say promises them nothing.
- */
+export interface SettleOptions {
+  /**
+   * A run of the session that had to wait for this one may start; it is told within the
+   * transaction.
+   */
+  readonly onReleased?: () => void;
+  /**
+   * The execution that this is said of. Of one that was followed by another it changes nothing: a
+   * repeated attempt of the end of a failed execution must not end the one that took the run up.
+   */
+  readonly execution?: number;
+  /**
+   * What operators may decide, for what they are shown of a pause; who does not say promises them
+   * nothing.
+   */
+  readonly operators?: OperatorDecisions;
+}
+
 export async function settle(
   tx: StoreTransaction,
   runId: string,
   settlement: Settlement,
   actor: string,
-  onReleased: () => void = () => undefined,
-  operators: OperatorDecisions = 'off',
+  options: SettleOptions = {},
 ): Promise<Settled | undefined> {
   return settlement.kind === 'PAUSED'
-    ? settlePaused(tx, runId, settlement, operators)
-    : settleTerminal(tx, runId, settlement, actor, onReleased);
+    ? settlePaused(tx, runId, settlement, options)
+    : settleTerminal(tx, runId, settlement, actor, options);
+}
+
+/** What an execution that was followed by another ends as: its failure, never the run's state. */
+function outlived(
+  run: LockedRun,
+  s: Settlement,
+  { execution }: SettleOptions,
+): Settled | undefined {
+  if (execution === undefined || execution >= run.execution) return undefined;
+  const failure: RunFailure =
+    s.kind === 'FAILED'
+      ? s.failure
+      : { code: 'TERMINATED', message: 'Another execution has taken up this run.' };
+  return { status: 'FAILED', failure };
 }
 
 async function settlePaused(
   tx: StoreTransaction,
   runId: string,
   s: Extract<Settlement, { kind: 'PAUSED' }>,
-  operators: OperatorDecisions,
+  options: SettleOptions,
 ): Promise<Settled | undefined> {
   const run = await lockRun(tx, runId);
   if (run === undefined) return undefined;
+  const over = outlived(run, s, options);
+  if (over !== undefined) return over;
   if (isTerminal(run.status)) return stands(run);
   const { pauseId, opened } = await openPause(tx, run, s);
   if (opened === 'NOTHING_WAITS') return { ...stands(run), nothingWaits: true };
@@ -76,7 +104,7 @@ async function settlePaused(
   const now = await lockRun(tx, runId);
   if (now === undefined) return undefined;
   return now.pauseId === pauseId
-    ? { ...stands(now), pause: await viewPause(tx, pauseId, operators) }
+    ? { ...stands(now), pause: await viewPause(tx, pauseId, options.operators ?? 'off') }
     : stands(now);
 }
 
@@ -111,10 +139,12 @@ async function settleTerminal(
   runId: string,
   s: TerminalSettlement,
   actor: string,
-  onReleased: () => void,
+  options: SettleOptions,
 ): Promise<Settled | undefined> {
   const run = await lockSessionAndRun(tx, runId);
   if (run === undefined) return undefined;
+  const over = outlived(run, s, options);
+  if (over !== undefined) return over;
   if (isTerminal(run.status)) return stands(run);
   const failure = s.kind === 'FAILED' ? s.failure : undefined;
   await closeCalls(tx, run);
@@ -150,7 +180,7 @@ async function settleTerminal(
   });
   await tellSettled(tx, runId);
   if (s.kind !== 'COMPLETED') await withdrawStart(tx, runId);
-  if ((await releaseNextOfSession(tx, run)) !== undefined) onReleased();
+  if ((await releaseNextOfSession(tx, run)) !== undefined) options.onReleased?.();
   return { status: s.kind, ...(failure ? { failure } : {}) };
 }
 

@@ -13,8 +13,12 @@ export const activeMs = (runId: string): RawBuilder<number> =>
     (select range_agg(tstzrange(started_at, greatest(started_at, coalesce(ended_at, beat_at)))) from attempts
       where run_id = ${runId} and not (waiting and fault is not null))) a), 0)::float8`;
 
+/** Counted against `limits.timeoutMs`: from where the run's present budget began. */
 export async function activeMsOf(tx: StoreTransaction, runId: string): Promise<number> {
-  const { rows } = await sql<{ ms: number }>`select ${activeMs(runId)} as ms`.execute(tx.db);
+  const { rows } = await sql<{ ms: number }>`
+    select greatest(0, ${activeMs(runId)} - coalesce((select (budget_from->>'activeMs')::float8 from runs where run_id = ${runId}), 0)) as ms`.execute(
+    tx.db,
+  );
   return rows[0]?.ms ?? 0;
 }
 

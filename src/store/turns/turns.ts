@@ -38,6 +38,7 @@ export interface TurnWork {
   readonly turns: readonly PastTurn[];
   /** Seq of the attempt's event: its deltas are `<seq>.<offset>`. */
   readonly attemptSeq: number;
+  /** Counted against `limits.maxTotalTokens`: from where the run's present budget began. */
   readonly tokens: number;
   readonly activeMs: number;
   /** The attempt's event is not shown to readers. */
@@ -140,7 +141,7 @@ export async function readTurnWork(
     attempts: number;
     turns: PastTurn[];
   }>`
-    select s.body as agent, r.options, r.input, exists (select 1 from run_media m where m.run_id = r.run_id) as "hasMedia", r.prompt_tokens + r.completion_tokens as tokens,
+    select s.body as agent, r.options, r.input, exists (select 1 from run_media m where m.run_id = r.run_id) as "hasMedia", r.prompt_tokens + r.completion_tokens - coalesce((r.budget_from->>'tokens')::int, 0) as tokens,
       (select jsonb_object_agg(f.model, f.n) from (
         -- A used-up quota is not asked again in this turn, whatever may be left of the attempts.
         select model, count(*) + ${QUOTA_USED_UP} * count(*) filter (where fault = 'QUOTA_EXHAUSTED') n from attempts a where a.run_id = r.run_id and a.turn = ${turn} and a.kind = 'MODEL' and a.fault is not null
