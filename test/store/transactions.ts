@@ -21,6 +21,7 @@ import { beatAttempt, endAttempt } from '../../src/store/turns/attempts.ts';
 import { recordReply } from '../../src/store/turns/replies.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import { agent, all, person, type Bench, type drive } from './fixture.ts';
+import { READING } from './reading-functions.ts';
 
 type Steps = ReturnType<typeof drive>;
 /** Prepares a run, and gives what is then played twice. */
@@ -405,17 +406,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
       },
     },
   },
-  ...each(
-    'newestRecord openRunsAfter missingRuns readCall viewPause keepThrough ' +
-      'readLines readRecordState listRuns countRuns listWaiting readRuns ' +
-      'readRun readUsage readVisibleRun findVisibleRun readStanding mediaOf ' +
-      'mediaBytes lockRun lockSessionAndRun listSessions findSession ' +
-      'readConversation activeMsOf readTurnWork readInbox readInboxHead ' +
-      'runsWithExpired startedExecution openAfter openAmong readHistory ' +
-      'readReply statusOf readCallSchema listDeliveries listWebhooks ' +
-      'findWebhook',
-    reads,
-  ),
+  ...each(READING, reads),
   ...each(
     'retryDelivery addTrial tellWhatExpires leaseDeliveries recordOutcomes ' +
       'giveUpInactive createWebhook deleteWebhook',

@@ -1,0 +1,11 @@
+// Functions of the store that only read: they answer the same as often as they are asked.
+
+export const READING =
+  'newestRecord openRunsAfter missingRuns readCall viewPause keepThrough ' +
+  'readLines readRecordState listRuns countRuns listWaiting readRuns ' +
+  'readRun readUsage readVisibleRun findVisibleRun readStanding mediaOf ' +
+  'mediaBytes lockRun lockSessionAndRun listSessions findSession ' +
+  'readConversation activeMsOf readTurnWork readInbox readInboxHead ' +
+  'runsWithExpired startedExecution openAfter openAmong readHistory ' +
+  'readReply statusOf readCallSchema listDeliveries listWebhooks ' +
+  'findWebhook';
