@@ -88,6 +88,7 @@ describe('secrets', function () {
       ...{
         NODE_ENV: 'production',
         OPERATOR_DECISIONS: 'full',
+        MODEL_PATIENCE_S: '2',
         LOG_LEVEL: 'trace',
         DATA_DIR: tempDir(),
       },

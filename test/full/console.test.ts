@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import {
@@ -88,11 +89,13 @@ describe('the console, in a browser', function () {
       await item.waitFor();
       await until('the title counts it', async () => /^\(\d+\) /.test(await page.title()));
       await item.getByRole('link').click();
-      await page.getByRole('heading', { name: 'If you approve, helper uses send' }).waitFor();
+      await page
+        .getByRole('heading', { name: 'The agent helper wants to use the tool send' })
+        .waitFor();
       assert.equal(stage.sink.deliveries.length, sent);
       await page.getByLabel('Reason').fill('I know them.');
       await page.getByRole('button', { name: 'Approve', exact: true }).click();
-      await page.getByRole('heading', { name: 'send was run' }).waitFor();
+      await page.getByRole('heading', { name: 'The tool send was used' }).waitFor();
       await page.getByLabel('The run').getByText('The send is done.').waitFor();
       assert.equal(stage.sink.deliveries.length, sent + 1);
       assert.equal(await statusOf(run), 'COMPLETED');
@@ -113,7 +116,20 @@ describe('the console, in a browser', function () {
     assert.equal(await approve.isDisabled(), true);
     await page.getByLabel('Type wire to confirm').fill('wire');
     await approve.click();
-    await page.getByRole('heading', { name: 'wire was run' }).waitFor();
+    await page.getByRole('heading', { name: 'The tool wire was used' }).waitFor();
+    await close();
+  });
+
+  it('what was said in the session before the call stands before who decides about it', async () => {
+    const { page, close } = await openConsole(browser, product.url);
+    await page.goto(product.url);
+    await signIn(page, await tokenOf('lea'));
+    const sessionId = randomUUID();
+    await ada.ask(plan('The invoice is from Meyer.'), { sessionId });
+    const { run } = await ada.ask(plan([['pay', { amount: 4 }]], 'Paid.'), { sessionId });
+    await toCall(page, run);
+    const story = page.getByRole('region', { name: 'What led to it' });
+    await story.getByText('The invoice is from Meyer.', { exact: true }).waitFor();
     await close();
   });
 
@@ -126,7 +142,7 @@ describe('the console, in a browser', function () {
     await toCall(page, run);
     await page.getByLabel('Reason').fill('Not this one.');
     await page.getByRole('button', { name: 'Reject' }).click();
-    await page.getByRole('heading', { name: 'pay was not run' }).waitFor();
+    await page.getByRole('heading', { name: 'The tool pay was not used' }).waitFor();
     await page.getByText('Not this one.').first().waitFor();
     assert.equal(stage.sink.deliveries.length, sent);
     const decision = (await ada.read(run)).run.tools[0]?.decision;
@@ -146,7 +162,9 @@ describe('the console, in a browser', function () {
     const again = page.getByRole('button', { name: 'Do it again' });
     assert.equal(await again.isDisabled(), true);
     await page.getByRole('button', { name: 'Leave it' }).click();
-    await page.getByRole('heading', { name: 'Nobody knows whether pay happened' }).waitFor();
+    await page
+      .getByRole('heading', { name: 'Nobody knows whether the tool pay was used' })
+      .waitFor();
     assert.equal((await ada.read(run)).run.tools[0]?.outcome, 'UNKNOWN');
     await close();
   });
@@ -157,12 +175,12 @@ describe('the console, in a browser', function () {
     await signIn(page, await tokenOf('lea'));
     const run = await paused('send', { note: 'a hundred', amount: 100 });
     await toCall(page, run);
-    await page.getByRole('button', { name: 'Change the arguments' }).click();
+    await page.getByRole('button', { name: 'Change the details' }).click();
     const approve = page.getByRole('button', { name: 'Approve with my changes' });
     await page.getByLabel('amount').fill('10');
     await page.getByLabel('What you changed').getByText('100').waitFor();
     await approve.click();
-    await page.getByRole('heading', { name: 'send was run' }).waitFor();
+    await page.getByRole('heading', { name: 'The tool send was used' }).waitFor();
     const entry = (await ada.read(run)).run.tools[0];
     assert.equal(entry?.arguments['amount'], 10);
     assert.equal(entry?.decision?.proposedArguments?.['amount'], 100);
@@ -185,7 +203,7 @@ describe('the console, in a browser', function () {
     const [first, second] = windows as [(typeof windows)[0], (typeof windows)[0]];
     await second.page.route(/\/(stream|runs\/run_[^/]+)$/, (route) => route.abort());
     await first.page.getByRole('button', { name: 'Reject' }).click();
-    await first.page.getByRole('heading', { name: 'pay was not run' }).waitFor();
+    await first.page.getByRole('heading', { name: 'The tool pay was not used' }).waitFor();
     await second.page.getByRole('button', { name: 'Approve', exact: true }).click();
     await second.page.getByText('Your vote was not counted').waitFor();
     for (const { close } of windows) await close();
@@ -210,7 +228,7 @@ describe('the console, in a browser', function () {
     assert.ok((await page.evaluate('document.images.length')) === 0);
     assert.notEqual(await page.title(), 'owned');
     await page.getByRole('button', { name: 'Reject' }).click();
-    await page.getByRole('heading', { name: 'pay was not run' }).waitFor();
+    await page.getByRole('heading', { name: 'The tool pay was not used' }).waitFor();
     await close();
   });
 
@@ -226,7 +244,7 @@ describe('the console, in a browser', function () {
     await page.getByText('Your token is not taken any more').waitFor({ state: 'hidden' });
     assert.equal(await page.getByLabel('Reason').inputValue(), 'Typed before.');
     await page.getByRole('button', { name: 'Reject' }).click();
-    await page.getByRole('heading', { name: 'pay was not run' }).waitFor();
+    await page.getByRole('heading', { name: 'The tool pay was not used' }).waitFor();
     await close();
   });
 
@@ -269,7 +287,7 @@ describe('the console, in a browser', function () {
     await reject.waitFor();
     await tabTo(reject);
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'pay was not run' }).waitFor();
+    await page.getByRole('heading', { name: 'The tool pay was not used' }).waitFor();
     assert.equal((await ada.read(run)).run.tools[0]?.decision?.action, 'REJECT');
     await close();
   });
@@ -295,7 +313,7 @@ describe('the console, in a browser', function () {
       await page.getByTestId('waiting').first().waitFor();
       await check('inbox');
       await toCall(page, run);
-      await page.getByRole('button', { name: 'Change the arguments' }).click();
+      await page.getByRole('button', { name: 'Change the details' }).click();
       await page.getByLabel('amount').waitFor();
       await check('call');
       await page.goto(`${product.url}/#/runs`);

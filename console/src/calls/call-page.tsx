@@ -60,7 +60,7 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
           <Title order={1} size="h3" id="call">
             {unknown
               ? `Did ${call.name} happen?`
-              : `If you approve, ${run.agentId} uses ${call.name}`}
+              : `The agent ${run.agentId} wants to use the tool ${call.name}`}
           </Title>
           {call.risk === 'high' && (
             <Badge color="red" variant="filled" tt="none" autoContrast>
@@ -72,17 +72,17 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
         {call.askedAgain !== undefined && (
           <Notice kind="warning" title="You are asked again">
             {call.askedAgain === 'TOOL_CHANGED'
-              ? 'The tool is another one than the one that was approved. Nothing was sent.'
-              : 'The arguments are not the ones that were approved. Nothing was sent.'}
+              ? 'The tool is not the one that was approved. Nothing was sent.'
+              : 'The details are not the ones that were approved. Nothing was sent.'}
           </Notice>
         )}
         <Text size="sm" c="dimmed">
-          With exactly these arguments, once:
+          For {run.userId}, with exactly these details:
         </Text>
         <ArgumentView given={call.arguments} />
         <Earlier call={call} />
         <Text size="xs" c="dimmed">
-          Waits since <Time at={call.requestedAt} />
+          Asked <Time at={call.requestedAt} />
           {call.expiresAt === null ? (
             ' · does not expire'
           ) : (
@@ -141,11 +141,13 @@ function Decided({ run, done }: { run: Run; done: ToolEntry | undefined }) {
 
 function headline(done: ToolEntry | undefined): string {
   if (done === undefined) return 'This call does not wait any more';
-  if (done.outcome === 'UNKNOWN') return `Nobody knows whether ${done.name} happened`;
-  if (done.decision?.action === 'REJECT') return `${done.name} was not run`;
+  if (done.outcome === 'UNKNOWN') return `Nobody knows whether the tool ${done.name} was used`;
+  if (done.decision?.action === 'REJECT') return `The tool ${done.name} was not used`;
   if (done.decision?.action === 'APPROVE' || done.decision === undefined)
-    return done.isError ? `${done.name} was run and failed` : `${done.name} was run`;
-  return `${done.name} was taken back`;
+    return done.isError
+      ? `The tool ${done.name} was used, and failed`
+      : `The tool ${done.name} was used`;
+  return `The call of ${done.name} was taken back`;
 }
 
 function decidedBy(action: string, by: readonly string[]): string {

@@ -3,6 +3,7 @@
 
 import { Card, Stack, Text, Title } from '@mantine/core';
 import type { Run } from '../api/types.ts';
+import { Conversation } from './conversation.tsx';
 import { VisibleText } from '../text/visible-text.tsx';
 
 export function CallStory({ run, callId }: { run: Run; callId: string }) {
@@ -13,6 +14,7 @@ export function CallStory({ run, callId }: { run: Run; callId: string }) {
         <Title order={2} size="h4" id="story">
           What led to it
         </Title>
+        <Conversation run={run} />
         <div>
           <Text size="sm" fw={600}>
             {run.userId} asked

@@ -60,7 +60,7 @@ export function DecidePanel({ run, call, onChanged }: DecidePanelProps) {
         )}
         <Textarea
           label="Reason"
-          description="The agent is told it. It stays in the record."
+          description="Not required. The agent is told it, and it is kept."
           value={reason}
           onChange={(event) => setReason(event.currentTarget.value)}
           autosize
@@ -75,6 +75,15 @@ export function DecidePanel({ run, call, onChanged }: DecidePanelProps) {
             autoCapitalize="none"
             spellCheck={false}
           />
+        )}
+        {call.kind === 'APPROVAL' && (
+          <Text size="sm" c="dimmed">
+            {call.votesNeeded > 1
+              ? `Approve: it is done once, when ${call.votesNeeded} people have approved it.`
+              : 'Approve: it is done once, now.'}{' '}
+            Reject: it is not done; the agent is told, and goes on without it. Only the first
+            decision counts.
+          </Text>
         )}
         <Group>
           <Button
@@ -99,7 +108,7 @@ export function DecidePanel({ run, call, onChanged }: DecidePanelProps) {
               variant="default"
               onClick={() => setEdited(edited === undefined ? call.arguments : undefined)}
             >
-              {edited === undefined ? 'Change the arguments' : 'Keep the proposed arguments'}
+              {edited === undefined ? 'Change the details' : 'Keep the proposed details'}
             </Button>
           )}
         </Group>

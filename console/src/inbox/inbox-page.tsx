@@ -37,7 +37,7 @@ export function InboxPage({ alerts }: { alerts: AlertSettings }) {
           <Text ta="center">Nothing waits for you.</Text>
           <Text ta="center" size="sm" c="dimmed">
             What others decide is in the <Anchor href={linkTo.runs}>list of runs</Anchor>, under
-            “Waits for people”.
+            “Waiting for a decision”.
           </Text>
         </Card>
       )}
@@ -80,7 +80,7 @@ function Waiting({ item }: { item: WaitingCall }) {
           <VisibleText text={preview(item)} />
         </Text>
         <Text size="xs" c="dimmed">
-          Asked by {item.userId} · waits since <Time at={item.requestedAt} />
+          For {item.userId} · asked <Time at={item.requestedAt} />
           {item.expiresAt !== null && (
             <>
               {' '}

@@ -60,9 +60,9 @@ function sentence(run: Run): string {
         ? 'It is under way.'
         : `It waits for its model: ${run.waitingFor.lastProblem}`;
     case 'PAUSED':
-      return 'It waits for people.';
+      return 'People have to decide before it goes on.';
     case 'COMPLETED':
-      return 'This is its answer.';
+      return 'The agent has answered:';
     case 'FAILED':
       return 'It ended without an answer.';
     case 'CANCELLED':

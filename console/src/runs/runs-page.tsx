@@ -26,7 +26,7 @@ import { VisibleText } from '../text/visible-text.tsx';
 
 const FILTERS = {
   all: { label: 'All', status: '' },
-  waiting: { label: 'Waits for people', status: 'PAUSED' },
+  waiting: { label: 'Waiting for a decision', status: 'PAUSED' },
   open: { label: 'Under way', status: 'QUEUED,RUNNING' },
   ended: { label: 'Ended', status: 'COMPLETED,CANCELLED' },
   failed: { label: 'Failed', status: 'FAILED' },

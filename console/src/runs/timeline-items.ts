@@ -71,7 +71,10 @@ export function fold(items: readonly TimelineItem[], frame: StreamFrame): readon
     case 'WAITING':
       return add({ ...base, kind: 'model-away', problem: String(data['lastProblem'] ?? '') });
     case 'RETRY':
-      return items.filter((item) => item.kind === 'call' || !isAfter(item.id, data['keepThrough']));
+      return [
+        ...items.filter((item) => item.kind === 'call' || !isAfter(item.id, data['keepThrough'])),
+        { ...base, kind: 'note', text: 'The model was asked again: its first reply broke off' },
+      ];
     case 'RETRIED':
       return add({ ...base, kind: 'note', text: `Taken up again by ${String(data['by'] ?? '')}` });
     case 'STOP':

@@ -45,7 +45,7 @@ function Step({
           {head}
         </Text>
         <Text size="xs" c="dimmed" component="time" dateTime={new Date(at).toISOString()}>
-          {new Date(at).toLocaleTimeString()}
+          {new Date(at).toLocaleString()}
         </Text>
       </Group>
       {children}
@@ -71,7 +71,7 @@ function Item({ run, item }: { run: Run; item: TimelineItem }) {
       return <CallStep run={run} item={item} />;
     case 'pause':
       return (
-        <Step head="Waits for people" at={item.at}>
+        <Step head="People are asked" at={item.at}>
           {item.pending.map((call) => (
             <Text size="sm" key={call.callId}>
               <Anchor href={linkTo.call(run.runId, call.callId)}>{call.name}</Anchor>
@@ -131,7 +131,9 @@ function CallStep({ run, item }: { run: Run; item: Extract<TimelineItem, { kind:
     >
       {decision !== undefined && (
         <Text size="sm">
-          {decision.action === 'APPROVE' ? 'Approved' : 'Rejected'} by {decision.by.join(', ')}
+          {decision.action === 'APPROVE' ? 'Approved' : 'Rejected'} by {decision.by.join(', ')},{' '}
+          {new Date(decision.at).toLocaleString()}
+          {decision.proposedArguments !== undefined && ', with other details than proposed'}
           {decision.reason !== undefined && `: ${decision.reason}`}
         </Text>
       )}

@@ -14,7 +14,7 @@ const COLOR: Readonly<Record<RunStatus, string>> = {
 const WORD: Readonly<Record<RunStatus, string>> = {
   QUEUED: 'Queued',
   RUNNING: 'Running',
-  PAUSED: 'Waits for people',
+  PAUSED: 'Waiting for a decision',
   COMPLETED: 'Completed',
   FAILED: 'Failed',
   CANCELLED: 'Cancelled',
