@@ -10,6 +10,8 @@ import type { OperatorDecisions } from '../store/calls/vote-policy.ts';
 
 export interface ActivityDeps extends CallModelDeps, RunToolDeps {
   readonly operatorDecisions: OperatorDecisions;
+  /** Of the console, without a slash at its end. */
+  readonly pageUrl?: string | undefined;
   /**
    * A terminal state may have released a run: its start is sent now rather than at the outbox's
    * next look.

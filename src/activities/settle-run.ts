@@ -17,10 +17,13 @@ export function createSettleRun({
   store,
   onReleased,
   operatorDecisions,
+  pageUrl,
 }: {
   readonly store: Store;
   readonly onReleased: () => void;
   readonly operatorDecisions: OperatorDecisions;
+  /** Of the console; undefined where this process does not know it. */
+  readonly pageUrl?: string | undefined;
 }) {
   return async function settleRun({
     runId,
@@ -38,7 +41,7 @@ export function createSettleRun({
       );
       if (released) onReleased();
       return (
-        settled ?? {
+        withLink(settled, runId, pageUrl) ?? {
           status: 'FAILED',
           failure: { code: 'INTERNAL', message: 'The record of this run is gone.' },
         }
@@ -47,4 +50,16 @@ export function createSettleRun({
       throw failureOf(error);
     }
   };
+}
+
+/** What an operator is shown of a pause leads to its page. */
+function withLink(
+  settled: Settled | undefined,
+  runId: string,
+  pageUrl: string | undefined,
+): Settled | undefined {
+  if (settled?.pause === undefined || pageUrl === undefined) return settled;
+  const link = `[This run in the console](${pageUrl}/#/runs/${runId})`;
+  const pause = { ...settled.pause, waiting: `${settled.pause.waiting}\n\n${link}` };
+  return { ...settled, pause };
 }

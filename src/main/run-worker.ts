@@ -78,6 +78,10 @@ export const bundleWorkflows = (log: Logger): Promise<WorkflowBundleWithSourceMa
     logger: createSdkLogger(log),
   });
 
+/** A worker of its own does not know where the API listens; beside it, it is this process. */
+const pageUrlOf = ({ publicUrl, role, host, port }: Config): string | undefined =>
+  publicUrl ?? (role === 'start' && port !== 0 ? `http://${host}:${port}` : undefined);
+
 export async function startWorker({
   config,
   store,
@@ -102,6 +106,7 @@ export async function startWorker({
       egressAllow: config.egressAllow,
       modelPatienceMs: config.modelPatienceS * 1000,
       operatorDecisions: config.operatorDecisions,
+      pageUrl: pageUrlOf(config),
       onReleased: () => outboxAndReconciler.outbox.nudge(),
     }),
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,

@@ -163,4 +163,24 @@ describe('the text of a pause in the store', () => {
     assert.match(await textUnder('reject-only'), /only reject here/);
     assert.match(await textUnder('off'), /Operators decide nothing here/);
   });
+
+  it('leads to the run’s page in the console, where its address is known', async () => {
+    const s = drive(bench.store);
+    const run = await s.start();
+    const ids = await s.asks(run, 1, ['send']);
+    const shown = async (pageUrl?: string): Promise<string> => {
+      const settleRun = createSettleRun({
+        store: bench.store,
+        onReleased: () => undefined,
+        operatorDecisions: 'full',
+        pageUrl,
+      });
+      const settlement = { ...PAUSED, callIds: ids };
+      return (await settleRun({ runId: run.runId, settlement })).pause?.waiting ?? '';
+    };
+    assert.ok(
+      (await shown('https://h.example')).includes(`](https://h.example/#/runs/${run.runId})`),
+    );
+    assert.doesNotMatch(await shown(), /#\/runs/);
+  });
 });
