@@ -236,9 +236,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: 'src/workflows/agent-loop.ts',
-        find: "again = open.filter((call) => call.approval === 'required').map((call) => call.callId);",
+        find: 'if (earlier === undefined) again = namesOf(open.filter(isGuarded));',
         replace:
-          "again = await dispatch(open.filter((call) => call.approval === 'required').map((call) => call.callId));\n  if ('kind' in again) return again;",
+          "if (earlier === undefined) again = await dispatch(namesOf(open.filter(isGuarded)));\n  if ('kind' in again) return again;",
       },
       {
         file: 'src/store/calls/calls.ts',
