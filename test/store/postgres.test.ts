@@ -170,7 +170,7 @@ describe('the store on PostgreSQL', () => {
         stopping.signal,
       );
       stopping.abort();
-      assert.equal(await opening, undefined);
+      await assert.rejects(opening, (error) => error === stopping.signal.reason);
       const wrong = new URL(on.bench.db.url ?? '');
       wrong.pathname = '/no_such_database';
       await assert.rejects(
