@@ -28,6 +28,8 @@ export async function startChromium(
     args: [
       '--no-sandbox',
       '--disable-dev-shm-usage',
+      // A browser that does not keep pages from the loopback: what is tried must keep them out itself.
+      '--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests',
       ...(rules.length === 0 ? [] : [`--host-resolver-rules=${rules.join(',')}`]),
     ],
   });
