@@ -239,14 +239,12 @@ describe('kill -9 around a decision', function () {
       symlinkSync(join(rootDir, 'node_modules'), join(copy, 'node_modules'));
       const file = join(copy, 'src/workflows/agent-run.ts');
       const old = readFileSync(file, 'utf8');
-      const before =
-        'callModel: (turn) => work(`turn ${turn} · ${input.model}`).callModel({ runId, turn }),';
-      const after = `callModel: async (turn) => {
-        if (patched('look-before-asking')) await locally.claimDecision({ runId, pause: { turn, n: 99 }, signals: [] });
-        return work(\`turn \${turn} · \${input.model}\`).callModel({ runId, turn });
-      },`;
+      const before = 'callModel: async (turn) => {';
+      const after = `${before}
+        if (patched('look-before-asking')) await locally.claimDecision({ runId, pause: { turn, n: 99 }, signals: [] });`;
       assert.ok(old.includes(before), 'the place that this test changes is there');
-      writeFileSync(file, old.replace(before, after).replace('log,\n', 'log,\n  patched,\n'));
+      const imports = /^  patched,$/m.test(old) ? old : old.replace('log,\n', 'log,\n  patched,\n');
+      writeFileSync(file, imports.replace(before, after));
       await kill(['worker']);
       const { startProduct: startNext } = (await import(join(copy, 'test/rig/product.ts'))) as {
         startProduct: typeof startProduct;
