@@ -14,6 +14,7 @@ import type { Route } from './http/route.ts';
 import { agentRoutes } from './agents/routes.ts';
 import { inboxRoutes } from './approvals/inbox-routes.ts';
 import { decisionRoutes } from './approvals/routes.ts';
+import { referenceFiles } from './documentation/reference-page.ts';
 import { documentationRoutes } from './documentation/routes.ts';
 import { healthRoutes } from './health/routes.ts';
 import { runListRoutes } from './runs/list-routes.ts';
@@ -57,6 +58,7 @@ export function createApp(deps: AppDeps): Koa<ApiState> {
   app.use(problemLayer(deps.log));
   app.use(authentication(deps.authenticate));
   if (deps.console !== undefined) app.use(consoleLayer(deps.console));
+  app.use(referenceFiles());
   mountRoutes(app, createRoutes(deps));
   // What is thrown outside the layers: an answer that could not be written, mostly because its
   // client is gone.

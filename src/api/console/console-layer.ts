@@ -8,7 +8,8 @@ import { AppError } from '../../contract/errors.ts';
 import type { ApiContext, ApiMiddleware } from '../http/api-context.ts';
 import { readJsonBody } from '../http/body.ts';
 import { validate } from '../http/validate.ts';
-import { pagePolicy, type ConsoleFile } from './page.ts';
+import { sendFile, type StaticFile } from '../http/static-files.ts';
+import { pagePolicy } from './page.ts';
 
 export interface ConsoleSettings {
   readonly signIn:
@@ -24,7 +25,7 @@ export interface ConsoleSettings {
 }
 
 export interface ConsoleDeps {
-  readonly files: ReadonlyMap<string, ConsoleFile>;
+  readonly files: ReadonlyMap<string, StaticFile>;
   readonly settings: ConsoleSettings;
   /** Development's: a token for the code of the printed link, once. */
   readonly exchange?: (code: string) => Promise<string | undefined>;
@@ -32,7 +33,6 @@ export interface ConsoleDeps {
 
 const CodeSchema = z.strictObject({ code: z.string().min(1).max(200) });
 const CODE_MAX_BYTES = 1000;
-const A_YEAR_S = 31_536_000;
 
 export function consoleLayer({ files, settings, exchange }: ConsoleDeps): ApiMiddleware {
   const issuer = settings.signIn.kind === 'oidc' ? settings.signIn.issuer : null;
@@ -44,14 +44,14 @@ export function consoleLayer({ files, settings, exchange }: ConsoleDeps): ApiMid
       return signIn(ctx, exchange);
     const name = /^\/console\/([\w.-]+)$/.exec(ctx.path)?.[1];
     const file = name === undefined || name === 'index.html' ? undefined : files.get(name);
-    if (file !== undefined && reading) return send(ctx, file);
+    if (file !== undefined && reading) return sendFile(ctx, file);
     return next();
   };
 }
 
 function page(
   ctx: ApiContext,
-  files: ReadonlyMap<string, ConsoleFile>,
+  files: ReadonlyMap<string, StaticFile>,
   issuer: string | null,
 ): void {
   const file = files.get('index.html');
@@ -61,16 +61,6 @@ function page(
   ctx.set('Content-Security-Policy', pagePolicy(issuer, nonce));
   ctx.type = file.type;
   ctx.body = file.bytes.toString('utf8').replace('%NONCE%', nonce);
-}
-
-function send(ctx: ApiContext, file: ConsoleFile): void {
-  ctx.type = file.type;
-  ctx.vary('Accept-Encoding');
-  if (file.immutable) ctx.set('Cache-Control', `public, max-age=${A_YEAR_S}, immutable`);
-  if (ctx.acceptsEncodings('gzip', 'identity') === 'gzip') {
-    ctx.set('Content-Encoding', 'gzip');
-    ctx.body = file.gzipped;
-  } else ctx.body = file.bytes;
 }
 
 async function signIn(

@@ -1,17 +1,13 @@
 // The OpenAPI document and its page, for whoever asks: what they say of the API is no secret.
 
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { documentationPage, PAGE_STYLE } from './page.ts';
 import { createDocument } from './document.ts';
+import { REFERENCE_POLICY, referencePage } from './reference-page.ts';
 import { agentFileSchema } from '../../agents/file-schema.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 
 /** Raised with what callers see; the package's own version says nothing to them. */
 const API_VERSION = '1.0.0';
-
-/** No script, nothing from anywhere: only the style that stands in the page. */
-const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(PAGE_STYLE).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 /** `others`: all routes but these two. */
 export function documentationRoutes(others: readonly Route[]): readonly Route[] {
@@ -42,10 +38,10 @@ export function documentationRoutes(others: readonly Route[]): readonly Route[] 
       scope: 'open',
       id: 'readDocumentation',
       tag: 'service',
-      summary: 'This document as a page',
+      summary: 'This document as a page, with requests to try',
       answers: {
         200: {
-          description: 'HTML, without scripts and without requests to anywhere.',
+          description: 'HTML. It asks nobody but this API.',
           schema: z.string(),
           type: 'text/html',
         },
@@ -54,13 +50,12 @@ export function documentationRoutes(others: readonly Route[]): readonly Route[] 
         status: 200,
         headers: {
           'Content-Type': 'text/html; charset=utf-8',
-          'Content-Security-Policy': PAGE_POLICY,
+          'Content-Security-Policy': REFERENCE_POLICY,
         },
-        body: page,
+        body: referencePage(document.info.title),
       }),
     }),
   ];
   const document = createDocument([...others, ...own], API_VERSION);
-  const page = documentationPage(document);
   return own;
 }
