@@ -4,7 +4,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isOwnSetting } from '../config.ts';
+import { isOwnSetting } from '../settings/settings.ts';
 import type { AgentSnapshot, ToolSnapshot } from '../contract/agent.ts';
 import { pathText } from '../json/strict.ts';
 import type { CodeTool } from '../tools/define-tool.ts';

@@ -11,7 +11,8 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
-import { settingsInForce, type Config } from '../config.ts';
+import type { Config } from '../config.ts';
+import { settingsInForce } from '../settings/in-force.ts';
 import { openDataDir } from '../data-dir.ts';
 import type { Logger } from '../logger.ts';
 import { createOpenAiModel } from '../models/openai/adapter.ts';

@@ -4,7 +4,8 @@
 import type { Server } from 'node:http';
 import gracefulShutdown from 'http-graceful-shutdown';
 import { loadAgents } from '../agents/load-agents.ts';
-import { settingsInForce, type Config } from '../config.ts';
+import type { Config } from '../config.ts';
+import { settingsInForce } from '../settings/in-force.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
 import type { Logger } from '../logger.ts';
 import { developmentSecret } from './development-secret.ts';

@@ -3,7 +3,8 @@
 // api.ts and worker.ts instead.
 
 import { join } from 'node:path';
-import { settingsInForce, type Config } from '../config.ts';
+import type { Config } from '../config.ts';
+import { settingsInForce } from '../settings/in-force.ts';
 import { openDataDir } from '../data-dir.ts';
 import { lockDataDir } from '../dev/data-dir-lock.ts';
 import { startDemoModel } from '../dev/demo-model.ts';

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { isAbsolute } from 'node:path';
-import {
-  readConfig,
-  settingsInForce,
-  type Config,
-  type Environment,
-  type Role,
-} from '../../src/config.ts';
+import { readConfig, type Config, type Role } from '../../src/config.ts';
+import { settingsInForce } from '../../src/settings/in-force.ts';
+import type { Environment } from '../../src/settings/read.ts';
 
 const SECRET = 'a-secret-of-at-least-thirty-two-bytes';
 const settled = {

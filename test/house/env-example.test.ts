@@ -1,20 +1,31 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { readConfig, SETTINGS, type Role } from '../../src/config.ts';
+import {
+  settingsExample,
+  settingsTable,
+  writtenExample,
+  writtenTable,
+} from '../../scripts/settings.ts';
+import { readConfig, type Role } from '../../src/config.ts';
+import { SETTING_GROUPS, SETTINGS } from '../../src/settings/settings.ts';
 
-const lines = [
-  ...readFileSync(new URL('../../.env.example', import.meta.url), 'utf8').matchAll(
-    /^# ([A-Z][A-Z0-9_]*)=(.*)$/gm,
-  ),
-].map(([, name = '', value = '']) => ({ name, value }));
+const lines = [...writtenExample().matchAll(/^# ([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(
+  ([, name = '', value = '']) => ({ name, value }),
+);
 const documented = lines.map(({ name }) => name);
 
-describe('.env.example', () => {
-  it('lists exactly the settings that there are, each once', () => {
-    assert.deepEqual([...documented].sort(), [...SETTINGS].sort());
+describe('the settings', () => {
+  it('.env.example and docs/settings.md are what is declared (npm run settings)', async () => {
+    assert.equal(writtenExample(), settingsExample());
+    assert.equal(writtenTable(), await settingsTable());
   });
 
-  it('lists exactly what config.ts reads', () => {
+  it('stand in .env.example each once, and in one group', () => {
+    assert.deepEqual(documented.toSorted(), Object.keys(SETTINGS).toSorted());
+    const grouped = Object.values(SETTING_GROUPS).flatMap((group) => Object.keys(group));
+    assert.deepEqual(grouped.toSorted(), Object.keys(SETTINGS).toSorted());
+  });
+
+  it('are exactly what is read', () => {
     const asked = new Set<string>();
     const env = new Proxy<Record<string, string>>(
       {},
@@ -22,10 +33,10 @@ describe('.env.example', () => {
     );
     for (const role of ['start', 'api', 'worker', 'migrate', 'token'] satisfies readonly Role[])
       readConfig(env, role);
-    assert.deepEqual([...asked].sort(), [...documented].sort());
+    assert.deepEqual([...asked].toSorted(), documented.toSorted());
   });
 
-  it('shows the defaults in force', () => {
+  it('shown in .env.example are the defaults in force', () => {
     const shown = Object.fromEntries(lines.map(({ name, value }) => [name, value]));
     const [bare, given] = [readConfig({}, 'token'), readConfig(shown, 'token')];
     assert.ok(bare.ok && given.ok);

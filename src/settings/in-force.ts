@@ -1,0 +1,85 @@
+// What is printed when a process starts: the settings in force, without secrets.
+
+import type { AuthSettings } from './auth.ts';
+import type { Config } from '../config.ts';
+
+export const withoutPassword = (address: string): string => {
+  const url = new URL(address);
+  if (url.password !== '') url.password = '***';
+  for (const name of url.searchParams.keys())
+    if (/pass|secret|key/i.test(name)) url.searchParams.set(name, '***');
+  return url.href;
+};
+
+/** One setting a line. */
+export function settingsInForce(config: Config): readonly string[] {
+  const { databaseUrl, role, retentionDays } = config;
+  const lines = [
+    ['environment', config.production ? 'production' : 'development'],
+    ...(role === 'worker' ? [] : [['API', `${config.host}:${config.port}`] as const]),
+    ['data', config.dataDir],
+    ['agents', config.agentsDir],
+    ...modelInForce(config),
+    ['Temporal', temporalInForce(config)],
+    ...(config.temporalUiUrl === null ? [] : [['Temporal Web UI', config.temporalUiUrl] as const]),
+    [
+      'database',
+      databaseUrl === null ? 'embedded, under the data directory' : withoutPassword(databaseUrl),
+    ],
+    ['operator decisions', config.operatorDecisions],
+    ['longest wait', `${config.syncWaitMaxS} s`],
+    ["model's absence", `${config.modelPatienceS} s`],
+    ['egress exceptions', config.egressAllow.join(', ') || 'none'],
+    ['retention', retentionDays === null ? 'kept' : `${retentionDays} days`],
+    ['log level', config.logLevel],
+    ...(role === 'worker' ? [] : callersInForce(config)),
+  ] as const;
+  return lines.map(([name, value]) => `${name.padEnd(20)} ${value}`);
+}
+
+type Line = readonly [name: string, value: string];
+
+function modelInForce({ model }: Config): readonly Line[] {
+  if (model.kind === 'demo') return [['model', 'the built-in demonstration']];
+  const { baseUrl, httpsProxy, noProxy } = model;
+  const server: Line = ['model', baseUrl === null ? "OpenAI's" : withoutPassword(baseUrl)];
+  if (httpsProxy === null) return [server];
+  const except = noProxy === null ? '' : `, not for ${noProxy}`;
+  return [server, ["model's proxy", `${withoutPassword(httpsProxy)}${except}`]];
+}
+
+function temporalInForce({ temporal }: Config): string {
+  const { address, namespace, taskQueue, tls, apiKey } = temporal;
+  return [
+    address ?? 'development server of our own',
+    `namespace ${namespace}`,
+    `task queue ${taskQueue}`,
+    ...(tls === null ? [] : ['TLS']),
+    ...(apiKey === null ? [] : ['API key']),
+  ].join(', ');
+}
+
+function callersInForce(config: Config): readonly Line[] {
+  const { auth, corsOrigins, publicUrl, orgClaim, rolesClaim, maxTokenAgeS } = config;
+  const keys = {
+    secret: `JWT_SECRET${demandedOf(auth)}`,
+    jwks: auth.kind === 'jwks' ? auth.uri : '',
+    development: 'a development secret of our own',
+  };
+  return [
+    ['browser origins', corsOrigins.join(', ') || 'none'],
+    ['page', publicUrl ?? 'where the API listens'],
+    [
+      'tokens',
+      `${keys[auth.kind]}, claims ${orgClaim} and ${rolesClaim}, at most ${maxTokenAgeS} s`,
+    ],
+  ];
+}
+
+function demandedOf(auth: AuthSettings): string {
+  if (auth.kind !== 'secret') return '';
+  const missing = [auth.issuer ? [] : 'JWT_ISSUER', auth.audience ? [] : 'JWT_AUDIENCE'].flat();
+  return missing.length === 0
+    ? ', issuer and audience demanded'
+    : `, WARNING: a token for another service is taken too: ${missing.join(' and ')} not set`;
+}

@@ -1,0 +1,33 @@
+// Which model server answers: one by its address or key, else the built-in demonstration, which
+// production refuses.
+
+import type { SettingsReader } from './read.ts';
+
+export type ModelSettings =
+  | { readonly kind: 'demo' }
+  | {
+      readonly kind: 'openai';
+      readonly baseUrl: string | null;
+      readonly apiKey: string | null;
+      /** For a model's server behind https; null: reached directly. */
+      readonly httpsProxy: string | null;
+      readonly noProxy: string | null;
+    };
+
+/** `demoRefused`: this process asks models, in production. */
+export function readModel(
+  { read, isSet, problem }: SettingsReader,
+  demoRefused: boolean,
+): ModelSettings {
+  const baseUrl = read('OPENAI_BASE_URL');
+  const apiKey = read('OPENAI_API_KEY');
+  const httpsProxy = read('HTTPS_PROXY');
+  const noProxy = read('NO_PROXY');
+  if (isSet('OPENAI_BASE_URL') || apiKey !== null)
+    return { kind: 'openai', baseUrl, apiKey, httpsProxy, noProxy };
+  if (demoRefused)
+    problem(
+      'OPENAI_API_KEY or OPENAI_BASE_URL must be set: the demonstration model is refused when NODE_ENV is production.',
+    );
+  return { kind: 'demo' };
+}
