@@ -257,6 +257,14 @@ const OneVoteShape = {
   argumentsHash: Hash.optional(),
   arguments: Arguments.optional(),
 };
+/** The same as the refinements below, for the document: a schema cannot be read out of a function. */
+const NO_EDIT_ON_REJECT = {
+  not: { required: ['arguments'], properties: { action: { const: 'REJECT' } } },
+};
+const BY_CALL_ID = {
+  dependentRequired: { arguments: ['callId'], argumentsHash: ['callId'] },
+  ...NO_EDIT_ON_REJECT,
+};
 const noEditOnReject = (vote: { action: Action; arguments?: unknown }): boolean =>
   vote.action === 'APPROVE' || vote.arguments === undefined;
 
@@ -272,14 +280,16 @@ export const ContinueBodySchema = z
         path: ['argumentsHash'],
         message: 'needs callId',
       })
-      .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' }),
+      .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' })
+      .meta({ override: BY_CALL_ID }),
     z.strictObject({
       pauseId: PauseId.optional(),
       decisions: z
         .array(
           z
             .strictObject({ callId: CallId, ...OneVoteShape })
-            .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' }),
+            .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' })
+            .meta({ override: NO_EDIT_ON_REJECT }),
         )
         .min(1, 'must not be empty')
         .max(1000)

@@ -6,6 +6,7 @@ import { EXAMPLES } from '../../src/api/documentation/examples.ts';
 import { createDocument, templateOf } from '../../src/api/documentation/document.ts';
 import type { OpenApiDocument } from '../../src/api/documentation/openapi-document.ts';
 import { PROBLEM_STATUS } from '../../src/contract/errors.ts';
+import { ContinueBodySchema } from '../../src/contract/run.ts';
 import { FAILURE_CODE } from '../../src/contract/names.ts';
 import { newOrg, startApiRig, type ApiRig, type Json, type Reply } from './api-rig.ts';
 import { createDocumentCheck, type DocumentCheck } from './document-check.ts';
@@ -85,6 +86,23 @@ describe('the OpenAPI document', () => {
     );
     // Nothing limits requests yet.
     assert.ok(!codes.includes('TOO_MANY_REQUESTS'));
+  });
+
+  it('refuses in a vote what the route refuses: arguments without a callId, and with REJECT', () => {
+    const fits = check.validator('/components/schemas/ContinueBody');
+    const hash = 'a'.repeat(64);
+    for (const [body, taken] of [
+      [{ action: 'APPROVE' }, true],
+      [{ action: 'APPROVE', callId: 'c', arguments: {}, argumentsHash: hash }, true],
+      [{ action: 'APPROVE', arguments: {} }, false],
+      [{ action: 'APPROVE', argumentsHash: hash }, false],
+      [{ action: 'REJECT', callId: 'c', arguments: {} }, false],
+      [{ decisions: [{ callId: 'c', action: 'APPROVE', arguments: {} }] }, true],
+      [{ decisions: [{ callId: 'c', action: 'REJECT', arguments: {} }] }, false],
+    ] as const) {
+      const parsed = ContinueBodySchema.safeParse(body);
+      assert.deepEqual([fits(body), parsed.success], [taken, taken], JSON.stringify(body));
+    }
   });
 
   it('its examples fit their schemas', () => {
