@@ -3,15 +3,17 @@
 // for it or its reply was lost: so everything inside must find itself again by ids made before.
 // Nothing in here may await anything but the database.
 
-import { sql, type Transaction } from 'kysely';
+import { sql, type QueryExecutorProvider } from 'kysely';
 import type { Announcer } from '../events/notifications.ts';
 import { isConflict, isConnectionLoss } from './connection-loss.ts';
 import type { Database } from './database.ts';
 import { createLiveDeltas, type LiveDeltas } from '../events/live-deltas.ts';
-import { enterAs, type As } from './row-level-security.ts';
+import type { As } from './identity.ts';
+import { runTransaction } from './transaction.ts';
 
 export interface StoreTransaction {
-  readonly db: Transaction<unknown>;
+  /** What statements are executed over. */
+  readonly db: QueryExecutorProvider;
   /** Tells who follows the run, after the commit. */
   readonly announce: (runId: string, change: 'STATUS' | 'EVENTS') => void;
   /** Tells who follows the inbox of the org, after the commit. */
@@ -93,20 +95,9 @@ export function createStore(db: Database, announcer: Announcer): Store {
       const inboxes = new Set<string>();
       const progress = { entered: false, atCommit: false, abandoned: false };
       try {
+        const announceInbox = (orgId: string): unknown => inboxes.add(orgId);
         const value = await within(giveUpAt, progress, () =>
-          db.kysely.transaction().execute(async (tx) => {
-            await enterAs(tx, as);
-            progress.entered = true;
-            const result = await work({
-              db: tx,
-              announce,
-              announceInbox: (orgId) => inboxes.add(orgId),
-            });
-            // Whoever was told that it could not be done must not find it done later.
-            if (progress.abandoned) throw new Error('given up before the commit');
-            progress.atCommit = true;
-            return result;
-          }),
+          runTransaction(db, as, (tx) => work({ db: tx, announce, announceInbox }), progress),
         );
         if (announced.size > 0) announcer.announce(announced);
         if (inboxes.size > 0) announcer.announceInboxes(inboxes);

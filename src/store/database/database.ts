@@ -2,16 +2,18 @@
 // behind node-postgres' pool. Nobody but access.ts and migrate.ts gets at the handle.
 
 import { PGlite } from '@electric-sql/pglite';
-import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
-import { isConnectionLoss } from './connection-loss.ts';
+import { connectTo, type Connection } from './connection.ts';
+import { batchedConnection } from './pglite-connection.ts';
 
 export type DatabaseKind = 'postgres' | 'pglite';
 
 export interface Database {
   readonly kind: DatabaseKind;
   readonly kysely: Kysely<unknown>;
+  /** For a transaction: transaction.ts's. */
+  readonly connect: () => Promise<Connection>;
   /** Address for connections outside the pool (LISTEN); undefined for PGlite. */
   readonly url?: string;
   readonly close: () => Promise<void>;
@@ -31,6 +33,7 @@ const CONNECT_TIMEOUT_MS = 2500;
 export async function openPostgres(url: string): Promise<Database> {
   const pool = new pg.Pool({
     connectionString: url,
+    pipeline: true,
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     // A blackholed server must not hold a request for ever: longer than any statement of ours
@@ -46,54 +49,31 @@ export async function openPostgres(url: string): Promise<Database> {
   // The pool listens while a connection is idle only: one that breaks between two statements of a
   // transaction would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
-  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
-  return { kind: 'postgres', kysely, url, close: () => kysely.destroy() };
+  const connect = connectTo(pool);
+  const kysely = new Kysely<unknown>({
+    dialect: new PostgresDialect({ pool: forKysely(pool, connect) }),
+  });
+  return { kind: 'postgres', kysely, connect, url, close: () => kysely.destroy() };
 }
 
-/**
- * Statements that are prepared once a connection: those met first, which are those of every run.
- * The many forms of a filtered list are not.
- */
-const PREPARED = 150;
-
-/**
- * Planning a statement costs as much again as running it: it is prepared, by a name, once a
- * connection. And a connection on which a query was lost leaves the pool: nobody else shall wait on
- * it.
- */
-function guarded(pool: pg.Pool): PostgresPool {
-  const names = new Map<string, string>();
-  function nameOf(text: string): string | undefined {
-    if (!names.has(text) && names.size < PREPARED) names.set(text, `holdpoint_${names.size}`);
-    return names.get(text);
-  }
-  return {
-    connect: async () => {
-      const client = await pool.connect();
-      let broken = false;
-      const query = async (text: string, values: unknown[] = []) => {
-        const name = values.length > 0 ? nameOf(text) : undefined;
-        try {
-          return await client.query({ text, values, ...(name === undefined ? {} : { name }) });
-        } catch (error) {
-          broken ||= isConnectionLoss(error);
-          throw error;
-        }
-      };
-      return { query, release: () => client.release(broken) } as unknown as PostgresPoolClient;
-    },
-    end: () => pool.end(),
-  };
-}
+/** What kysely itself drives: migrations and single statements. */
+const forKysely = (pool: pg.Pool, connect: () => Promise<Connection>): PostgresPool => ({
+  connect: connect as unknown as () => Promise<PostgresPoolClient>,
+  end: () => pool.end(),
+});
 
 /** `dir` undefined: in memory, for tests. */
 export async function openPglite(dir?: string): Promise<Database> {
   const lite = dir === undefined ? await PGlite.create() : await PGlite.create(dir);
-  const pool = new pg.Pool({ ...createPgConfig(lite), max: 1 });
-  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
+  const pool = new pg.Pool({ ...batchedConnection(lite), pipeline: true, max: 1 });
+  const connect = connectTo(pool);
+  const kysely = new Kysely<unknown>({
+    dialect: new PostgresDialect({ pool: forKysely(pool, connect) }),
+  });
   return {
     kind: 'pglite',
     kysely,
+    connect,
     close: async () => {
       await kysely.destroy();
       await lite.close();

@@ -1,23 +1,9 @@
-// Who a transaction is: the service's role, and the org or the part of us that works in it. The
-// policies of migrations/0002 go by these settings, which end with the transaction. Also the check
-// at start that they really bind.
+// The check at start that row-level security really binds.
 
-import { sql, type Transaction } from 'kysely';
+import { sql } from 'kysely';
 import type { Database } from './database.ts';
+import { runTransaction } from './transaction.ts';
 import { SERVICE_ROLE } from './migrations/tenant-policies.ts';
-
-export type As = 'worker' | 'reconciler' | { readonly org: string };
-
-/**
- * One statement: it is on the way of every transaction. The role first, or a refusal would leave
- * the rest set.
- */
-export async function enterAs(tx: Transaction<unknown>, as: As): Promise<void> {
-  const [name, value] = typeof as === 'string' ? ['holdpoint.as', as] : ['holdpoint.org', as.org];
-  await sql`select set_config('role', ${SERVICE_ROLE}, true), set_config(${name}, ${value}, true)`.execute(
-    tx,
-  );
-}
 
 interface Binding {
   readonly bound: boolean;
@@ -36,10 +22,13 @@ export async function rowLevelSecurityProblem(db: Database): Promise<string | un
     return `The database has no role ${SERVICE_ROLE}: run npm run migrate, with MIGRATION_DATABASE_URL naming a role that may create roles.`;
   let found: Binding | undefined;
   try {
-    found = await db.kysely.transaction().execute(async (tx) => {
-      await enterAs(tx, 'worker');
-      return (await binding.execute(tx)).rows[0];
-    });
+    const progress = { entered: false, atCommit: false, abandoned: false };
+    found = await runTransaction(
+      db,
+      'worker',
+      async (tx) => (await binding.execute(tx)).rows[0],
+      progress,
+    );
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code !== '42501') throw error;
     return `The database role "${login}" may not become ${SERVICE_ROLE}. Run once, as a role that may: grant ${SERVICE_ROLE} to "${login}";`;

@@ -7,7 +7,7 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import type { Database } from '../database/database.ts';
 import { sha256Hex } from '../../json/canonical.ts';
-import { enterAs } from '../database/row-level-security.ts';
+import { runTransaction } from '../database/transaction.ts';
 
 export interface Watch {
   /**
@@ -131,19 +131,23 @@ export function createAnnouncer(db: Database): Announcer {
     const orgIds = [...hubs.values()].flatMap(({ orgId }) => orgId ?? []);
     if (hubs.size === 0) return;
     try {
-      const rows = await db.kysely.transaction().execute(async (tx) => {
-        await enterAs(tx, 'worker');
-        return (
-          await sql<{ id: string; org_id: string | null; stamp: string }>`
+      const progress = { entered: false, atCommit: false, abandoned: false };
+      const rows = await runTransaction(
+        db,
+        'worker',
+        async (tx) =>
+          (
+            await sql<{ id: string; org_id: string | null; stamp: string }>`
           select run_id as id, null as org_id, status || ' ' || event_seq || ' ' || coalesce(pause_id, '') || ' ' || coalesce((
               select max(chunk_offset) from deltas d where d.run_id = r.run_id and d.seq = (select max(seq) from deltas l where l.run_id = r.run_id)
             ), 0) as stamp
           from runs r where run_id = any(${ids})
           union all select '', org_id, seq::text from inbox_heads where org_id = any(${orgIds})`.execute(
-            tx,
-          )
-        ).rows;
-      });
+              tx,
+            )
+          ).rows,
+        progress,
+      );
       for (const { id, org_id, stamp } of rows) {
         const key = org_id === null ? id : inboxKey(org_id);
         const hub = hubs.get(key);

@@ -1,0 +1,52 @@
+// A connection of the pool as transaction.ts drives it: statements prepared by name, and given back
+// broken where one was lost.
+
+import type pg from 'pg';
+import { isConnectionLoss } from './connection-loss.ts';
+
+export interface Connection {
+  readonly query: (text: string, values: readonly unknown[]) => Promise<pg.QueryResult>;
+  readonly release: () => void;
+}
+
+/**
+ * Statements that are prepared once a connection: those met first, which are those of every run.
+ * The many forms of a filtered list are not.
+ */
+const PREPARED = 150;
+
+/**
+ * Planning a statement costs as much again as running it: it is prepared, by a name, once a
+ * connection. And a connection on which a query was lost leaves the pool: no other transaction
+ * waits on it.
+ */
+export function connectTo(
+  pool: pg.Pool,
+  onStatement?: (text: string) => void,
+): () => Promise<Connection> {
+  const names = new Map<string, string>();
+  function nameOf(text: string): string | undefined {
+    if (!names.has(text) && names.size < PREPARED) names.set(text, `holdpoint_${names.size}`);
+    return names.get(text);
+  }
+  return async () => {
+    const client = await pool.connect();
+    let broken = false;
+    return {
+      query: async (text, values) => {
+        const name = values.length > 0 ? nameOf(text) : undefined;
+        try {
+          return await client.query({
+            text,
+            values: [...values],
+            ...(name === undefined ? {} : { name }),
+          });
+        } catch (error) {
+          broken ||= isConnectionLoss(error);
+          throw error;
+        }
+      },
+      release: () => client.release(broken),
+    };
+  };
+}

@@ -1,0 +1,93 @@
+// One transaction on one connection. Statements leave when they are asked for, in their order, and
+// none waits for the answer of the one before it (the driver's pipeline): what can be asked at once
+// costs one round trip. A transaction that fails says why its first statement failed.
+
+import type {
+  ConnectionProvider,
+  DatabaseConnection,
+  Kysely,
+  QueryExecutorProvider,
+  QueryResult,
+} from 'kysely';
+import type { Connection } from './connection.ts';
+import { beginAs, type As } from './identity.ts';
+
+export interface TransactionProgress {
+  /** The database has answered within it. */
+  entered: boolean;
+  /** COMMIT was sent. */
+  atCommit: boolean;
+  /** Whoever waited for it was told that it could not be done. */
+  abandoned: boolean;
+}
+
+/**
+ * Rolled back where the work throws, or any statement of it failed, awaited or not. `progress` is
+ * kept up to date.
+ */
+export async function runTransaction<T>(
+  { kysely, connect }: { kysely: Kysely<unknown>; connect: () => Promise<Connection> },
+  as: As,
+  work: (db: QueryExecutorProvider) => Promise<T>,
+  progress: TransactionProgress,
+): Promise<T> {
+  const connection = await connect();
+  let failed: { readonly error: unknown } | undefined;
+  const send = async (text: string, values: readonly unknown[] = []): Promise<Answer> => {
+    const answer = connection.query(text, values);
+    // A statement that nobody awaits fails the transaction all the same.
+    answer.then(
+      () => (progress.entered = true),
+      (error: unknown) => (failed ??= { error }),
+    );
+    return answer;
+  };
+  try {
+    send(beginAs(as)).catch(() => undefined);
+    try {
+      const result = await work(transactionOver(kysely, send));
+      // Whoever was told that it could not be done must not find it done later.
+      if (progress.abandoned) throw new Error('given up before the commit');
+      progress.atCommit = true;
+      const { command } = await send('commit');
+      // The answer to a COMMIT of what has failed.
+      if (command === 'ROLLBACK') throw new Error('the transaction was rolled back');
+      return result;
+    } catch (error) {
+      await connection.query('rollback', []).catch(() => undefined);
+      throw failed?.error ?? error;
+    }
+  } finally {
+    connection.release();
+  }
+}
+
+interface Answer {
+  readonly command: string;
+  readonly rowCount: number | null;
+  readonly rows: readonly unknown[];
+}
+
+type Send = (text: string, values: readonly unknown[]) => Promise<Answer>;
+
+/** What statements are executed over. kysely's own transaction lets one be under way only. */
+function transactionOver(kysely: Kysely<unknown>, send: Send): QueryExecutorProvider {
+  const connection: DatabaseConnection = {
+    executeQuery: async <R>({
+      sql,
+      parameters,
+    }: {
+      sql: string;
+      parameters: readonly unknown[];
+    }) => {
+      const { rows, rowCount } = await send(sql, parameters);
+      return { rows: rows as R[], numAffectedRows: BigInt(rowCount ?? 0) } satisfies QueryResult<R>;
+    },
+    streamQuery: () => {
+      throw new Error('no cursor is opened in here');
+    },
+  };
+  const provider: ConnectionProvider = { provideConnection: (consumer) => consumer(connection) };
+  const executor = kysely.getExecutor().withConnectionProvider(provider);
+  return { getExecutor: () => executor };
+}
