@@ -9,7 +9,8 @@ import { callLabel } from '../tools/label.ts';
 /** What the workflow needs to know of a reply. */
 export function annotated(reply: StoredReply, agent: AgentSnapshot): TurnReply {
   if (reply.kind === 'ANSWER') return { kind: 'ANSWER', model: reply.model };
-  const calls = reply.calls.map((call) => annotatedCall(call, agent));
+  const few = reply.calls.length <= MOST_IN_PLACE;
+  const calls = reply.calls.map((call) => annotatedCall(call, agent, few));
   const bytes = Buffer.byteLength(JSON.stringify(calls));
   return {
     kind: 'CALLS',
@@ -28,7 +29,10 @@ const withoutWords = (call: AnnotatedCall): AnnotatedCall => ({
   label: call.tool.replace(/[^a-zA-Z0-9_-]/g, '').slice(0, 40) || 'call',
 });
 
-const annotatedCall = (call: StoredCall, agent: AgentSnapshot): AnnotatedCall => ({
+/** They hold slots of the worker while they are under way. */
+const MOST_IN_PLACE = 8;
+
+const annotatedCall = (call: StoredCall, agent: AgentSnapshot, few: boolean): AnnotatedCall => ({
   callId: call.callId,
   tool: call.name.slice(0, 80),
   label: callLabel(call.name, JSON.parse(call.arguments) as Record<string, unknown>),
@@ -37,5 +41,6 @@ const annotatedCall = (call: StoredCall, agent: AgentSnapshot): AnnotatedCall =>
   retry: call.retry,
   quick: agent.tools.find((tool) => tool.name === call.name)?.quick ?? false,
   fingerprint: shortDigest(`${call.name} ${call.arguments}`),
+  ...(few && call.approval === 'never' && call.retry !== 'never' ? { inPlace: true } : {}),
   ...(call.refusal === null ? {} : { refused: { resultDigest: shortDigest(call.refusal) } }),
 });

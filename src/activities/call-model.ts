@@ -8,7 +8,7 @@ import type { TurnReply } from '../contract/turn.ts';
 import { ModelError, type Model, type ModelDelta, type ModelReply } from '../models/model.ts';
 import { publicAddresses } from '../egress/public-address.ts';
 import type { Store } from '../store/database/access.ts';
-import { appendDeltas, sayAgainIfOvertaken } from '../store/events/deltas.ts';
+import { appendDeltas, sayAgain } from '../store/events/deltas.ts';
 import { beginTurn, type TurnWork } from '../store/turns/turns.ts';
 import { lockRun } from '../store/runs/runs.ts';
 import { endWaiting, noteWaiting } from '../store/runs/waiting.ts';
@@ -141,10 +141,10 @@ export function createCallModel({
         await untilStored(() =>
           store.asWorker(async (tx) => {
             const run = await lockRun(tx, runId);
-            await appendDeltas(tx, runId, orgId, said);
+            appendDeltas(tx, runId, orgId, said);
             if (!ours && next.kind === 'WAIT' && run !== undefined && !isTerminal(run.status))
               await noteWaiting(tx, runId, next.waiting);
-            await endAttempt(tx, runId, attemptId, {
+            endAttempt(tx, runId, attemptId, {
               usage,
               model: name,
               fault: ours ? undefined : error.fault,
@@ -161,8 +161,8 @@ export function createCallModel({
         const usage = usageOf(reply, sent.messages);
         await untilStored(() =>
           store.asWorker(async (tx) => {
-            await appendDeltas(tx, runId, orgId, said);
-            await endAttempt(tx, runId, attemptId, { usage, model: reply.model });
+            appendDeltas(tx, runId, orgId, said);
+            endAttempt(tx, runId, attemptId, { usage, model: reply.model });
           }),
         );
         throw tooMany;
@@ -179,9 +179,9 @@ export function createCallModel({
             usageOf(reply, sent.messages),
             agent.approvals.askAgain ?? 'never',
           );
-          if (written.kind !== 'GONE') await appendDeltas(tx, runId, orgId, said);
-          if (written.kind === 'RECORDED' && written.first)
-            await sayAgainIfOvertaken(tx, runId, turn, work.attemptSeq);
+          if (written.kind !== 'GONE') appendDeltas(tx, runId, orgId, said);
+          if (written.kind === 'RECORDED' && written.overtaken)
+            await sayAgain(tx, runId, turn, work.attemptSeq);
           return written;
         }),
       );

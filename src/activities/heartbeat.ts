@@ -8,7 +8,7 @@ import type { Store } from '../store/database/access.ts';
 import { statusOf } from '../store/runs/open-runs.ts';
 import { beatAttempt } from '../store/turns/attempts.ts';
 
-const HEARTBEAT_EVERY_MS = 500;
+export const HEARTBEAT_EVERY_MS = 500;
 const STORE_BEAT_EVERY_MS = 2000;
 
 export type StopReason = 'TIME_OVER' | 'RUN_ENDED' | 'CANCELLED';
@@ -21,7 +21,7 @@ export interface Heartbeat {
 
 export async function withHeartbeat<T>(
   store: Store,
-  at: { runId: string; attemptId: string; leftMs: number },
+  at: { runId: string; attemptId: string; leftMs: number; stop?: AbortSignal },
   work: (heartbeat: Heartbeat) => Promise<T>,
 ): Promise<T> {
   const context = Context.current();
@@ -32,10 +32,14 @@ export async function withHeartbeat<T>(
     controller.abort(new Error(why));
   };
   const onCancel = (): void => stop('CANCELLED');
-  context.cancellationSignal.addEventListener('abort', onCancel, { once: true });
-  if (context.cancellationSignal.aborted) onCancel();
+  const signals = [context.cancellationSignal, ...(at.stop === undefined ? [] : [at.stop])];
+  for (const signal of signals) signal.addEventListener('abort', onCancel, { once: true });
+  if (signals.some((signal) => signal.aborted)) onCancel();
 
-  const heart = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
+  // A local activity has none: its workflow task's timeout is what a worker's death is noticed by.
+  const heart = context.info.isLocal
+    ? undefined
+    : setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
   const beat = setInterval(
     () => void store.asWorker((tx) => beatAttempt(tx, at.attemptId)).catch(() => undefined),
     STORE_BEAT_EVERY_MS,
@@ -50,7 +54,7 @@ export async function withHeartbeat<T>(
     clearInterval(beat);
     clearTimeout(deadline);
     done.abort();
-    context.cancellationSignal.removeEventListener('abort', onCancel);
+    for (const signal of signals) signal.removeEventListener('abort', onCancel);
   }
 }
 

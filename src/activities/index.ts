@@ -3,6 +3,7 @@
 import { createCallModel, type CallModelDeps } from './call-model.ts';
 import { createClaimDecision } from './claim-decision.ts';
 import { deliverable } from './deliverable.ts';
+import { createInPlaceCalls } from './in-place-calls.ts';
 import { createRunTool, type RunToolDeps } from './run-tool.ts';
 import { createSettleRun } from './settle-run.ts';
 import { createSuggestFollowUps } from './suggest-follow-ups.ts';
@@ -20,9 +21,11 @@ export interface ActivityDeps extends CallModelDeps, RunToolDeps {
 }
 
 export function createActivities(deps: ActivityDeps) {
+  const { runTool, runToolInPlace } = createInPlaceCalls(createRunTool(deps));
   return {
     callModel: deliverable(createCallModel(deps)),
-    runTool: deliverable(createRunTool(deps)),
+    runTool: deliverable(runTool),
+    runToolInPlace: deliverable(runToolInPlace),
     suggestFollowUps: deliverable(createSuggestFollowUps(deps)),
     settleRun: deliverable(createSettleRun(deps)),
     claimDecision: deliverable(createClaimDecision(deps)),

@@ -31,7 +31,18 @@ export interface RunToolDeps {
 export interface RunToolRequest {
   readonly runId: string;
   readonly callId: string;
+  /** Within the workflow's own task: in-place-calls.ts. */
+  readonly inPlace?: boolean;
 }
+
+/** `stop`: what stops it beside its own activity. */
+export type RunTool = (request: RunToolRequest, stop?: AbortSignal) => Promise<CallOutcome>;
+
+/** How soon a call that another worker has under way is looked at again. */
+const UNDER_WAY_MS = 300;
+
+/** What was so at the claim is taken to be so for this long. */
+const CLAIM_HOLDS_MS = 100;
 
 /** Thrown where the last check before the write says no: nothing has gone out. */
 class ClaimLostError extends Error {
@@ -48,18 +59,18 @@ export function createRunTool({
   secret,
   dataDir,
   egressAllow = [],
-}: RunToolDeps) {
-  return async function runTool({ runId, callId }: RunToolRequest): Promise<CallOutcome> {
+}: RunToolDeps): RunTool {
+  return async function runTool({ runId, callId, inPlace = false }, stop) {
     const attemptId = randomUUID();
     try {
       const versionNow = (tool: ToolSnapshot): string | undefined =>
         currentToolVersion(tool, codeTools);
       const claim = await store.asWorker((tx) =>
-        claimCall(tx, { runId, callId, attemptId, versionNow }),
+        claimCall(tx, { runId, callId, attemptId, inPlace, versionNow }),
       );
       switch (claim.kind) {
         case 'DISPATCH':
-          return await dispatch(runId, callId, attemptId, claim.call);
+          return await dispatch({ runId, callId, stop }, attemptId, claim.call);
         case 'DONE':
           return { kind: 'DONE', resultDigest: shortDigest(claim.result) };
         case 'UNKNOWN':
@@ -67,6 +78,8 @@ export function createRunTool({
           return { kind: claim.kind };
         case 'ENDED':
           return claim;
+        case 'UNDER_WAY':
+          throw triedAgain('another worker has this call under way', UNDER_WAY_MS);
         case 'TIME_OVER':
           throw endsRun('BUDGET_EXCEEDED', 'The run took longer than limits.timeoutMs.');
         case 'GONE':
@@ -82,12 +95,12 @@ export function createRunTool({
   };
 
   async function dispatch(
-    runId: string,
-    callId: string,
+    { runId, callId, stop }: RunToolRequest & { readonly stop: AbortSignal | undefined },
     attemptId: string,
     call: ClaimedCall,
   ): Promise<CallOutcome> {
-    return withHeartbeat(store, { runId, attemptId, leftMs: call.leftMs }, async (heartbeat) => {
+    const at = { runId, attemptId, leftMs: call.leftMs, ...(stop === undefined ? {} : { stop }) };
+    return withHeartbeat(store, at, async (heartbeat) => {
       let end: CallEnd;
       let retryAfterMs: number | undefined;
       try {
@@ -109,7 +122,7 @@ export function createRunTool({
       const recorded = await untilStored(() =>
         store.asWorker(async (tx) => {
           const outcome = await recordCall(tx, runId, callId, call.n, end);
-          await endAttempt(tx, runId, attemptId, {});
+          endAttempt(tx, runId, attemptId, {});
           return outcome;
         }),
       );
@@ -129,10 +142,14 @@ export function createRunTool({
     heartbeat: Heartbeat,
   ): Promise<{ readonly end: CallEnd; readonly retryAfterMs?: number | undefined }> {
     let mayHaveHappened = false;
+    const claimedAt = performance.now();
+    const look = (): ClaimCheck | Promise<ClaimCheck> => {
+      if (heartbeat.signal.aborted) return 'LOST';
+      if (call.mayGo && performance.now() - claimedAt < CLAIM_HOLDS_MS) return 'GO';
+      return store.asWorker((tx) => checkClaim(tx, runId, callId, call));
+    };
     const beforeWrite = async (): Promise<void> => {
-      const check = heartbeat.signal.aborted
-        ? 'LOST'
-        : await store.asWorker((tx) => checkClaim(tx, runId, callId, call));
+      const check = await look();
       if (check !== 'GO') throw new ClaimLostError(check);
       mayHaveHappened = true;
     };

@@ -22,6 +22,8 @@ export interface AnnotatedCall {
   readonly retry: RetryClass;
   /** A tool in code that is over in a second and may be repeated. */
   readonly quick: boolean;
+  /** Begun within the workflow's own task. Absent: by a regular activity. */
+  readonly inPlace?: true;
   /** Same tool and same arguments, same fingerprint: how repeats are seen without the text. */
   readonly fingerprint: string;
   /**
@@ -55,6 +57,9 @@ export type CallOutcome =
   /** It is no longer what was approved: it is PROPOSED again and has to be asked about again. */
   | { readonly kind: 'ASK_AGAIN' }
   | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure };
+
+/** `NOT_YET`: a regular activity goes on with it, after so long. */
+export type CallInPlace = CallOutcome | { readonly kind: 'NOT_YET'; readonly afterMs: number };
 
 /** What the store says of a pause. */
 export type PauseState =

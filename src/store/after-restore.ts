@@ -132,7 +132,7 @@ export async function endRestoredRun(
     where run_id = ${runId} and state in ('PROPOSED', 'APPROVED', 'DISPATCHING', 'UNKNOWN')`.execute(
     tx.db,
   );
-  await audit(tx, {
+  audit(tx, {
     orgId: run.orgId,
     runId,
     actor: 'after-restore',

@@ -23,9 +23,7 @@ export async function auditOnce(tx: StoreTransaction, line: AuditLine): Promise<
   );
 }
 
-export async function audit(tx: StoreTransaction, line: AuditLine): Promise<void> {
-  await sql`insert into audit (org_id, run_id, actor, action, data)
-    values (${line.orgId}, ${line.runId ?? null}, ${line.actor}, ${line.action}, ${JSON.stringify(line.data ?? {})}::jsonb)`.execute(
-    tx.db,
-  );
+export function audit(tx: StoreTransaction, line: AuditLine): void {
+  tx.write(sql`insert into audit (org_id, run_id, actor, action, data)
+    values (${line.orgId}, ${line.runId ?? null}, ${line.actor}, ${line.action}, ${JSON.stringify(line.data ?? {})}::jsonb)`);
 }

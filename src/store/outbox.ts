@@ -49,15 +49,15 @@ function keyOf(runId: string, message: OutboxMessage): string {
  * Adds a line; the process that adds it sends it right after the commit, any other where that one
  * can't.
  */
-export async function addOutboxLine(
+export function addOutboxLine(
   tx: StoreTransaction,
   orgId: string,
   runId: string,
   message: OutboxMessage,
-): Promise<void> {
-  await sql`insert into outbox (run_id, org_id, line_key, kind, payload)
+): void {
+  tx.write(sql`insert into outbox (run_id, org_id, line_key, kind, payload)
     values (${runId}, ${orgId}, ${keyOf(runId, message)}, ${message.kind}, ${JSON.stringify(message)}::jsonb)
-    on conflict (line_key) do nothing`.execute(tx.db);
+    on conflict (line_key) do nothing`);
 }
 
 /**

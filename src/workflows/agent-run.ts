@@ -17,6 +17,7 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import type { Activities } from '../activities/index.ts';
+import type { RunToolRequest } from '../activities/run-tool.ts';
 import {
   assertNever,
   isTerminal,
@@ -27,6 +28,7 @@ import {
 } from '../contract/names.ts';
 import type {
   AgentRunInput,
+  CallInPlace,
   PauseName,
   PauseState,
   PauseView,
@@ -36,7 +38,13 @@ import type {
 } from '../contract/turn.ts';
 import { agentLoop, type Ended, type LoopEnd, type ModelAnswer } from './agent-loop.ts';
 import { receiveDecisions, type ReceivedSignal } from './approvals.ts';
-import { extraOptions, transactionUntilDone, transactionLocally, workOptions } from './policies.ts';
+import {
+  callInPlace,
+  extraOptions,
+  transactionUntilDone,
+  transactionLocally,
+  workOptions,
+} from './policies.ts';
 
 type Decided = Exclude<PauseState, { kind: 'OPEN' }>;
 
@@ -114,7 +122,15 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
           if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
         }
       },
-      runTool: (_turn, call) => work(call.label).runTool({ runId, callId: call.callId }),
+      runTool: async (_turn, call) => {
+        const request = { runId, callId: call.callId };
+        if (call.inPlace === true) {
+          const begun = await runInPlace(request, call.label);
+          if (begun.kind !== 'NOT_YET') return begun;
+          if (begun.afterMs > 0) await sleep(begun.afterMs);
+        }
+        return work(call.label).runTool(request);
+      },
       ask: async (turn, n, pauseKind, callIds) => {
         for (;;) {
           const settled = await settle({ kind: 'PAUSED', turn, n, pauseKind, callIds });
@@ -138,6 +154,19 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
     end.kind === 'ENDED' ? end : await CancellationScope.nonCancellable(() => settle(end));
   if (settled.status === 'FAILED') logFailure(runId, settled.failure, endedBy);
   return close(settled);
+}
+
+/** What the local activity does not come to, a regular one does. */
+async function runInPlace(request: RunToolRequest, summary: string): Promise<CallInPlace> {
+  try {
+    const here = proxyLocalActivities<Activities>({ ...callInPlace, summary });
+    return await here.runToolInPlace(request);
+  } catch (error) {
+    const cause = error instanceof ActivityFailure ? error.cause : error;
+    if (isCancellation(error) || (cause instanceof ApplicationFailure && cause.nonRetryable))
+      throw error;
+    return { kind: 'NOT_YET', afterMs: 0 };
+  }
 }
 
 /** The one line of a failed run, with what only the worker knows: the causes below the failure. */

@@ -57,3 +57,14 @@ export const transactionUntilDone: ActivityOptions = {
   },
   cancellationType: 'ABANDON',
 };
+
+/**
+ * A tool call within the workflow task. It is handed over after half a second by itself; more than
+ * two seconds and the worker itself is stuck.
+ */
+export const callInPlace: LocalActivityOptions = {
+  scheduleToCloseTimeout: '2 seconds',
+  startToCloseTimeout: '2 seconds',
+  retry: { maximumAttempts: 1 },
+  cancellationType: 'TRY_CANCEL',
+};

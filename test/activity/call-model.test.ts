@@ -9,9 +9,8 @@ import {
   type ModelRequest,
 } from '../../src/models/model.ts';
 import type { TurnReply } from '../../src/contract/turn.ts';
-import { activeMsOf } from '../../src/store/turns/attempts.ts';
 import { quietly } from './quietly.ts';
-import { agent, drive, openBench, type Bench } from '../store/fixture.ts';
+import { activeMsOf, agent, drive, openBench, type Bench } from '../store/fixture.ts';
 
 const answer = (text: string): ModelReply => ({
   text,

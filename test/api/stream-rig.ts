@@ -7,7 +7,7 @@ import { createDeltaPublisher, type DeltaPublisher } from '../../src/activities/
 import type { Frame } from '../../src/contract/frame.ts';
 import type { Store } from '../../src/store/database/access.ts';
 import { tellsNothing } from '../rig/tells-nothing.ts';
-import { appendDeltas, sayAgainIfOvertaken } from '../../src/store/events/deltas.ts';
+import { appendDeltas, sayAgain } from '../../src/store/events/deltas.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import { endAttempt } from '../../src/store/turns/attempts.ts';
 import { recordReply, type StoredReply } from '../../src/store/turns/replies.ts';
@@ -174,16 +174,16 @@ export async function speaker(store: Store, runId: string, turn: number): Promis
           completionTokens: 1,
           estimated: false,
         });
-        await appendDeltas(tx, runId, run.orgId, said);
-        await sayAgainIfOvertaken(tx, runId, turn, seq);
+        appendDeltas(tx, runId, run.orgId, said);
+        await sayAgain(tx, runId, turn, seq);
       });
       publisher.close();
     },
     fail: async () => {
       const said = await publisher.rest();
       await store.asWorker(async (tx) => {
-        await appendDeltas(tx, runId, run.orgId, said);
-        await endAttempt(tx, runId, attemptId, { model: 'm', fault: 'UNAVAILABLE' });
+        appendDeltas(tx, runId, run.orgId, said);
+        endAttempt(tx, runId, attemptId, { model: 'm', fault: 'UNAVAILABLE' });
       });
       publisher.close();
     },

@@ -1,12 +1,13 @@
 // A store with an agent in it, and the steps of a run's way as a worker takes them.
 
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { v7 } from 'uuid';
 import type { AgentSnapshot, ToolSnapshot } from '../../src/contract/agent.ts';
 import { AppError, type ProblemCode } from '../../src/contract/errors.ts';
 import type { Settled } from '../../src/contract/turn.ts';
 import { canonicalJson } from '../../src/json/canonical.ts';
-import { createStore, type Store } from '../../src/store/database/access.ts';
+import { createStore, type Store, type StoreTransaction } from '../../src/store/database/access.ts';
 import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
 import { createAnnouncer } from '../../src/store/events/notifications.ts';
 import {
@@ -26,6 +27,7 @@ import { migrateToLatest } from '../../src/store/database/migrate.ts';
 import { lockRun, startRun, type NewRun } from '../../src/store/runs/runs.ts';
 import { readRun, type RunRecord } from '../../src/store/queries/run-record.ts';
 import { settle } from '../../src/store/runs/settle.ts';
+import { activeMsSince } from '../../src/store/turns/attempts.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import { recordReply, type StoredCall } from '../../src/store/turns/replies.ts';
 
@@ -303,3 +305,10 @@ export function drive(store: Store) {
 
 export const refusedAs = (code: ProblemCode) => (error: unknown) =>
   error instanceof AppError && error.code === code;
+
+/** What counts against `limits.timeoutMs`. */
+export async function activeMsOf(tx: StoreTransaction, runId: string): Promise<number> {
+  const { rows } = await sql<{ ms: number }>`
+    select ${activeMsSince(runId)} as ms from runs r where r.run_id = ${runId}`.execute(tx.db);
+  return rows[0]?.ms ?? 0;
+}

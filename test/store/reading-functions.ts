@@ -5,7 +5,7 @@ export const READING =
   'readLines readRecordState listRuns countRuns listWaiting readRuns ' +
   'readRun readUsage readVisibleRun findVisibleRun readStanding mediaOf ' +
   'mediaBytes lockRun lockSessionAndRun listSessions findSession ' +
-  'readConversation activeMsOf readTurnWork readInbox readInboxHead ' +
+  'readConversation readTurnRow turnWorkOf readInbox readInboxHead ' +
   'runsWithExpired startedExecution openAfter openAmong readHistory ' +
   'readReply statusOf readCallSchema listDeliveries listWebhooks ' +
   'findWebhook';

@@ -14,9 +14,8 @@ import { startedExecution } from '../../src/store/runs/open-runs.ts';
 import { retryRun } from '../../src/store/runs/retry.ts';
 import type { NewRun } from '../../src/store/runs/runs.ts';
 import { settle } from '../../src/store/runs/settle.ts';
-import { activeMsOf } from '../../src/store/turns/attempts.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
-import { agent, all, drive, one, person, refusedAs, type Bench } from './fixture.ts';
+import { activeMsOf, agent, all, drive, one, person, refusedAs, type Bench } from './fixture.ts';
 
 const failure: RunFailure = { code: 'MODEL_UNAVAILABLE', message: 'x' };
 

@@ -412,7 +412,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
       'giveUpInactive createWebhook deleteWebhook',
     { elsewhere: 'test/store/webhooks-contract.ts' },
   ),
-  ...each('audit openPause appendEvents releaseNextOfSession', { partOf: 'settle' }),
+  ...each('audit openPause appendEvents appendEvent releaseNextOfSession', { partOf: 'settle' }),
   ...each('auditOnce unanswered finish', { partOf: 'recordCall' }),
   ...each('addOutboxLine attachMedia', { partOf: 'startRun' }),
   changeOf: { partOf: 'claimCall' },
@@ -439,7 +439,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   takeKey: { partOf: 'continueRun' },
   reopenCalls: { partOf: 'retryRun' },
   // In the transaction of recordReply, only where that has just written the reply.
-  sayAgainIfOvertaken: { partOf: 'recordReply' },
+  sayAgain: { partOf: 'recordReply' },
   // What is found and mended is found mended: the second answer says that nothing is left to do.
   releaseStranded: { partOf: 'startRun' },
   withdrawStartsOfEnded: { partOf: 'endRestoredRun' },

@@ -5,7 +5,8 @@ import type { AgentSnapshot } from '../../contract/agent.ts';
 import type { RetryClass } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import type { CallState } from '../queries/run-record.ts';
-import type { LockedRun } from '../runs/runs.ts';
+import { lockRun, type LockedRun } from '../runs/runs.ts';
+import { activeMsSince } from '../turns/attempts.ts';
 import { hashOfCall } from './call-hash.ts';
 
 export interface CallRow {
@@ -29,7 +30,17 @@ export interface CallRow {
   readonly agent: AgentSnapshot;
   readonly user_id: string;
   readonly approved_hash: string | null;
+  /** What counts against the limit of active time. */
+  readonly active_ms: number;
 }
+
+/** The run's row, then the call's: both statements leave at once, and each waits for its lock. */
+export const lockRunAndCall = (
+  tx: StoreTransaction,
+  runId: string,
+  callId: string,
+): Promise<readonly [LockedRun | undefined, CallRow | undefined]> =>
+  Promise.all([lockRun(tx, runId), readCall(tx, runId, callId)]);
 
 export async function readCall(
   tx: StoreTransaction,
@@ -38,7 +49,7 @@ export async function readCall(
 ): Promise<CallRow | undefined> {
   const { rows } = await sql<CallRow>`
     select c.state, c.turn, c.name, c.tool_version, c.arguments, c.arguments_hash, c.approval, c.risk, c.retry, c.approvers, c.dispatch_n, c.unanswered, c.unsent_n, c.asked_again, c.result,
-      s.body as agent, r.user_id,
+      s.body as agent, r.user_id, ${activeMsSince(runId)} as active_ms,
       (select d.arguments_hash from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id and d.action = 'APPROVE') as approved_hash
     from calls c join runs r using (run_id) join agent_snapshots s using (revision)
     where c.call_id = ${callId} and c.run_id = ${runId} for no key update of c`.execute(tx.db);

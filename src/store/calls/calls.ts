@@ -9,9 +9,8 @@ import type { RunFailure, TerminalStatus } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
 import { appendEvents } from '../events/events.ts';
-import { endedAs, lockRun, type LockedRun } from '../runs/runs.ts';
-import { activeMsOf } from '../turns/attempts.ts';
-import { hashNow, readCall, type CallRow } from './call-row.ts';
+import { endedAs, type LockedRun } from '../runs/runs.ts';
+import { hashNow, lockRunAndCall, type CallRow } from './call-row.ts';
 import { changeOf, proposeAgain } from './changed-calls.ts';
 import { finish, unanswered } from './outcomes.ts';
 
@@ -26,6 +25,11 @@ export interface ClaimedCall {
   readonly orgId: string;
   readonly userId: string;
   readonly leftMs: number;
+  /**
+   * May be repeated, and waits for no person: what the last look before the write would find is in
+   * the claim.
+   */
+  readonly mayGo: boolean;
 }
 
 export type Claim =
@@ -33,6 +37,8 @@ export type Claim =
   | { readonly kind: 'DONE'; readonly result: string }
   | { readonly kind: 'UNKNOWN' }
   | { readonly kind: 'ASK_AGAIN' }
+  /** Another worker has it under way and lives. */
+  | { readonly kind: 'UNDER_WAY' }
   | { readonly kind: 'TIME_OVER' }
   | { readonly kind: 'GONE' }
   | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure };
@@ -41,16 +47,16 @@ export interface ClaimRequest {
   readonly runId: string;
   readonly callId: string;
   readonly attemptId: string;
+  /** Made within the workflow's own task. */
+  readonly inPlace?: boolean;
   /** The version of the tool as this worker has it; undefined where a tool has none of its own. */
   readonly versionNow: (tool: ToolSnapshot) => string | undefined;
 }
 
 export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Promise<Claim> {
   const { runId, callId } = request;
-  const run = await lockRun(tx, runId);
-  if (run === undefined) return { kind: 'GONE' };
-  const row = await readCall(tx, runId, callId);
-  if (row === undefined) return { kind: 'GONE' };
+  const [run, row] = await lockRunAndCall(tx, runId, callId);
+  if (run === undefined || row === undefined) return { kind: 'GONE' };
   if (
     row.state === 'SUCCEEDED' ||
     row.state === 'FAILED' ||
@@ -63,7 +69,9 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
   if (row.state === 'UNKNOWN') return { kind: 'UNKNOWN' };
   // The reply to this very claim's commit was lost, and it is asked for again: nothing has gone out
   // under it yet.
-  const own = row.state === 'DISPATCHING' && (await isLastClaim(tx, request));
+  const last = row.state === 'DISPATCHING' ? await lastAttempt(tx, request) : undefined;
+  const own = last?.own === true;
+  if (last?.lives === true && !own) return { kind: 'UNDER_WAY' };
   // A worker that stalled or died after its claim, and was not let to write yet, has done nothing:
   // the number of the next claim keeps it from doing so.
   const unsent = row.state === 'DISPATCHING' && row.unsent_n === row.dispatch_n;
@@ -83,9 +91,9 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
   if (tool === undefined) return { kind: 'GONE' };
   const changed = await changeOf(tx, run, callId, row, tool, request.versionNow(tool));
   if (changed !== undefined) return changed;
-  const leftMs = row.agent.limits.timeoutMs - (await activeMsOf(tx, runId));
+  const leftMs = row.agent.limits.timeoutMs - row.active_ms;
   if (leftMs <= 0) return { kind: 'TIME_OVER' };
-  if (!own) await recordClaim(tx, run, row, request);
+  if (!own) recordClaim(tx, run, row, request);
   return {
     kind: 'DISPATCH',
     call: {
@@ -97,30 +105,36 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
       orgId: run.orgId,
       userId: row.user_id,
       leftMs,
+      mayGo: mayGo(row),
     },
   };
 }
 
-async function recordClaim(
+/** Nobody was asked, and done twice it is the same. */
+const mayGo = (row: CallRow): boolean => row.approval === 'never' && row.retry !== 'never';
+
+function recordClaim(
   tx: StoreTransaction,
   run: LockedRun,
   row: CallRow,
-  { runId, callId, attemptId }: ClaimRequest,
-): Promise<void> {
-  await sql`update calls set state = 'DISPATCHING', dispatch_n = dispatch_n + 1, unsent_n = dispatch_n + 1, dispatched_at = coalesce(dispatched_at, clock_timestamp()) where call_id = ${callId}`.execute(
-    tx.db,
-  );
-  await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind, call_id) values (${attemptId}, ${runId}, ${run.orgId}, ${row.turn}, 'TOOL', ${callId})
-    on conflict do nothing`.execute(tx.db);
+  { runId, callId, attemptId, inPlace = false }: ClaimRequest,
+): void {
+  tx.write(sql`
+    with claimed as (
+      update calls set state = 'DISPATCHING', dispatch_n = dispatch_n + 1, unsent_n = ${mayGo(row) ? null : row.dispatch_n + 1}::int,
+        dispatched_at = coalesce(dispatched_at, clock_timestamp()) where call_id = ${callId}
+    )
+    insert into attempts (attempt_id, run_id, org_id, turn, kind, call_id, in_place)
+    values (${attemptId}, ${runId}, ${run.orgId}, ${row.turn}, 'TOOL', ${callId}, ${inPlace}) on conflict do nothing`);
   if (row.dispatch_n === 0)
-    await appendEvents(tx, runId, [
+    appendEvents(tx, runId, [
       {
         kind: 'TOOL_START',
         turn: row.turn,
         data: { callId, name: row.name, arguments: JSON.parse(row.arguments) as unknown },
       },
     ]);
-  await audit(tx, {
+  audit(tx, {
     orgId: run.orgId,
     runId,
     actor: 'holdpoint',
@@ -129,15 +143,26 @@ async function recordClaim(
   });
 }
 
-async function isLastClaim(
+interface LastAttempt {
+  readonly own: boolean;
+  /** Begun within a workflow task, and its worker has said since that it lives. */
+  readonly lives: boolean;
+}
+
+/** A worker that lives says so every two seconds. */
+const SILENT_AFTER_S = 5;
+
+async function lastAttempt(
   tx: StoreTransaction,
   { runId, callId, attemptId }: ClaimRequest,
-): Promise<boolean> {
-  const { rows } = await sql<{ attempt_id: string }>`
-    select attempt_id from attempts where run_id = ${runId} and call_id = ${callId} order by started_at desc limit 1`.execute(
+): Promise<LastAttempt | undefined> {
+  const { rows } = await sql<LastAttempt>`
+    select attempt_id = ${attemptId} as own,
+      in_place and ended_at is null and beat_at > clock_timestamp() - make_interval(secs => ${SILENT_AFTER_S}) as lives
+    from attempts where run_id = ${runId} and call_id = ${callId} order by started_at desc limit 1`.execute(
     tx.db,
   );
-  return rows[0]?.attempt_id === attemptId;
+  return rows[0];
 }
 
 export type ClaimCheck = 'GO' | 'ASK_AGAIN' | 'LOST';
@@ -152,8 +177,7 @@ export async function checkClaim(
   callId: string,
   claimed: ClaimedCall,
 ): Promise<ClaimCheck> {
-  const run = await lockRun(tx, runId);
-  const row = run === undefined ? undefined : await readCall(tx, runId, callId);
+  const [run, row] = await lockRunAndCall(tx, runId, callId);
   if (run === undefined || row === undefined) return 'LOST';
   // This very look, played again, has proposed it again.
   if (row.state === 'PROPOSED' && row.dispatch_n === claimed.n && row.asked_again !== null)
@@ -167,7 +191,7 @@ export async function checkClaim(
     const again = await proposeAgain(tx, run, callId, row, 'ARGUMENTS_CHANGED');
     return again.kind === 'ASK_AGAIN' ? 'ASK_AGAIN' : 'LOST';
   }
-  await finish(tx, run, callId, row, {
+  finish(tx, run, callId, row, {
     state: 'FAILED',
     result:
       'This call was not run: its stored arguments were changed after the model had asked for it.',
@@ -176,7 +200,7 @@ export async function checkClaim(
 }
 
 /** From here on the call may have happened, whatever becomes of its worker. */
-async function letWrite(tx: StoreTransaction, callId: string): Promise<'GO'> {
-  await sql`update calls set unsent_n = null where call_id = ${callId}`.execute(tx.db);
+function letWrite(tx: StoreTransaction, callId: string): 'GO' {
+  tx.write(sql`update calls set unsent_n = null where call_id = ${callId}`);
   return 'GO';
 }

@@ -52,7 +52,7 @@ export async function changeOf(
     );
   const what = textChanged ? 'its stored arguments were' : 'the policy of its tool was';
   const result = `This call was not run: ${what} changed after the model had asked for it.`;
-  await finish(tx, run, callId, row, { state: 'FAILED', result });
+  finish(tx, run, callId, row, { state: 'FAILED', result });
   return { kind: 'DONE', result };
 }
 
@@ -69,7 +69,7 @@ export async function proposeAgain(
   if (!readable) {
     const result =
       'This call was not run: its stored arguments were changed and are no arguments any more.';
-    await finish(tx, run, callId, row, { state: 'FAILED', result, text: '{}' });
+    finish(tx, run, callId, row, { state: 'FAILED', result, text: '{}' });
     return { kind: 'DONE', result };
   }
   const hash = hashOfCall({
@@ -83,7 +83,7 @@ export async function proposeAgain(
   await sql`update calls set state = 'PROPOSED', asked_again = ${why}, arguments_hash = ${hash}, tool_version = ${toolVersion} where call_id = ${callId}`.execute(
     tx.db,
   );
-  await audit(tx, {
+  audit(tx, {
     orgId: run.orgId,
     runId: run.runId,
     actor: 'holdpoint',

@@ -167,7 +167,7 @@ async function castOne(
       clock_timestamp())
     on conflict (pause_id, call_id, person) do update set action = excluded.action, reason = excluded.reason,
       request_id = excluded.request_id, at = excluded.at`.execute(tx.db);
-  await audit(tx, {
+  audit(tx, {
     orgId: run.orgId,
     runId: run.runId,
     actor: person,
@@ -240,7 +240,7 @@ async function decide(
     update calls set state = ${state}, decided_pause_id = pause_id, pause_id = null, arguments = ${text}, arguments_hash = ${hash},
       proposed_arguments = ${d.edited === undefined ? null : stored.arguments}, unanswered = 0, result = ${result}
     where call_id = ${call.callId}`.execute(tx.db);
-  await audit(tx, {
+  audit(tx, {
     orgId: run.orgId,
     runId: run.runId,
     actor: d.by.join(' '),
@@ -260,7 +260,7 @@ async function decide(
     turn: stored.turn,
     data: { callId: call.callId, name: call.name, result, isError: true },
   });
-  await appendEvents(tx, run.runId, events);
+  appendEvents(tx, run.runId, events);
 }
 
 const refusalResult = (d: DecisionToMake): string =>
@@ -299,7 +299,7 @@ async function resumeIfDecided(
   tx.announceInbox(run.orgId);
   const resumed = await closePauseIfDecided(tx, run, run.pauseId);
   // Told last: the run's status is then what the decision made of it.
-  await tellDecided(tx, run.runId, run.pauseId, callIds);
+  tellDecided(tx, run.runId, run.pauseId, callIds);
   return resumed;
 }
 
@@ -323,13 +323,11 @@ async function closePauseIfDecided(
   await sql`update runs set status = 'RUNNING', pause_id = null, updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${run.runId}`.execute(
     tx.db,
   );
-  await appendEvents(tx, run.runId, [
-    { kind: 'RESUMED', turn: rows[0]?.turn ?? 0, data: { pauseId } },
-  ]);
+  appendEvents(tx, run.runId, [{ kind: 'RESUMED', turn: rows[0]?.turn ?? 0, data: { pauseId } }]);
   const { rows: calls } = await sql<{ callId: string; action: Action }>`
     select d.call_id as "callId", d.action from decisions d join calls c using (call_id)
     where d.pause_id = ${pauseId} order by c.idx`.execute(tx.db);
-  await addOutboxLine(tx, run.orgId, run.runId, { kind: 'SIGNAL', pauseId, calls });
+  addOutboxLine(tx, run.orgId, run.runId, { kind: 'SIGNAL', pauseId, calls });
   return true;
 }
 

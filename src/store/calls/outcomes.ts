@@ -5,8 +5,8 @@ import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
 import { audit, auditOnce } from '../audit.ts';
 import { appendEvents } from '../events/events.ts';
-import { endedAs, lockRun, type LockedRun } from '../runs/runs.ts';
-import { readCall, type CallRow } from './call-row.ts';
+import { endedAs, type LockedRun } from '../runs/runs.ts';
+import { lockRunAndCall, type CallRow } from './call-row.ts';
 
 /** Deliveries of one call that nobody answered, before it is given up. */
 export const MAX_UNANSWERED = 3;
@@ -43,13 +43,12 @@ export async function recordCall(
   n: number,
   end: CallEnd,
 ): Promise<Recorded> {
-  const run = await lockRun(tx, runId);
-  const row = run === undefined ? undefined : await readCall(tx, runId, callId);
+  const [run, row] = await lockRunAndCall(tx, runId, callId);
   if (run === undefined || row === undefined) return { kind: 'UNKNOWN' };
   if (row.state !== 'DISPATCHING' || row.dispatch_n !== n)
     return overtaken(tx, run, callId, n, row, end);
   if (end.kind === 'ANSWERED') {
-    await finish(tx, run, callId, row, {
+    finish(tx, run, callId, row, {
       state: end.isError ? 'FAILED' : 'SUCCEEDED',
       result: end.result,
       httpStatus: end.httpStatus,
@@ -117,7 +116,7 @@ export async function unanswered(
   }
   if (row.retry === 'readOnly') {
     const result = `The tool gave no answer in ${count} attempts: ${evidence}.`;
-    await finish(tx, run, callId, row, { state: 'FAILED', result, httpStatus });
+    finish(tx, run, callId, row, { state: 'FAILED', result, httpStatus });
     return { kind: 'DONE', result };
   }
   const state = endedAs(run) === undefined ? 'UNKNOWN' : 'LEFT';
@@ -125,7 +124,7 @@ export async function unanswered(
     duration_ms = extract(epoch from clock_timestamp() - dispatched_at) * 1000 where call_id = ${callId}`.execute(
     tx.db,
   );
-  await audit(tx, {
+  audit(tx, {
     orgId: run.orgId,
     runId: run.runId,
     actor: 'holdpoint',
@@ -136,7 +135,7 @@ export async function unanswered(
   return { kind: 'UNKNOWN' };
 }
 
-export async function finish(
+export function finish(
   tx: StoreTransaction,
   run: LockedRun,
   callId: string,
@@ -147,12 +146,10 @@ export async function finish(
     text?: string;
     httpStatus?: number | undefined;
   },
-): Promise<void> {
-  await sql`update calls set state = ${end.state}, result = ${end.result}, http_status = ${end.httpStatus ?? null}, arguments = ${end.text ?? row.arguments},
-    duration_ms = coalesce(extract(epoch from clock_timestamp() - dispatched_at) * 1000, 0) where call_id = ${callId}`.execute(
-    tx.db,
-  );
-  await audit(tx, {
+): void {
+  tx.write(sql`update calls set state = ${end.state}, result = ${end.result}, http_status = ${end.httpStatus ?? null}, arguments = ${end.text ?? row.arguments},
+    duration_ms = coalesce(extract(epoch from clock_timestamp() - dispatched_at) * 1000, 0) where call_id = ${callId}`);
+  audit(tx, {
     orgId: run.orgId,
     runId: run.runId,
     actor: 'holdpoint',
@@ -160,7 +157,7 @@ export async function finish(
     data: { callId, n: row.dispatch_n, state: end.state },
   });
   if (endedAs(run) === undefined)
-    await appendEvents(tx, run.runId, [
+    appendEvents(tx, run.runId, [
       {
         kind: 'TOOL_END',
         turn: row.turn,

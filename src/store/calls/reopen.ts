@@ -41,7 +41,7 @@ async function tellLateOutcomes(tx: StoreTransaction, { runId }: LockedRun): Pro
       and exists (select 1 from events e where e.run_id = c.run_id and e.kind = 'TOOL_START' and e.data->>'callId' = c.call_id)
       and not exists (select 1 from events e where e.run_id = c.run_id and e.kind = 'TOOL_END' and e.data->>'callId' = c.call_id)
     order by c.turn, c.idx`.execute(tx.db);
-  await appendEvents(
+  appendEvents(
     tx,
     runId,
     rows.map(({ turn, ...data }) => ({ kind: 'TOOL_END', turn, data })),

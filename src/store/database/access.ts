@@ -3,7 +3,7 @@
 // for it or its reply was lost: so everything inside must find itself again by ids made before.
 // Nothing in here may await anything but the database.
 
-import { sql, type QueryExecutorProvider } from 'kysely';
+import { sql, type QueryExecutorProvider, type RawBuilder } from 'kysely';
 import type { Announcer } from '../events/notifications.ts';
 import { isConflict, isConnectionLoss } from './connection-loss.ts';
 import type { Database } from './database.ts';
@@ -14,13 +14,18 @@ import { runTransaction } from './transaction.ts';
 export interface StoreTransaction {
   /** What statements are executed over. */
   readonly db: QueryExecutorProvider;
+  /**
+   * Sends a statement whose answer nothing depends on, and does not wait for it; the transaction
+   * fails if it does.
+   */
+  readonly write: (statement: RawBuilder<unknown>) => void;
   /** Tells who follows the run, after the commit. */
   readonly announce: (runId: string, change: 'STATUS' | 'EVENTS') => void;
   /** Tells who follows the inbox of the org, after the commit. */
   readonly announceInbox: (orgId: string) => void;
 }
 
-export type Work<T> = (tx: StoreTransaction) => Promise<T>;
+export type Work<T> = (tx: StoreTransaction) => T | Promise<T>;
 
 export interface Store {
   readonly asOrg: <T>(orgId: string, work: Work<T>) => Promise<T>;
@@ -74,6 +79,13 @@ async function within<T>(
   }
 }
 
+const writeOver =
+  (db: QueryExecutorProvider): StoreTransaction['write'] =>
+  (statement) => {
+    // Its failure is the transaction's, which transaction.ts sees to.
+    statement.execute(db).catch(() => undefined);
+  };
+
 // The contract's 3 s for a 503, less what answering takes.
 const GIVE_UP_AFTER_MS = 2600;
 // No caller waits for a worker's transaction, and giving one up that only takes long would have a
@@ -97,7 +109,12 @@ export function createStore(db: Database, announcer: Announcer): Store {
       try {
         const announceInbox = (orgId: string): unknown => inboxes.add(orgId);
         const value = await within(giveUpAt, progress, () =>
-          runTransaction(db, as, (tx) => work({ db: tx, announce, announceInbox }), progress),
+          runTransaction(
+            db,
+            as,
+            (tx) => work({ db: tx, write: writeOver(tx), announce, announceInbox }),
+            progress,
+          ),
         );
         if (announced.size > 0) announcer.announce(announced);
         if (inboxes.size > 0) announcer.announceInboxes(inboxes);

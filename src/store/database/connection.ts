@@ -20,10 +20,7 @@ const PREPARED = 150;
  * connection. And a connection on which a query was lost leaves the pool: no other transaction
  * waits on it.
  */
-export function connectTo(
-  pool: pg.Pool,
-  onStatement?: (text: string) => void,
-): () => Promise<Connection> {
+export function connectTo(pool: pg.Pool): () => Promise<Connection> {
   const names = new Map<string, string>();
   function nameOf(text: string): string | undefined {
     if (!names.has(text) && names.size < PREPARED) names.set(text, `holdpoint_${names.size}`);

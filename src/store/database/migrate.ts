@@ -11,6 +11,7 @@ import { openRuns } from './migrations/0004-open-runs.ts';
 import { agreement } from './migrations/0010-agreement.ts';
 import { inbox } from './migrations/0030-inbox.ts';
 import { repliesAsTheyCame } from './migrations/0045-replies-as-they-came.ts';
+import { callsInPlace } from './migrations/0060-calls-in-place.ts';
 import { webhooks } from './migrations/0040-webhooks.ts';
 import { keptRuns } from './migrations/0020-kept-runs.ts';
 
@@ -32,6 +33,7 @@ const later: Migrations = {
   '0010-agreement': agreement,
   '0030-inbox': inbox,
   '0045-replies-as-they-came': repliesAsTheyCame,
+  '0060-calls-in-place': callsInPlace,
   '0040-webhooks': webhooks,
   '0020-kept-runs': keptRuns,
 };

@@ -28,7 +28,7 @@ export interface TransactionProgress {
 export async function runTransaction<T>(
   { kysely, connect }: { kysely: Kysely<unknown>; connect: () => Promise<Connection> },
   as: As,
-  work: (db: QueryExecutorProvider) => Promise<T>,
+  work: (db: QueryExecutorProvider) => T | Promise<T>,
   progress: TransactionProgress,
 ): Promise<T> {
   const connection = await connect();

@@ -4,25 +4,25 @@
 
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
-import { appendEvents, HIDDEN } from './events.ts';
+import { appendEvent, HIDDEN } from './events.ts';
 import type { Delta } from './live-deltas.ts';
 
 /**
  * Written again after a lost reply it finds itself; where the chunks were cut otherwise then,
  * readers skip what they have.
  */
-export async function appendDeltas(
+export function appendDeltas(
   tx: StoreTransaction,
   runId: string,
   orgId: string,
   deltas: readonly Delta[],
-): Promise<void> {
+): void {
   if (deltas.length === 0) return;
-  await sql`
+  tx.write(sql`
     insert into deltas (run_id, org_id, seq, chunk_offset, kind, text, at)
     select ${runId}, ${orgId}, (d->>'seq')::bigint, (d->>'offset')::bigint, d->>'kind', d->>'text', (d->>'at')::timestamptz
     from jsonb_array_elements(${JSON.stringify(deltas)}::jsonb) d
-    on conflict do nothing`.execute(tx.db);
+    on conflict do nothing`);
 }
 
 /**
@@ -43,26 +43,23 @@ export async function keepThrough(
 }
 
 /**
- * In the transaction that records a reply: where a later attempt at the turn has begun to speak
- * meanwhile, the reply that counts is said once more, after that one's words. Else a reader would
+ * In the transaction that records a reply, where a later attempt at the turn has begun to speak
+ * meanwhile: the reply that counts is said once more, after that one's words. Else a reader would
  * be left with those.
  */
-export async function sayAgainIfOvertaken(
+export async function sayAgain(
   tx: StoreTransaction,
   runId: string,
   turn: number,
   attemptSeq: number,
 ): Promise<void> {
-  const { rows } = await sql`
-    select 1 from events where run_id = ${runId} and turn = ${turn} and kind = 'RETRY' and seq > ${attemptSeq} limit 1`.execute(
-    tx.db,
-  );
-  if (rows.length === 0) return;
-  const seq = await appendEvents(tx, runId, [
-    { kind: 'RETRY', turn, data: { keepThrough: await keepThrough(tx, runId, turn) } },
-  ]);
-  await sql`
+  const seq = await appendEvent(tx, runId, {
+    kind: 'RETRY',
+    turn,
+    data: { keepThrough: await keepThrough(tx, runId, turn) },
+  });
+  tx.write(sql`
     insert into deltas (run_id, org_id, seq, chunk_offset, kind, text, at)
     select run_id, org_id, ${seq}, chunk_offset, kind, text, clock_timestamp() from deltas
-    where run_id = ${runId} and seq = ${attemptSeq}`.execute(tx.db);
+    where run_id = ${runId} and seq = ${attemptSeq}`);
 }

@@ -2,7 +2,7 @@
 // commits out of order, and readers would lose lines). An event's id on a stream is
 // `<seq>.<offset>`; deltas take their attempt's seq.
 
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
 
 export type EventKind =
@@ -32,23 +32,41 @@ export interface NewEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Appends to a run whose row the transaction has locked. Returns the seq of the last one. */
-export async function appendEvents(
+/** Appends to a run whose row the transaction has locked. */
+export function appendEvents(
   tx: StoreTransaction,
   runId: string,
   events: readonly NewEvent[],
+): void {
+  if (events.length > 0) tx.write(inserting(tx, runId, events));
+}
+
+/** The same, and the seq it was given. */
+export async function appendEvent(
+  tx: StoreTransaction,
+  runId: string,
+  event: NewEvent,
 ): Promise<number> {
-  if (events.length === 0) return 0;
-  const { rows } = await sql<{ seq: number }>`
+  const { rows } = await inserting(tx, runId, [event]).execute(tx.db);
+  const row = rows[0];
+  if (row === undefined) throw new Error('an event is appended to a run that is gone');
+  return row.seq;
+}
+
+function inserting(
+  tx: StoreTransaction,
+  runId: string,
+  events: readonly NewEvent[],
+): RawBuilder<{ seq: number }> {
+  // Nobody waits for an attempt to begin: what it says is announced by itself.
+  if (events.some(({ kind }) => kind !== 'ATTEMPT'))
+    tx.announce(runId, events.some(({ kind }) => OF_STATUS.includes(kind)) ? 'STATUS' : 'EVENTS');
+  return sql<{ seq: number }>`
     with counted as (
       update runs set event_seq = event_seq + ${events.length} where run_id = ${runId} returning run_id, org_id, event_seq
     )
     insert into events (run_id, org_id, seq, kind, data, turn, at)
     select c.run_id, c.org_id, c.event_seq - ${events.length} + e.ord, e.event->>'kind', e.event->'data', (e.event->>'turn')::int, clock_timestamp()
     from counted c, jsonb_array_elements(${JSON.stringify(events)}::jsonb) with ordinality as e(event, ord)
-    returning seq`.execute(tx.db);
-  // Nobody waits for an attempt to begin: what it says is announced by itself.
-  if (events.some(({ kind }) => kind !== 'ATTEMPT'))
-    tx.announce(runId, events.some(({ kind }) => OF_STATUS.includes(kind)) ? 'STATUS' : 'EVENTS');
-  return Math.max(...rows.map((row) => row.seq));
+    returning seq`;
 }

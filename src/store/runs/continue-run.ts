@@ -48,5 +48,5 @@ export async function cancelRun(tx: StoreTransaction, runId: string, actor: stri
   const run = await lockSessionAndRun(tx, runId);
   if (run === undefined || isTerminal(run.status)) return;
   await settle(tx, runId, { kind: 'CANCELLED' }, actor);
-  await addOutboxLine(tx, run.orgId, runId, { kind: 'CANCEL' });
+  addOutboxLine(tx, run.orgId, runId, { kind: 'CANCEL' });
 }

@@ -6,7 +6,7 @@ import { isTerminal } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { lockRun } from './runs.ts';
 import { endAttempt, type TokenUsage } from '../turns/attempts.ts';
-import { readTurnWork, type TurnWork } from '../turns/turns.ts';
+import { readTurnRow, turnWorkOf, type TurnWork } from '../turns/turns.ts';
 
 export type FollowUpWork = Pick<TurnWork, 'agent' | 'options' | 'input' | 'history' | 'turns'>;
 
@@ -25,7 +25,7 @@ export async function beginFollowUps(
   if (rows[0]?.done === true) return undefined;
   await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind) values (${attemptId}, ${runId}, ${run.orgId}, ${turn}, 'FOLLOWUPS')
     on conflict do nothing`.execute(tx.db);
-  return readTurnWork(tx, run, turn);
+  return turnWorkOf(tx, run, await readTurnRow(tx, runId, turn));
 }
 
 export interface FollowUps {
@@ -41,7 +41,7 @@ export async function recordFollowUps(
 ): Promise<void> {
   const run = await lockRun(tx, runId);
   if (run === undefined) return;
-  await endAttempt(tx, runId, attemptId, { usage });
+  endAttempt(tx, runId, attemptId, { usage });
   if (isTerminal(run.status) || questions.length === 0) return;
   await sql`update runs set follow_ups = ${JSON.stringify(questions)}::jsonb where run_id = ${runId} and follow_ups is null`.execute(
     tx.db,

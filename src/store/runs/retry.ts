@@ -42,8 +42,8 @@ export async function retryRun(tx: StoreTransaction, request: RetryRequest): Pro
       updated_at = date_trunc('milliseconds', clock_timestamp()) where run_id = ${runId}`.execute(
     tx.db,
   );
-  await appendEvents(tx, runId, [{ kind: 'RETRIED', turn: run.turn, data: { by } }]);
-  await audit(tx, {
+  appendEvents(tx, runId, [{ kind: 'RETRIED', turn: run.turn, data: { by } }]);
+  audit(tx, {
     orgId: run.orgId,
     runId,
     actor: by,
@@ -136,7 +136,7 @@ async function startAgain(
 ): Promise<void> {
   const input = workflowInput({ ...before, ...run });
   const { limits } = input;
-  await addOutboxLine(tx, run.orgId, run.runId, {
+  addOutboxLine(tx, run.orgId, run.runId, {
     kind: 'START',
     input: {
       ...input,

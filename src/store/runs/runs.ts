@@ -73,22 +73,17 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
     if (earlier !== undefined) return { kind: 'REPLAYED', runId: earlier };
   }
   if (run.refusal !== undefined) throw run.refusal;
-  const again = await sql<{ released: boolean }>`
-    select exists (select 1 from outbox o where o.run_id = r.run_id and o.kind = 'START') as released
-    from runs r where run_id = ${run.runId}`.execute(tx.db);
-  if (again.rows[0] !== undefined)
-    return { kind: 'STARTED', runId: run.runId, released: again.rows[0].released };
-
+  // Nothing comes back where this very transaction is played again.
   const session = await sql<{ agent_id: string; run_count: number }>`
     insert into sessions (org_id, user_id, session_id, agent_id, run_count)
-    values (${run.orgId}, ${run.userId}, ${run.sessionId}, ${run.agent.id}, 1)
+    select ${run.orgId}, ${run.userId}, ${run.sessionId}, ${run.agent.id}, 1
+    where not exists (select 1 from runs where run_id = ${run.runId})
     on conflict (org_id, user_id, session_id) do update
       set run_count = sessions.run_count + 1, updated_at = date_trunc('milliseconds', now())
     returning agent_id, run_count`.execute(tx.db);
-  const { agent_id: agentId, run_count: seq } = session.rows[0] as {
-    agent_id: string;
-    run_count: number;
-  };
+  const row = session.rows[0];
+  if (row === undefined) return startedBefore(tx, run.runId);
+  const { agent_id: agentId, run_count: seq } = row;
   if (agentId !== run.agent.id)
     throw new AppError(
       'SESSION_OF_OTHER_AGENT',
@@ -101,10 +96,21 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
       `The run ${before.runId} of this session is paused and waits for a decision. Decide or cancel it first.`,
     );
 
-  await sql`insert into agent_snapshots (revision, body) values (${run.agent.revision}, ${JSON.stringify(run.agent)}::jsonb)
-    on conflict (revision) do nothing`.execute(tx.db);
-  await sql`
-    with made as (
+  insertRun(tx, run, seq);
+  await attachMedia(tx, run, run.media ?? []);
+  const released = before === undefined;
+  if (released)
+    addOutboxLine(tx, run.orgId, run.runId, { kind: 'START', input: workflowInput(run) });
+  return { kind: 'STARTED', runId: run.runId, released };
+}
+
+/** With its snapshot, its first event and its audit line. */
+function insertRun(tx: StoreTransaction, run: NewRun, seq: number): void {
+  tx.write(sql`
+    with known as (
+      insert into agent_snapshots (revision, body) values (${run.agent.revision}, ${JSON.stringify(run.agent)}::jsonb)
+      on conflict (revision) do nothing
+    ), made as (
       insert into runs (run_id, org_id, agent_id, user_id, started_by, session_id, session_seq, status, revision, input, options,
         generate_followups, request_id, event_seq, created_at, updated_at)
       values (${run.runId}, ${run.orgId}, ${run.agent.id}, ${run.userId}, ${run.startedBy}, ${run.sessionId}, ${seq}, 'QUEUED',
@@ -117,14 +123,15 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
         ${JSON.stringify({ userId: run.userId, agentId: run.agent.id, revision: run.agent.revision })}::jsonb)
     )
     insert into events (run_id, org_id, seq, kind, data, turn, at)
-    select run_id, org_id, 1, 'START', ${JSON.stringify({ runId: run.runId, sessionId: run.sessionId })}::jsonb, 0, created_at from made`.execute(
+    select run_id, org_id, 1, 'START', ${JSON.stringify({ runId: run.runId, sessionId: run.sessionId })}::jsonb, 0, created_at from made`);
+}
+
+async function startedBefore(tx: StoreTransaction, runId: string): Promise<Started> {
+  const { rows } = await sql<{ released: boolean }>`
+    select exists (select 1 from outbox where run_id = ${runId} and kind = 'START') as released`.execute(
     tx.db,
   );
-  await attachMedia(tx, run, run.media ?? []);
-  const released = before === undefined;
-  if (released)
-    await addOutboxLine(tx, run.orgId, run.runId, { kind: 'START', input: workflowInput(run) });
-  return { kind: 'STARTED', runId: run.runId, released };
+  return { kind: 'STARTED', runId, released: rows[0]?.released ?? false };
 }
 
 interface SessionOfRun {
@@ -169,7 +176,7 @@ export async function releaseNextOfSession(
     options: row.options,
     generateFollowups: row.generate_followups,
   });
-  await addOutboxLine(tx, s.orgId, next.runId, { kind: 'START', input });
+  addOutboxLine(tx, s.orgId, next.runId, { kind: 'START', input });
   tx.announce(next.runId, 'STATUS');
   return next.runId;
 }
@@ -246,8 +253,8 @@ export async function lockSessionAndRun(
   tx: StoreTransaction,
   runId: string,
 ): Promise<LockedRun | undefined> {
-  await sql`select 1 from sessions s join runs r using (org_id, user_id, session_id) where r.run_id = ${runId} for no key update of s`.execute(
-    tx.db,
+  tx.write(
+    sql`select 1 from sessions s join runs r using (org_id, user_id, session_id) where r.run_id = ${runId} for no key update of s`,
   );
   return lockRun(tx, runId);
 }

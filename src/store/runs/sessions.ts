@@ -120,7 +120,7 @@ export async function deleteSession(
   }>`delete from runs where ${session} returning run_id`.execute(tx.db);
   await sql`delete from sessions where ${session}`.execute(tx.db);
   for (const { run_id: runId } of runs)
-    await audit(tx, {
+    audit(tx, {
       orgId,
       runId,
       actor: viewer.subject,

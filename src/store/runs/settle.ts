@@ -90,9 +90,9 @@ async function settlePaused(
       tx.db,
     );
     const pause = await openCallsOf(tx, run, pauseId);
-    await appendEvents(tx, runId, [{ kind: 'PAUSED', turn: s.turn, data: { pauseId, ...pause } }]);
-    await tellPaused(tx, runId, pauseId, pause);
-    await audit(tx, {
+    appendEvents(tx, runId, [{ kind: 'PAUSED', turn: s.turn, data: { pauseId, ...pause } }]);
+    tellPaused(tx, runId, pauseId, pause);
+    audit(tx, {
       orgId: run.orgId,
       runId,
       actor: 'holdpoint',
@@ -147,7 +147,7 @@ async function settleTerminal(
   if (over !== undefined) return over;
   if (isTerminal(run.status)) return stands(run);
   const failure = s.kind === 'FAILED' ? s.failure : undefined;
-  await closeCalls(tx, run);
+  closeCalls(tx, run);
   const { rows } = await sql<{ added: string }>`
     update runs r set status = ${s.kind}, pause_id = null, waiting = null, active_ms = ${activeMs(runId)},
       error_code = ${failure?.code ?? null}, error_message = ${failure?.message ?? null},
@@ -161,7 +161,7 @@ async function settleTerminal(
     returning substr(r.content, length(t.text) + 1) as added`.execute(tx.db);
   // The block of follow-ups: on a stream, too, it is the end of the answer.
   const added = rows[0]?.added;
-  await appendEvents(tx, runId, [
+  appendEvents(tx, runId, [
     ...(s.kind === 'COMPLETED' && added
       ? [{ kind: 'FOLLOW_UPS', turn: s.turn, data: { text: added } } as const]
       : []),
@@ -171,14 +171,14 @@ async function settleTerminal(
         ? { kind: 'CANCELLED', turn: run.turn, data: {} }
         : { kind: 'ERROR', turn: run.turn, data: { ...s.failure } },
   ]);
-  await audit(tx, {
+  audit(tx, {
     orgId: run.orgId,
     runId,
     actor,
     action: `run.${s.kind.toLowerCase()}`,
     data: failure ? { code: failure.code } : {},
   });
-  await tellSettled(tx, runId);
+  tellSettled(tx, runId);
   if (s.kind !== 'COMPLETED') await withdrawStart(tx, runId);
   if ((await releaseNextOfSession(tx, run)) !== undefined) options.onReleased?.();
   return { status: s.kind, ...(failure ? { failure } : {}) };
@@ -189,19 +189,14 @@ async function settleTerminal(
  * UNKNOWN and what went out before without an answer are LEFT. DISPATCHING stays: its late outcome
  * is still recorded, and until then it is shown as unknown.
  */
-async function closeCalls(
-  tx: StoreTransaction,
-  { runId, orgId, pauseId }: LockedRun,
-): Promise<void> {
+function closeCalls(tx: StoreTransaction, { runId, orgId, pauseId }: LockedRun): void {
   if (pauseId !== null) tx.announceInbox(orgId);
-  await sql`
+  tx.write(sql`
+    with closed as (
+      update pauses set closed_at = clock_timestamp() where run_id = ${runId} and closed_at is null
+    )
     update calls set pause_id = null, state = case
         when state = 'UNKNOWN' or (state in ('PROPOSED', 'APPROVED') and evidence is not null) then 'LEFT'
         when state in ('PROPOSED', 'APPROVED') then 'CLOSED' else state end
-    where run_id = ${runId} and (pause_id is not null or state in ('PROPOSED', 'APPROVED', 'UNKNOWN'))`.execute(
-    tx.db,
-  );
-  await sql`update pauses set closed_at = clock_timestamp() where run_id = ${runId} and closed_at is null`.execute(
-    tx.db,
-  );
+    where run_id = ${runId} and (pause_id is not null or state in ('PROPOSED', 'APPROVED', 'UNKNOWN'))`);
 }

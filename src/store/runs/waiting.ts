@@ -27,8 +27,8 @@ export async function noteWaiting(
   );
   const { what, since, lastProblem, turn } = waiting;
   if (waiting.tries > 0 || noted.rows.length === 0) return;
-  await appendEvents(tx, runId, [{ kind: 'WAITING', turn, data: { what, since, lastProblem } }]);
-  await tellWaiting(tx, runId, { what, since, lastProblem });
+  appendEvents(tx, runId, [{ kind: 'WAITING', turn, data: { what, since, lastProblem } }]);
+  tellWaiting(tx, runId, { what, since, lastProblem });
 }
 
 /** The model speaks again: nobody is told to wait for it any more. */

@@ -13,14 +13,12 @@ export const activeMs = (runId: string): RawBuilder<number> =>
     (select range_agg(tstzrange(started_at, greatest(started_at, coalesce(ended_at, beat_at)))) from attempts
       where run_id = ${runId} and not (waiting and fault is not null))) a), 0)::float8`;
 
-/** Counted against `limits.timeoutMs`: from where the run's present budget began. */
-export async function activeMsOf(tx: StoreTransaction, runId: string): Promise<number> {
-  const { rows } = await sql<{ ms: number }>`
-    select greatest(0, ${activeMs(runId)} - coalesce((select (budget_from->>'activeMs')::float8 from runs where run_id = ${runId}), 0)) as ms`.execute(
-    tx.db,
-  );
-  return rows[0]?.ms ?? 0;
-}
+/**
+ * Counted against `limits.timeoutMs`: from where the run's present budget began. As a part of a
+ * statement over `r`, the run.
+ */
+export const activeMsSince = (runId: string): RawBuilder<number> =>
+  sql<number>`greatest(0, ${activeMs(runId)} - coalesce((r.budget_from->>'activeMs')::float8, 0))`;
 
 export interface TokenUsage {
   readonly promptTokens: number;
@@ -32,21 +30,34 @@ export interface TokenUsage {
  * Ends an attempt, with what the provider reported of it; also after the run has ended. `fault`:
  * the model's, and only its.
  */
-export async function endAttempt(
+export function endAttempt(
   tx: StoreTransaction,
   runId: string,
   attemptId: string,
   end: { usage?: TokenUsage | undefined; model?: string | undefined; fault?: string | undefined },
-): Promise<void> {
-  const ended =
-    await sql`update attempts set ended_at = clock_timestamp(), model = ${end.model ?? null}, fault = ${end.fault ?? null}
-    where attempt_id = ${attemptId} and ended_at is null returning attempt_id`.execute(tx.db);
-  if (ended.rows.length === 0 || end.usage === undefined) return;
-  await sql`update runs set prompt_tokens = prompt_tokens + ${end.usage.promptTokens}, completion_tokens = completion_tokens + ${end.usage.completionTokens},
-    usage_estimated = usage_estimated or ${end.usage.estimated} where run_id = ${runId}`.execute(
-    tx.db,
-  );
+): void {
+  tx.write(sql`
+    with ended as (${endingAttempt(attemptId, end)})
+    update runs set ${addingUsage(end.usage ?? NO_USAGE)} where run_id = ${runId} and ${end.usage !== undefined}`);
 }
+
+const NO_USAGE: TokenUsage = { promptTokens: 0, completionTokens: 0, estimated: false };
+
+/** As a part of a statement: the attempt that had not ended yet. */
+export const endingAttempt = (
+  attemptId: string,
+  end: { readonly model?: string | undefined; readonly fault?: string | undefined },
+): RawBuilder<unknown> => sql`
+  update attempts set ended_at = clock_timestamp(), model = ${end.model ?? null}, fault = ${end.fault ?? null}
+  where attempt_id = ${attemptId} and ended_at is null returning attempt_id`;
+
+/** What is set of the run, in a statement with `ended`: an attempt's tokens are counted once. */
+export const addingUsage = (usage: TokenUsage): RawBuilder<unknown> => {
+  const first = sql`exists (select 1 from ended)`;
+  return sql`prompt_tokens = prompt_tokens + case when ${first} then ${usage.promptTokens}::int else 0 end,
+    completion_tokens = completion_tokens + case when ${first} then ${usage.completionTokens}::int else 0 end,
+    usage_estimated = usage_estimated or (${first} and ${usage.estimated}::boolean)`;
+};
 
 export async function beatAttempt(tx: StoreTransaction, attemptId: string): Promise<void> {
   await sql`update attempts set beat_at = clock_timestamp() where attempt_id = ${attemptId} and ended_at is null`.execute(

@@ -1,6 +1,6 @@
 // The model's reply of a turn with its calls, written once per (run, turn).
 
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { RunFailure, TerminalStatus } from '../../contract/names.ts';
 import type { Approval, Risk, RetryClass } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
@@ -8,7 +8,7 @@ import type { AskAgain } from '../../contract/agent.ts';
 import { refuseRejectedBefore } from '../calls/rejected-before.ts';
 import { appendEvents, type NewEvent } from '../events/events.ts';
 import { endedAs, lockRun, type LockedRun } from '../runs/runs.ts';
-import { endAttempt, type TokenUsage } from './attempts.ts';
+import { addingUsage, endAttempt, endingAttempt, type TokenUsage } from './attempts.ts';
 
 export interface StoredCall {
   readonly callId: string;
@@ -55,8 +55,10 @@ export async function readReply(
 }
 
 export type TurnRecorded =
-  /** `first`: this attempt's is the reply that counts. */
-  | { readonly kind: 'RECORDED'; readonly reply: StoredReply; readonly first: boolean }
+  /**
+   * `overtaken`: this attempt's is the reply that counts, and a later one has begun to speak.
+   */
+  | { readonly kind: 'RECORDED'; readonly reply: StoredReply; readonly overtaken: boolean }
   | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure }
   | { readonly kind: 'GONE' };
 
@@ -75,53 +77,53 @@ export async function recordReply(
 ): Promise<TurnRecorded> {
   const run = await lockRun(tx, runId);
   if (run === undefined) return { kind: 'GONE' };
-  await endAttempt(tx, runId, attemptId, { usage, model: reply.model });
   const ended = endedAs(run);
-  if (ended !== undefined) return ended;
-  const made = await sql`
-    insert into turns (run_id, org_id, turn, kind, text, reasoning, model, finish_reason, came_as)
-    values (${runId}, ${run.orgId}, ${turn}, ${reply.kind}, ${reply.text}, ${reply.reasoning}, ${reply.model}, ${reply.finishReason}, ${reply.cameAs ?? null})
-    on conflict do nothing returning turn`.execute(tx.db);
-  if (made.rows.length === 0)
-    return { kind: 'RECORDED', reply: await readReply(tx, runId, turn), first: false };
-  await sql`update runs set model = ${reply.model}, waiting = null where run_id = ${runId}`.execute(
+  if (ended !== undefined) {
+    endAttempt(tx, runId, attemptId, { usage, model: reply.model });
+    return ended;
+  }
+  const calls = await refuseRejectedBefore(tx, runId, reply.calls, askAgain);
+  const { rows } = await sql<{ made: boolean; overtaken: boolean }>`
+    with ended as (${endingAttempt(attemptId, { model: reply.model })}), made as (
+      insert into turns (run_id, org_id, turn, kind, text, reasoning, model, finish_reason, came_as)
+      values (${runId}, ${run.orgId}, ${turn}, ${reply.kind}, ${reply.text}, ${reply.reasoning}, ${reply.model}, ${reply.finishReason}, ${reply.cameAs ?? null})
+      on conflict do nothing returning turn
+    ), proposed as (${insertingCalls(run, turn, calls)})
+    update runs set ${addingUsage(usage)},
+      model = case when exists (select 1 from made) then ${reply.model} else model end,
+      waiting = case when exists (select 1 from made) then null else waiting end
+    where run_id = ${runId}
+    returning exists (select 1 from made) as made, exists (select 1 from events e join attempts a on a.attempt_id = ${attemptId}
+      where e.run_id = ${runId} and e.turn = ${turn} and e.kind = 'RETRY' and e.seq > a.event_seq) as overtaken`.execute(
     tx.db,
   );
-  const calls = await refuseRejectedBefore(tx, runId, reply.calls, askAgain);
-  if (calls.length > 0) await insertCalls(tx, run, turn, calls);
-  return { kind: 'RECORDED', reply: { ...reply, calls }, first: true };
+  if (rows[0]?.made !== true)
+    return { kind: 'RECORDED', reply: await readReply(tx, runId, turn), overtaken: false };
+  appendEvents(tx, runId, calls.flatMap(eventsOfRefused(turn)));
+  return { kind: 'RECORDED', reply: { ...reply, calls }, overtaken: rows[0].overtaken };
 }
 
-async function insertCalls(
-  tx: StoreTransaction,
+/** As a part of the statement that makes the turn: where it was made. */
+const insertingCalls = (
   run: LockedRun,
   turn: number,
   calls: readonly StoredCall[],
-): Promise<void> {
-  await sql`
+): RawBuilder<unknown> => sql`
     insert into calls (call_id, run_id, org_id, turn, idx, name, tool_version, arguments, arguments_hash, approval, risk, retry, approvers, state, result)
     select c->>'callId', ${run.runId}, ${run.orgId}, ${turn}, (c->>'idx')::int, c->>'name', c->>'toolVersion', c->>'arguments', c->>'argumentsHash',
       c->>'approval', c->>'risk', c->>'retry', nullif(c->'approvers', 'null'), case when c->>'refusal' is null then 'PROPOSED' else 'FAILED' end, c->>'refusal'
-    from jsonb_array_elements(${JSON.stringify(calls)}::jsonb) c`.execute(tx.db);
-  const refused = calls.flatMap((call): NewEvent[] =>
-    call.refusal === null
+    from jsonb_array_elements(${JSON.stringify(calls)}::jsonb) c where exists (select 1 from made)`;
+
+const eventsOfRefused =
+  (turn: number) =>
+  ({ callId, name, arguments: text, refusal }: StoredCall): readonly NewEvent[] =>
+    refusal === null
       ? []
       : [
           {
             kind: 'TOOL_START',
             turn,
-            data: {
-              callId: call.callId,
-              name: call.name,
-              arguments: JSON.parse(call.arguments) as unknown,
-            },
+            data: { callId, name, arguments: JSON.parse(text) as unknown },
           },
-          {
-            kind: 'TOOL_END',
-            turn,
-            data: { callId: call.callId, name: call.name, result: call.refusal, isError: true },
-          },
-        ],
-  );
-  await appendEvents(tx, run.runId, refused);
-}
+          { kind: 'TOOL_END', turn, data: { callId, name, result: refusal, isError: true } },
+        ];

@@ -6,10 +6,10 @@ import type { AgentSnapshot } from '../../contract/agent.ts';
 import type { RunFailure, TerminalStatus } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { keepThrough } from '../events/deltas.ts';
-import { appendEvents } from '../events/events.ts';
+import type { NewEvent } from '../events/events.ts';
 import { endedAs, lockRun, type LockedRun, type RunOptions } from '../runs/runs.ts';
 import type { Waiting } from '../runs/waiting.ts';
-import { activeMsOf } from './attempts.ts';
+import { activeMsSince } from './attempts.ts';
 import { readHistory, type Exchange } from './history.ts';
 import { readReply, type StoredReply } from './replies.ts';
 
@@ -73,36 +73,31 @@ export async function beginTurn(
   turn: number,
   attemptId: string,
 ): Promise<TurnStart> {
-  const run = await lockRun(tx, runId);
+  // Both leave at once, and the second is read once the lock is held.
+  const [run, row] = await Promise.all([lockRun(tx, runId), readTurnRow(tx, runId, turn)]);
   if (run === undefined) return { kind: 'GONE' };
   const ended = endedAs(run);
   if (ended !== undefined) return ended;
-  const work = await readTurnWork(tx, run, turn);
-  if (work === undefined) return { kind: 'GONE' };
+  const found = await turnWorkOf(tx, run, row);
+  if (found === undefined) return { kind: 'GONE' };
+  const { activeMs, ...work } = found;
   if (work.turns.some((t) => t.turn === turn))
     return {
       kind: 'REPLIED',
       agent: work.agent,
       reply: await readReply(tx, runId, turn),
-      activeMs: await activeMsOf(tx, runId),
+      activeMs,
     };
 
   const own = work.attempts === 0 ? undefined : await ownAttempt(tx, attemptId);
   const before = own === undefined ? work.attempts : work.attempts - 1;
-  await sql`update runs set status = 'RUNNING', turn = ${turn}, updated_at = case when status = 'QUEUED' then date_trunc('milliseconds', clock_timestamp()) else updated_at end
-    where run_id = ${runId}`.execute(tx.db);
   // Somebody who reads along while the model is away is not told at each attempt to drop nothing.
   const hidden = before === 0 || (work.waiting !== null && !(await hasSpoken(tx, runId, turn)));
-  const attemptSeq =
-    own ??
-    (await appendEvents(tx, runId, [
-      hidden
-        ? { kind: 'ATTEMPT', turn, data: {} }
-        : { kind: 'RETRY', turn, data: { keepThrough: await keepThrough(tx, runId, turn) } },
-    ]));
-  await sql`insert into attempts (attempt_id, run_id, org_id, turn, kind, waiting, event_seq)
-    values (${attemptId}, ${runId}, ${run.orgId}, ${turn}, 'MODEL', ${work.waiting !== null}, ${attemptSeq})
-    on conflict do nothing`.execute(tx.db);
+  const mark: NewEvent = hidden
+    ? { kind: 'ATTEMPT', turn, data: {} }
+    : { kind: 'RETRY', turn, data: { keepThrough: await keepThrough(tx, runId, turn) } };
+  const attempt = { attemptId, waiting: work.waiting !== null };
+  const attemptSeq = own ?? (await beginAttempt(tx, runId, attempt, mark));
   return {
     kind: 'WORK',
     work: {
@@ -111,9 +106,34 @@ export async function beginTurn(
       attempts: before,
       attemptSeq,
       hidden,
-      activeMs: turn === 1 && before === 0 ? 0 : await activeMsOf(tx, runId),
+      activeMs: turn === 1 && before === 0 ? 0 : activeMs,
     },
   };
+}
+
+/** The attempt, its event and the run's state, in one statement; the seq of the event. */
+async function beginAttempt(
+  tx: StoreTransaction,
+  runId: string,
+  { attemptId, waiting }: { readonly attemptId: string; readonly waiting: boolean },
+  { kind, turn, data }: NewEvent,
+): Promise<number> {
+  if (kind !== 'ATTEMPT') tx.announce(runId, 'EVENTS');
+  const { rows } = await sql<{ seq: number }>`
+    with begun as (
+      update runs set status = 'RUNNING', turn = ${turn}, event_seq = event_seq + 1,
+        updated_at = case when status = 'QUEUED' then date_trunc('milliseconds', clock_timestamp()) else updated_at end
+      where run_id = ${runId} returning run_id, org_id, event_seq
+    ), marked as (
+      insert into events (run_id, org_id, seq, kind, data, turn, at)
+      select run_id, org_id, event_seq, ${kind}, ${JSON.stringify(data)}::jsonb, ${turn}, clock_timestamp() from begun
+    )
+    insert into attempts (attempt_id, run_id, org_id, turn, kind, waiting, event_seq)
+    select ${attemptId}, run_id, org_id, ${turn}, 'MODEL', ${waiting}, event_seq from begun
+    returning event_seq as seq`.execute(tx.db);
+  const row = rows[0];
+  if (row === undefined) throw new Error('an attempt begins on a run that is gone');
+  return row.seq;
 }
 
 /** The event of an attempt that this transaction has begun when it was played before. */
@@ -123,25 +143,29 @@ async function ownAttempt(tx: StoreTransaction, attemptId: string): Promise<numb
   return rows[0]?.event_seq ?? undefined;
 }
 
+interface TurnRow {
+  readonly agent: AgentSnapshot;
+  readonly options: RunOptions;
+  readonly input: string;
+  readonly hasMedia: boolean;
+  readonly tokens: number;
+  readonly activeMs: number;
+  readonly faults: Readonly<Record<string, number>> | null;
+  readonly onlyRateLimited: boolean;
+  readonly waiting: Waiting | null;
+  readonly attempts: number;
+  readonly turns: readonly PastTurn[];
+}
+
 /** What a model call of a run is made of, whatever it is for. */
-export async function readTurnWork(
+export async function readTurnRow(
   tx: StoreTransaction,
-  run: LockedRun,
+  runId: string,
   turn: number,
-): Promise<Omit<TurnWork, 'attemptSeq' | 'activeMs' | 'hidden'> | undefined> {
-  const { rows } = await sql<{
-    agent: AgentSnapshot;
-    options: RunOptions;
-    input: string;
-    hasMedia: boolean;
-    tokens: number;
-    faults: Record<string, number> | null;
-    onlyRateLimited: boolean;
-    waiting: Waiting | null;
-    attempts: number;
-    turns: PastTurn[];
-  }>`
+): Promise<TurnRow | undefined> {
+  const { rows } = await sql<TurnRow>`
     select s.body as agent, r.options, r.input, exists (select 1 from run_media m where m.run_id = r.run_id) as "hasMedia", r.prompt_tokens + r.completion_tokens - coalesce((r.budget_from->>'tokens')::int, 0) as tokens,
+      ${activeMsSince(runId)} as "activeMs",
       (select jsonb_object_agg(f.model, f.n) from (
         -- A used-up quota is not asked again in this turn, whatever may be left of the attempts.
         select model, count(*) + ${QUOTA_USED_UP} * count(*) filter (where fault = 'QUOTA_EXHAUSTED') n from attempts a where a.run_id = r.run_id and a.turn = ${turn} and a.kind = 'MODEL' and a.fault is not null
@@ -155,10 +179,16 @@ export async function readTurnWork(
             'proposedArguments', c.proposed_arguments, 'httpStatus', c.http_status) order by c.idx)
           from calls c where c.run_id = t.run_id and c.turn = t.turn), '[]')) order by t.turn)
         from turns t where t.run_id = r.run_id), '[]') as turns
-    from runs r join agent_snapshots s using (revision) where r.run_id = ${run.runId}`.execute(
-    tx.db,
-  );
-  const row = rows[0];
+    from runs r join agent_snapshots s using (revision) where r.run_id = ${runId}`.execute(tx.db);
+  return rows[0];
+}
+
+/** `row`: read under the lock of the run. */
+export async function turnWorkOf(
+  tx: StoreTransaction,
+  run: LockedRun,
+  row: TurnRow | undefined,
+): Promise<(Omit<TurnWork, 'attemptSeq' | 'hidden'> & { readonly activeMs: number }) | undefined> {
   if (row === undefined) return undefined;
   const history = await readHistory(tx, run, row.agent.limits.historyTokens);
   return { ...row, run, history, faults: new Map(Object.entries(row.faults ?? {})) };

@@ -25,7 +25,7 @@ export async function tellWhatExpires(tx: StoreTransaction): Promise<boolean> {
     const [run] = await readRuns(tx, sql`r.run_id = ${runId}`);
     if (run?.pauseId !== pauseId) continue;
     const calls = run.calls.filter((call) => call.pauseId === pauseId);
-    await tellExpiring(tx, runId, pauseId, { ...run, calls });
+    tellExpiring(tx, runId, pauseId, { ...run, calls });
   }
   return rows.length === CALLS_AT_ONCE;
 }

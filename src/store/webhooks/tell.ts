@@ -52,10 +52,10 @@ interface ToTell {
   readonly from?: RawBuilder<unknown>;
 }
 
-async function tell(tx: StoreTransaction, t: ToTell): Promise<void> {
+function tell(tx: StoreTransaction, t: ToTell): void {
   // Locked, or a webhook that is deleted at this moment would fail the change itself: its line
   // refers to it.
-  await sql`
+  tx.write(sql`
     insert into webhook_deliveries (delivery_id, webhook_id, org_id, run_id, event, event_key, record, give_up_at)
     select 'msg_' || left(encode(sha256(convert_to(told.webhook_id || ' ' || told.key, 'UTF8')), 'hex'), 32),
       told.webhook_id, told.org_id, told.run_id, ${t.event}, told.key, told.record, clock_timestamp() + ${GIVE_UP_AFTER}::interval
@@ -72,7 +72,7 @@ async function tell(tx: StoreTransaction, t: ToTell): Promise<void> {
       where r.run_id = ${t.runId} and w.active and w.events ? ${t.event}
       for key share of w
     ) told
-    on conflict (webhook_id, event_key) do nothing`.execute(tx.db);
+    on conflict (webhook_id, event_key) do nothing`);
 }
 
 const json = (value: unknown): RawBuilder<unknown> => sql`${JSON.stringify(value)}::jsonb`;
@@ -82,7 +82,7 @@ export const tellPaused = (
   runId: string,
   pauseId: string,
   pause: ToldPause,
-): Promise<void> =>
+): void =>
   tell(tx, {
     runId,
     event: 'run.paused',
@@ -91,7 +91,7 @@ export const tellPaused = (
   });
 
 /** After the run's last event was appended: a run that is taken up again ends once more. */
-export const tellSettled = (tx: StoreTransaction, runId: string): Promise<void> =>
+export const tellSettled = (tx: StoreTransaction, runId: string): void =>
   tell(tx, { runId, event: 'run.settled', key: sql<string>`r.run_id || ' ' || r.event_seq` });
 
 /** Of these calls those that the pause's votes, or its expiry, have decided. */
@@ -100,7 +100,7 @@ export const tellDecided = (
   runId: string,
   pauseId: string,
   callIds: readonly string[],
-): Promise<void> =>
+): void =>
   tell(tx, {
     runId,
     event: 'approval.decided',
@@ -117,7 +117,7 @@ export const tellWaiting = (
   tx: StoreTransaction,
   runId: string,
   waitingFor: { readonly since: string } & Readonly<Record<string, unknown>>,
-): Promise<void> =>
+): void =>
   tell(tx, {
     runId,
     event: 'run.waiting',
@@ -130,7 +130,7 @@ export const tellExpiring = (
   runId: string,
   pauseId: string,
   pause: ToldPause,
-): Promise<void> =>
+): void =>
   tell(tx, {
     runId,
     event: 'approval.expiring',

@@ -46,7 +46,7 @@ export async function createWebhook(
     returning ${COLUMNS}`.execute(tx.db);
   const made = rows[0];
   if (made !== undefined)
-    await audit(tx, {
+    audit(tx, {
       orgId: w.orgId,
       actor: w.createdBy,
       action: 'webhook.created',
@@ -95,6 +95,6 @@ export async function deleteWebhook(
     tx.db,
   );
   if (rows.length === 0) return false;
-  await audit(tx, { orgId, actor, action: 'webhook.deleted', data: { webhookId } });
+  audit(tx, { orgId, actor, action: 'webhook.deleted', data: { webhookId } });
   return true;
 }
