@@ -24,8 +24,9 @@ export async function auditOnce(tx: StoreTransaction, line: AuditLine): Promise<
 }
 
 export async function audit(tx: StoreTransaction, line: AuditLine): Promise<void> {
-  await sql`insert into audit (org_id, run_id, actor, action, data)
-    values (${line.orgId}, ${line.runId ?? null}, ${line.actor}, ${line.action}, ${JSON.stringify(line.data ?? {})}::jsonb)`.execute(
-    tx.db,
-  );
+  const { orgId, runId = null, actor, action, data = {} } = line;
+  await tx.db
+    .insertInto('audit')
+    .values({ org_id: orgId, run_id: runId, actor, action, data: JSON.stringify(data) })
+    .execute();
 }

@@ -9,9 +9,10 @@ import { isConflict, isConnectionLoss } from './connection-loss.ts';
 import type { Database } from './database.ts';
 import { createLiveDeltas, type LiveDeltas } from '../events/live-deltas.ts';
 import { enterAs, type As } from './row-level-security.ts';
+import type { Tables } from './tables.ts';
 
 export interface StoreTransaction {
-  readonly db: Transaction<unknown>;
+  readonly db: Transaction<Tables>;
   /** Tells who follows the run, after the commit. */
   readonly announce: (runId: string, change: 'STATUS' | 'EVENTS') => void;
   /** Tells who follows the inbox of the org, after the commit. */

@@ -6,12 +6,13 @@ import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import { isConnectionLoss } from './connection-loss.ts';
+import type { Tables } from './tables.ts';
 
 export type DatabaseKind = 'postgres' | 'pglite';
 
 export interface Database {
   readonly kind: DatabaseKind;
-  readonly kysely: Kysely<unknown>;
+  readonly kysely: Kysely<Tables>;
   /** Address for connections outside the pool (LISTEN); undefined for PGlite. */
   readonly url?: string;
   readonly close: () => Promise<void>;
@@ -46,7 +47,7 @@ export async function openPostgres(url: string): Promise<Database> {
   // The pool listens while a connection is idle only: one that breaks between two statements of a
   // transaction would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
-  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
   return { kind: 'postgres', kysely, url, close: () => kysely.destroy() };
 }
 
@@ -90,7 +91,7 @@ function guarded(pool: pg.Pool): PostgresPool {
 export async function openPglite(dir?: string): Promise<Database> {
   const lite = dir === undefined ? await PGlite.create() : await PGlite.create(dir);
   const pool = new pg.Pool({ ...createPgConfig(lite), max: 1 });
-  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
   return {
     kind: 'pglite',
     kysely,

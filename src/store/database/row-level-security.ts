@@ -4,6 +4,7 @@
 
 import { sql, type Transaction } from 'kysely';
 import type { Database } from './database.ts';
+import type { Tables } from './tables.ts';
 import { SERVICE_ROLE } from './migrations/tenant-policies.ts';
 
 export type As = 'worker' | 'reconciler' | { readonly org: string };
@@ -12,7 +13,7 @@ export type As = 'worker' | 'reconciler' | { readonly org: string };
  * One statement: it is on the way of every transaction. The role first, or a refusal would leave
  * the rest set.
  */
-export async function enterAs(tx: Transaction<unknown>, as: As): Promise<void> {
+export async function enterAs(tx: Transaction<Tables>, as: As): Promise<void> {
   const [name, value] = typeof as === 'string' ? ['holdpoint.as', as] : ['holdpoint.org', as.org];
   await sql`select set_config('role', ${SERVICE_ROLE}, true), set_config(${name}, ${value}, true)`.execute(
     tx,
