@@ -2,7 +2,7 @@
 
 import type { ConsoleDeps } from './console/console-layer.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
-import type { CheckEdit } from '../store/calls/decisions.ts';
+import type { CheckEdit } from '../store/calls/votes.ts';
 import type { Store } from '../store/database/access.ts';
 import type { Authenticate } from './auth/caller.ts';
 import type { Log } from './http/api-context.ts';
