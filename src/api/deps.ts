@@ -19,7 +19,7 @@ export interface AppDeps {
   /** For /health/ready: problems as sentences without hosts, empty when ready. */
   readonly notReady: () => Promise<readonly string[]>;
   readonly syncWaitMaxMs: number;
-  /** Aborts when the server drains: waiting callers are answered 202, or as the run stands. */
+  /** Aborts when the server drains: waiting callers are answered 202, or as the run is. */
   readonly draining: AbortSignal;
   readonly checkEdit: CheckEdit;
   /** Addresses that media may name though they are no public ones. */

@@ -42,7 +42,7 @@ export interface ApiParts {
 
 export interface RunningApi {
   readonly url: string;
-  /** Waiting callers are answered as their runs stand, then the sockets close. */
+  /** Waiting callers are answered as their runs are, then the sockets close. */
   readonly stop: () => Promise<void>;
 }
 

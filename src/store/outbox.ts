@@ -70,7 +70,7 @@ export async function addOutboxLine(
 }
 
 /**
- * Leases the first open line of each run that nobody holds: of one run, or of any. `lease` is made
+ * Leases the first open line of each run that no process holds: of one run, or of any. `lease` is made
  * before the transaction: played again, it finds the lines that it has leased.
  */
 export async function leaseOutboxLines(

@@ -1,7 +1,7 @@
 // RETENTION_DAYS: what is deleted of runs that ended so long ago are their stored events and
 // deltas, the bulk of a record; of the inbox the lines of what was decided so long ago; of webhooks
 // deliveries that are over. The run itself, its calls, decisions, audit lines and keys stay. A few at
-// a time, so that nobody waits behind it.
+// a time, so that no request waits behind it.
 
 import { sql } from 'kysely';
 import type { Store } from './database/access.ts';

@@ -409,7 +409,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   ...each(READING, reads),
   ...each(
-    'retryDelivery addTrial tellWhatExpires leaseDeliveries recordOutcomes ' +
+    'retryDelivery addTrial announceExpiringPauses leaseDeliveries recordOutcomes ' +
       'giveUpInactive createWebhook deleteWebhook',
     { elsewhere: 'test/store/webhooks-contract.ts' },
   ),

@@ -128,7 +128,7 @@ function streamRoute(deps: AppDeps, watch: InboxWatch): Route {
   });
 }
 
-/** The first answer that is not the one of now; as it stands when the deadline is over. */
+/** The first answer that is not the one of now; as it is when the deadline is over. */
 async function whenChanged(
   watch: InboxWatch,
   orgId: string,

@@ -12,7 +12,7 @@ import { hashOfCall } from './call-hash.ts';
 import { appendEvents, type NewEvent } from '../events/events.ts';
 import type { OpenCall } from './vote-policy.ts';
 import { addOutboxLine } from '../outbox.ts';
-import { tellDecided } from '../webhooks/tell.ts';
+import { addDecidedDeliveries } from '../webhooks/new-deliveries.ts';
 import type { LockedRun } from '../runs/runs.ts';
 
 interface DecisionToMake {
@@ -126,7 +126,7 @@ export async function resumeIfDecided(
   tx.announceInbox(run.orgId);
   const resumed = await closePauseIfDecided(tx, run, run.pauseId);
   // Told last: the run's status is then what the decision made of it.
-  await tellDecided(tx, run.runId, run.pauseId, callIds);
+  await addDecidedDeliveries(tx, run.runId, run.pauseId, callIds);
   return resumed;
 }
 

@@ -81,7 +81,7 @@ export interface Situation {
   readonly pauses: ReadonlyMap<string, PauseKind>;
 }
 
-/** The votes to write, in the pause's order; none where the same vote stands already. */
+/** The votes to write, in the pause's order; none where the same vote was cast already. */
 export type VotesToCast = readonly { readonly call: OpenCall; readonly vote: VoteOn }[];
 
 const decided = (d: MadeDecision): string =>

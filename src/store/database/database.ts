@@ -24,7 +24,7 @@ pg.types.setTypeParser(20, Number);
 const POOL_SIZE = 20;
 
 /**
- * A connection is given up after 2.5 s, so that a caller hears 503 within the 3 s the contract
+ * A connection is given up after 2.5 s, so that a caller is answered 503 within the 3 s the contract
  * allows.
  */
 const CONNECT_TIMEOUT_MS = 2500;
@@ -59,7 +59,7 @@ const PREPARED = 150;
 
 /**
  * Planning a statement costs as much again as running it: it is prepared, by a name, once a
- * connection. And a connection on which a query was lost leaves the pool: nobody else shall wait on
+ * connection. And a connection on which a query was lost leaves the pool: no other query shall wait on
  * it.
  */
 function guarded(pool: pg.Pool): PostgresPool {

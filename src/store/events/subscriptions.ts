@@ -12,7 +12,7 @@ export type Listener = (change: Change) => void;
 /** Before an id in a notification. */
 export const MARK = { STATUS: '', EVENTS: '~', DELTAS: '+', INBOX: '@' } as const;
 
-/** An org's id may hold what separates ids, and be long: its hash stands for it. */
+/** An org's id may hold what separates ids, and be long: its hash is used in its place. */
 export const inboxKey = (orgId: string): string => MARK.INBOX + sha256Hex(orgId).slice(0, 32);
 
 interface Subscription {

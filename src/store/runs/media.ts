@@ -80,7 +80,7 @@ export async function mediaBytes(
   return new Map(rows.map((row) => [row.sha256, row.bytes]));
 }
 
-/** What an address gave. The first one stands: every turn, and every later run, sees the same. */
+/** What an address gave. The first one is kept: every turn, and every later run, sees the same. */
 export async function keepFetched(
   tx: StoreTransaction,
   at: { runId: string; orgId: string; idx: number },
