@@ -2,7 +2,7 @@
 // store/judge-vote.ts's.
 
 import { randomUUID } from 'node:crypto';
-import { ContinueBodySchema, type ContinueBody } from '../../contract/run.ts';
+import { ContinueBodySchema, type ContinueBody } from '../../contract/vote.ts';
 import { canonicalJson, sha256Hex } from '../../json/canonical.ts';
 import { continueRun } from '../../store/runs/continue-run.ts';
 import type { KeyUse } from '../../store/runs/keys.ts';
