@@ -67,8 +67,11 @@ type ChildRecord = ProcessIdentity & Places;
 const READY_TIMEOUT_MS = 40_000;
 /** One that was left running serves at once, or is stuck. */
 const ADOPT_TIMEOUT_MS = 5000;
-/** It writes its last transactions in well under a second. */
-const STOP_GRACE_MS = 8000;
+/**
+ * It writes its last transactions in well under a second. One that is told to stop
+ * while it starts was seen to take whatever it is given; what it has written survives a kill (WAL).
+ */
+const STOP_GRACE_MS = 3000;
 const WATCH_MS = 250;
 
 /** `places` undefined: of a release that let the child listen elsewhere; it is not adopted. */

@@ -415,6 +415,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   ),
   ...each('audit openPause appendEvents releaseNextOfSession', { partOf: 'settle' }),
   ...each('auditOnce unanswered finish', { partOf: 'recordCall' }),
+  ...each('decide expireDue resumeIfDecided', { partOf: 'castVotes' }),
   ...each('addOutboxLine attachMedia', { partOf: 'startRun' }),
   changeOf: { partOf: 'claimCall' },
   proposeAgain: { partOf: 'checkClaim' },
