@@ -1,5 +1,5 @@
 // The settings of a process. The only file that reads the environment; whoever needs a setting is
-// handed it. What settings there are stands in settings/settings.ts.
+// handed it. Which settings there are is in settings/settings.ts.
 
 import { resolve } from 'node:path';
 import { readAuth, readOidc, type AuthSettings, type OidcSettings } from './settings/auth.ts';
@@ -47,7 +47,7 @@ export interface Config {
   readonly retentionDays: number | null;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /**
-   * What `${NAME}` of an agent file stands for; undefined where unset, and for Holdpoint's own
+   * The value of `${NAME}` in an agent file; undefined where unset, and for Holdpoint's own
    * settings.
    */
   readonly secret: (name: string) => string | undefined;

@@ -15,7 +15,7 @@ export function annotated(reply: StoredReply, agent: AgentSnapshot): TurnReply {
   return {
     kind: 'CALLS',
     model: reply.model,
-    // Labels are for the eye; of very many calls only what the loop goes by is told.
+    // Labels are to be read by people; of very many calls only what the loop goes by is told.
     calls: bytes <= ANNOTATION_MAX_BYTES ? calls : calls.map(withoutWords),
   };
 }

@@ -125,7 +125,7 @@ export function createCallModel({
       try {
         reply = await model.stream(sent, {
           signal: line.signal,
-          onDelta: backAgain(work, publisher.say),
+          onDelta: backAgain(work, publisher.publish),
           onNotice: (notice) => log.warn(notice, { runId }),
         });
       } catch (error) {
@@ -219,14 +219,14 @@ export function createCallModel({
     }
   }
 
-  /** With the first word of a model that was waited for, nobody is told to wait any more. */
+  /** With the first word of a model that was waited for, readers are not told to wait any more. */
   function backAgain(
     work: TurnWork,
-    say: (delta: ModelDelta) => void,
+    publish: (delta: ModelDelta) => void,
   ): (delta: ModelDelta) => void {
     let told = work.waiting === null;
     return (delta) => {
-      say(delta);
+      publish(delta);
       if (told) return;
       told = true;
       store.asWorker((tx) => endWaiting(tx, work.run.runId)).catch(() => undefined);

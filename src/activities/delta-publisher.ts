@@ -1,4 +1,4 @@
-// From a model's mouth to its readers: at once to those of this process, and into the store, the
+// From a model to its readers: at once to those of this process, and into the store, the
 // first delta at once and then what has gathered in 100 ms, for those of others. The model's stream
 // never waits for a write; a database that is away only lets more gather.
 
@@ -12,7 +12,7 @@ import type { AttemptPlace, Delta } from '../store/events/live-deltas.ts';
 const GATHER_MS = 90;
 
 export interface DeltaPublisher {
-  readonly say: (delta: ModelDelta) => void;
+  readonly publish: (delta: ModelDelta) => void;
   /**
    * What is not stored yet, once no write is under way any more: stored in the transaction that
    * ends the attempt.
@@ -40,7 +40,7 @@ export function createDeltaPublisher(
 
   function speak(kind: ModelDelta['kind'], text: string): void {
     if (text === '') return;
-    live.say(kind, storable(text).text);
+    live.append(kind, storable(text).text);
     schedule();
   }
 
@@ -77,7 +77,7 @@ export function createDeltaPublisher(
   }
 
   return {
-    say: ({ kind, text }) => {
+    publish: ({ kind, text }) => {
       // Providers cut between the halves of a surrogate pair, which are no text by themselves.
       const whole = half?.kind === kind ? half.text + text : text;
       if (half !== undefined && half.kind !== kind) speak(half.kind, half.text);

@@ -1,4 +1,4 @@
-// Writes PAUSED and terminal states for the workflow, and returns the state that stands.
+// Writes PAUSED and terminal states for the workflow, and returns the state in force.
 
 import type { Settled, Settlement } from '../contract/turn.ts';
 import type { OperatorDecisions } from '../store/calls/vote-policy.ts';

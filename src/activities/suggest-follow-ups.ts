@@ -45,7 +45,7 @@ export function createSuggestFollowUps({
       const request = {
         model: work.options.model ?? work.agent.model,
         messages: [...transcriptOf(work), ASK],
-        // They stand there for a transcript with calls in it.
+        // They are there for a transcript with calls in it.
         tools: offeredTools(work.agent),
         toolChoice: 'none' as const,
       };

@@ -11,7 +11,7 @@ export interface FileProblem {
 }
 
 /**
- * Every problem of `value`, which `schema` refused with `issues`. `base`: where it stands in the
+ * Every problem of `value`, which `schema` refused with `issues`. `base`: where it is in the
  * file.
  */
 export function problemsOf(

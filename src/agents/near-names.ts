@@ -26,7 +26,7 @@ function nearest(key: string, known: readonly string[]): string | undefined {
 /** `max_turns` and `max-turns` are maxTurns. */
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[_-]/g, '');
 
-/** The keys of the object that stands at `path` of what `schema` reads; none where it is open. */
+/** The keys of the object at `path` of what `schema` reads; none where it is open. */
 export function keysAt(schema: z.ZodType, path: Path): readonly string[] {
   const here = bare(schema);
   const [step, ...rest] = path;

@@ -1,4 +1,4 @@
-// `${NAME}` in an agent file: where it may stand and which names it may have. Values are never
+// `${NAME}` in an agent file: where it may be and which names it may have. Values are never
 // looked at here, but for being set.
 
 import { secretNames } from '../tools/places.ts';
@@ -17,7 +17,7 @@ export const secretProblem =
       : undefined;
   };
 
-/** Elsewhere it would be sent as it stands, and its writer would take it for filled. */
+/** Elsewhere it would be sent as it is, and its writer would take it for filled. */
 export function misplacedSecrets(file: unknown): readonly FileProblem[] {
   return strings(file, [])
     .filter(
@@ -30,7 +30,7 @@ export function misplacedSecrets(file: unknown): readonly FileProblem[] {
     }));
 }
 
-/** `$NAME` as a shell has it: sent as it stands, it would be a wrong password. */
+/** `$NAME` as a shell has it: sent as it is, it would be a wrong password. */
 export function bareSecrets(file: unknown): readonly FileProblem[] {
   return strings(file, [])
     .filter(({ path, isKey }) => !isKey && mayStand(path))

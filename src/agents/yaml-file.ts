@@ -50,7 +50,7 @@ function parse(text: string): YamlFile {
     strict: true,
     logLevel: 'error',
   });
-  // A warning is a tag nobody resolves: the value would not be what its writer meant.
+  // A warning is a tag that is not resolved: the value would not be what its writer meant.
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0)
     return {

@@ -2,7 +2,7 @@
 
 import type { ConsoleDeps } from './console/console-layer.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
-import type { CheckEdit } from '../store/calls/decisions.ts';
+import type { CheckEdit } from '../store/calls/votes.ts';
 import type { Store } from '../store/database/access.ts';
 import type { Authenticate } from './auth/caller.ts';
 import type { Log } from './http/api-context.ts';
@@ -19,7 +19,7 @@ export interface AppDeps {
   /** For /health/ready: problems as sentences without hosts, empty when ready. */
   readonly notReady: () => Promise<readonly string[]>;
   readonly syncWaitMaxMs: number;
-  /** Aborts when the server drains: waiting callers are answered 202, or as the run stands. */
+  /** Aborts when the server drains: waiting callers are answered 202, or as the run is. */
   readonly draining: AbortSignal;
   readonly checkEdit: CheckEdit;
   /** Addresses that media may name though they are no public ones. */

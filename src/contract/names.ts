@@ -35,10 +35,10 @@ export const isTerminal = (status: RunStatus): status is TerminalStatus =>
 
 /** The voter that an operator's signal counts as. A token with this subject is refused. */
 export const OPERATOR = 'operator';
-/** Who decided where nobody did before `expiresAt`. */
+/** Who decided where no person did before `expiresAt`. */
 export const EXPIRY = 'expiry';
 
-/** Names that stand in records for us, never for who holds a token; in any case. */
+/** Names that records use for us, never for the holder of a token; in any case. */
 export const MACHINERY: readonly string[] = ['holdpoint', OPERATOR, EXPIRY, 'after-restore'];
 
 /** Why a run ended as FAILED; also the type of the failure its workflow closes with. */

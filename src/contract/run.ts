@@ -5,7 +5,7 @@ import { MEDIA_MAX_COUNT, MEDIA_TYPES } from './media.ts';
 import { FAILURE_CODE, RUN_STATUS } from './names.ts';
 
 const Timestamp = z.iso.datetime({ offset: true });
-const Arguments = z.record(z.string(), z.unknown());
+export const Arguments = z.record(z.string(), z.unknown());
 
 export const ActionSchema = z.enum(['APPROVE', 'REJECT']);
 export type Action = z.infer<typeof ActionSchema>;
@@ -245,65 +245,5 @@ export const StartBodySchema = z
   })
   .meta({ id: 'StartBody', description: 'What to ask.' });
 export type StartBody = z.infer<typeof StartBodySchema>;
-
-const Reason = z.string().max(2000, 'must be at most 2000 characters');
-const Hash = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hexadecimal');
-const CallId = z.string().min(1).max(100);
-const PauseId = z.string().min(1).max(100);
-
-const OneVoteShape = {
-  action: ActionSchema,
-  reason: Reason.optional(),
-  argumentsHash: Hash.optional(),
-  arguments: Arguments.optional(),
-};
-/** The same as the refinements below, for the document: a schema cannot be read out of a function. */
-const NO_EDIT_ON_REJECT = {
-  not: { required: ['arguments'], properties: { action: { const: 'REJECT' } } },
-};
-const BY_CALL_ID = {
-  dependentRequired: { arguments: ['callId'], argumentsHash: ['callId'] },
-  ...NO_EDIT_ON_REJECT,
-};
-const noEditOnReject = (vote: { action: Action; arguments?: unknown }): boolean =>
-  vote.action === 'APPROVE' || vote.arguments === undefined;
-
-export const ContinueBodySchema = z
-  .union([
-    z
-      .strictObject({ ...OneVoteShape, pauseId: PauseId.optional(), callId: CallId.optional() })
-      .refine((b) => b.callId !== undefined || b.arguments === undefined, {
-        path: ['arguments'],
-        message: 'needs callId',
-      })
-      .refine((b) => b.callId !== undefined || b.argumentsHash === undefined, {
-        path: ['argumentsHash'],
-        message: 'needs callId',
-      })
-      .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' })
-      .meta({ override: BY_CALL_ID }),
-    z.strictObject({
-      pauseId: PauseId.optional(),
-      decisions: z
-        .array(
-          z
-            .strictObject({ callId: CallId, ...OneVoteShape })
-            .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' })
-            .meta({ override: NO_EDIT_ON_REJECT }),
-        )
-        .min(1, 'must not be empty')
-        .max(1000)
-        .refine(
-          (list) => new Set(list.map((d) => d.callId)).size === list.length,
-          'names a callId twice',
-        ),
-    }),
-  ])
-  .meta({
-    id: 'ContinueBody',
-    description:
-      'A vote: on every open call of the present pause, on one (`callId`), or on several (`decisions`). Taken whole or not at all.',
-  });
-export type ContinueBody = z.infer<typeof ContinueBodySchema>;
 
 export const RUN_ID = /^run_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

@@ -6,7 +6,7 @@ import type { RunStatus, RunFailure, TerminalStatus } from './names.ts';
 export type Approval = 'required' | 'never';
 export type Risk = 'normal' | 'high';
 /**
- * May a call be dispatched again when nobody knows whether it happened? `never` asks a person
+ * May a call be dispatched again when it is not known whether it happened? `never` asks a person
  * instead.
  */
 export type RetryClass = 'readOnly' | 'idempotent' | 'never';

@@ -15,7 +15,7 @@ export interface DemoModel {
   close(): Promise<void>;
 }
 
-/** Slow enough that a newcomer sees the words come, fast enough that nobody waits. */
+/** Slow enough that a newcomer sees the words come, fast enough not to be waited for. */
 const WORD_GAP_MS = 10;
 /**
  * Words are cut here; aimock's own cutting goes by UTF-16 units, through the middle of an emoji.

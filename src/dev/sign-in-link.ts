@@ -1,5 +1,5 @@
 // Development's way into the console: a code that `npm start` prints in a link, good for one
-// sign-in within ten minutes. It stands behind # in the address, which no browser sends on.
+// sign-in within ten minutes. It is behind # in the address, which no browser sends on.
 
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 

@@ -2,12 +2,16 @@
 // on a terminal, else a line now and then. Prints, and knows nothing else.
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
-/** Under two seconds nobody wonders. */
+/** Under two seconds no message is needed. */
 const QUIET_MS = 2000;
 
-export type Say = (line: string) => void;
+export type Print = (line: string) => void;
 
-export async function withProgress<T>(what: string, say: Say, work: () => Promise<T>): Promise<T> {
+export async function withProgress<T>(
+  what: string,
+  print: Print,
+  work: () => Promise<T>,
+): Promise<T> {
   const started = Date.now();
   const spins = process.stdout.isTTY === true;
   const seconds = (): number => Math.round((Date.now() - started) / 1000);
@@ -17,7 +21,7 @@ export async function withProgress<T>(what: string, say: Say, work: () => Promis
       process.stdout.write(
         `\r  ${FRAMES[Math.floor(Date.now() / 120) % FRAMES.length]} ${what} … ${seconds()} s`,
       );
-    else say(`  … ${what}: ${seconds()} s`);
+    else print(`  … ${what}: ${seconds()} s`);
   };
   const ticking = setInterval(tick, spins ? 120 : 4000);
   try {

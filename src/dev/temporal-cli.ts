@@ -1,5 +1,5 @@
 // What is asked of a development server by the Temporal CLI: is it serving, and two things that its
-// namespace needs. The flags to start one stand here too. Holds no process.
+// namespace needs. The flags to start one are here too. Holds no process.
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -41,7 +41,7 @@ const DYNAMIC_CONFIG = [
 const PRAGMAS = ['journal_mode=WAL', 'synchronous=NORMAL'];
 
 // The HTTP API has no login and cannot be left out: a page in a browser could signal a run there. It
-// answers requests for an allowed host only, and nobody knows this one.
+// answers requests for an allowed host only, and this one is not known outside.
 const noHost = (): string =>
   `frontend.httpAllowedHosts=["${randomBytes(16).toString('hex')}.invalid"]`;
 

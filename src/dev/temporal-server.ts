@@ -25,7 +25,7 @@ import {
   startTimeOf,
   type ProcessIdentity,
 } from './process-identity.ts';
-import type { Say } from './step.ts';
+import type { Print } from './step.ts';
 import {
   addSearchAttributes,
   createTemporalCli,
@@ -40,7 +40,7 @@ export interface TemporalServerOptions {
   readonly cliPath: string;
   readonly dataDir: string;
   readonly namespace: string;
-  readonly say: Say;
+  readonly print: Print;
   /** A start that is told to stop ends the child it has begun. */
   readonly stopping?: AbortSignal;
 }
@@ -67,8 +67,11 @@ type ChildRecord = ProcessIdentity & Places;
 const READY_TIMEOUT_MS = 40_000;
 /** One that was left running serves at once, or is stuck. */
 const ADOPT_TIMEOUT_MS = 5000;
-/** It writes its last transactions in well under a second. */
-const STOP_GRACE_MS = 8000;
+/**
+ * It writes its last transactions in well under a second. One that is told to stop
+ * while it starts was seen to take whatever it is given; what it has written survives a kill (WAL).
+ */
+const STOP_GRACE_MS = 3000;
 const WATCH_MS = 250;
 
 /** `places` undefined: of a release that let the child listen elsewhere; it is not adopted. */
@@ -121,7 +124,7 @@ export async function startTemporalServer({
   cliPath,
   dataDir,
   namespace,
-  say,
+  print,
   stopping: told,
 }: TemporalServerOptions): Promise<TemporalServer> {
   const folder = join(dataDir, 'temporal');
@@ -161,7 +164,7 @@ export async function startTemporalServer({
     const startTime = child.pid === undefined ? undefined : startTimeOf(child.pid);
     if (child.pid === undefined || startTime === undefined) return undefined;
     const record = { pid: child.pid, startTime, ...places };
-    // Whole or not at all: a torn record would leave a child that nobody adopts.
+    // Whole or not at all: a torn record would leave a child that no later start adopts.
     writeFileSync(`${recordFile}.new`, JSON.stringify(record));
     renameSync(`${recordFile}.new`, recordFile);
     return record;
@@ -200,7 +203,7 @@ export async function startTemporalServer({
     while (!stopping) {
       await sleep(WATCH_MS, undefined, { ref: false });
       if (stopping || isAlive(child)) continue;
-      say(`The Temporal server ended by itself: starting it again on port ${port}.`);
+      print(`The Temporal server ended by itself: starting it again on port ${port}.`);
       const again = launch(child);
       if (again !== undefined) child = again;
       if (again === undefined || !(await until(again, port))) await sleep(1000);

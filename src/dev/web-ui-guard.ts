@@ -1,4 +1,4 @@
-// What stands before Temporal's Web UI on the loopback. The UI answers whatever name it is asked
+// A guard before Temporal's Web UI on the loopback. The UI answers whatever name it is asked
 // under, so a page whose own name was pointed at 127.0.0.1 could read every run there; and it has
 // no login. Here a request must name the loopback as its host, and must not come from a page of
 // another origin, but for following a link. Passes everything else on as it came.

@@ -111,7 +111,7 @@ function decoded(bytes: Buffer, charset: string, truncated: boolean): string {
   return truncated ? text.replace(/\ufffd$/, '') : text;
 }
 
-/** Controls but for those that stand in texts, and what has no letter in windows-1252. */
+/** Controls but for those that texts use, and what has no letter in windows-1252. */
 const isNoLetter = (byte: number): boolean =>
   (byte < 0x20 && !(byte >= 0x08 && byte <= 0x0d) && byte !== 0x1b) ||
   byte === 0x7f ||

@@ -1,5 +1,5 @@
-// A call to an address that an agent file declares, as it stands and without redirects. Owns the
-// difference between "nothing was sent" and "sent, and nobody knows": a fresh connection for each
+// A call to an address that an agent file declares, as it is and without redirects. Owns the
+// difference between "nothing was sent" and "sent, and the outcome is not known": a fresh connection for each
 // call, opened before the last check and the first byte. (A kept-alive one may be closed by the
 // peer while we write, which looks like both.) Imports nothing of the project but this folder.
 
@@ -117,7 +117,7 @@ function open(url: URL, stop: AbortSignal, stopReason: () => string): Promise<Op
       resolve(result);
     };
     stop.addEventListener('abort', onStop, { once: true });
-    // Stays for the socket's life: an error while nobody writes must not end the process.
+    // Stays for the socket's life: an error while nothing is written must not end the process.
     socket.on('error', (error) => finish({ kind: 'NOT_SENT', why: unsentReason(error) }));
     socket.once('close', () => finish({ kind: 'NOT_SENT', why: 'the connection was closed' }));
     socket.once(secure ? 'secureConnect' : 'connect', () =>

@@ -124,7 +124,7 @@ function connect(
     };
     const onStop = (): void => finish(failed('the connection timed out'));
     stop.addEventListener('abort', onStop, { once: true });
-    // Stays for the socket's life: an error while nobody reads must not end the process.
+    // Stays for the socket's life: an error while nothing is read must not end the process.
     socket.on('error', (error) => finish(failed(unsentReason(error))));
     socket.once(secure ? 'secureConnect' : 'connect', () => finish(socket));
   });

@@ -181,7 +181,7 @@ const tooManyItems = (maxItems: number): Found => ({
 
 /** Shorter ones are cheaper to count. */
 const ASIDE_MIN_CHARS = 1024;
-/** What the native parser takes as it stands, a byte each. */
+/** What the native parser takes as it is, a byte each. */
 const PLAIN = /^[\x20-\x7e]*$/;
 
 /** Index of the closing quote, or of the text's end. */

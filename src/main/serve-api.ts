@@ -11,7 +11,7 @@ import type { Logger } from '../logger.ts';
 import { developmentSecret } from './development-secret.ts';
 import { openProcess, settings } from './process.ts';
 import type { Store } from '../store/database/access.ts';
-import type { CheckEdit } from '../store/calls/decisions.ts';
+import type { CheckEdit } from '../store/calls/votes.ts';
 import type { Temporal } from '../temporal/connect.ts';
 import type { OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
 import { checkArguments } from '../tools/arguments.ts';
@@ -42,7 +42,7 @@ export interface ApiParts {
 
 export interface RunningApi {
   readonly url: string;
-  /** Waiting callers are answered as their runs stand, then the sockets close. */
+  /** Waiting callers are answered as their runs are, then the sockets close. */
   readonly stop: () => Promise<void>;
 }
 

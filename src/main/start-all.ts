@@ -21,7 +21,7 @@ import { openProcess, settings, type Process } from './process.ts';
 import { bundleWorkflows, installRuntime, modelOf, startWorker } from './run-worker.ts';
 import { agentsOf, startApi } from './serve-api.ts';
 
-const say = (line: string): void => console.log(line);
+const print = (line: string): void => console.log(line);
 
 export const main = (stopping: AbortSignal): Promise<void> =>
   openProcess('start', settings('start'), stopping, async (process) => {
@@ -31,7 +31,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     if (!locked.ok) throw new Error(locked.problem);
     process.onClose(() => locked.lock.release());
     const agents = agentsOf(config);
-    for (const line of settingsInForce(config)) say(`  ${line}`);
+    for (const line of settingsInForce(config)) print(`  ${line}`);
     installRuntime(log);
 
     const { store, temporal, workflows, child } = await openServers(process);
@@ -59,7 +59,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
       log,
     });
     process.onClose(() => api.stop());
-    say(
+    print(
       welcomeText({
         apiUrl: api.url,
         consoleUrl: signIn?.link(api.url) ?? `${api.url}/`,
@@ -70,7 +70,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
       }),
     );
     await Promise.race([worker.ended, process.untilStopped()]);
-    say('Stopping: what is under way is handed back and goes on at the next start.');
+    print('Stopping: what is under way is handed back and goes on at the next start.');
   });
 
 interface Servers {
@@ -100,13 +100,13 @@ async function openServers(process: Process): Promise<Servers> {
 async function temporalChild({ config, stopping, open }: Process): Promise<TemporalServer> {
   const { dataDir, temporalCli, temporal } = config;
   const found = await open(
-    findTemporal({ dataDir, configured: temporalCli, say, stopping }),
+    findTemporal({ dataDir, configured: temporalCli, print, stopping }),
     () => undefined,
   );
   if (!found.ok) throw new Error(found.problem);
   const { namespace } = temporal;
   return open(
-    startTemporalServer({ cliPath: found.path, dataDir, namespace, say, stopping }),
+    startTemporalServer({ cliPath: found.path, dataDir, namespace, print, stopping }),
     (server) => server.stop(),
   );
 }

@@ -3,7 +3,7 @@
 
 import type { CameAs } from './came-as.ts';
 
-/** What a provider adds to a call, for nobody but itself to read. */
+/** What a provider adds to a call, for itself alone to read. */
 export interface CallFields {
   /** Beside `id`, `type` and `function`. */
   readonly fields?: Readonly<Record<string, unknown>>;
@@ -50,7 +50,7 @@ export interface ModelRequest {
   readonly model: string;
   readonly messages: readonly ModelMessage[];
   readonly tools: readonly ModelTool[];
-  /** The tools stand there for the transcript alone: none may be called. */
+  /** The tools are there for the transcript alone: none may be called. */
   readonly toolChoice?: 'none';
   readonly temperature?: number;
   readonly maxTokens?: number;

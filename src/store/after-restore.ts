@@ -116,7 +116,7 @@ const MAY_HAVE_HAPPENED =
 /**
  * Ends a run whose workflow went further than the backup. Starts are taken off first, so that none
  * is sent in between. Calls that the backup shows as waiting are unknown, not closed: "never
- * dispatched" is what nobody can say of them.
+ * dispatched" cannot be said of them.
  */
 export async function endRestoredRun(
   tx: StoreTransaction,

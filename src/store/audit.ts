@@ -24,6 +24,10 @@ export async function auditOnce(tx: StoreTransaction, line: AuditLine): Promise<
 }
 
 export function audit(tx: StoreTransaction, line: AuditLine): void {
-  tx.write(sql`insert into audit (org_id, run_id, actor, action, data)
-    values (${line.orgId}, ${line.runId ?? null}, ${line.actor}, ${line.action}, ${JSON.stringify(line.data ?? {})}::jsonb)`);
+  const { orgId, runId = null, actor, action, data = {} } = line;
+  tx.write(
+    tx.db
+      .insertInto('audit')
+      .values({ org_id: orgId, run_id: runId, actor, action, data: JSON.stringify(data) }),
+  );
 }

@@ -7,6 +7,7 @@ import type { Action } from '../contract/run.ts';
 import { assertNever } from '../contract/names.ts';
 import type { AgentRunInput } from '../contract/turn.ts';
 import type { StoreTransaction } from './database/access.ts';
+import type { Columns } from './database/tables.ts';
 
 export type OutboxMessage =
   | { readonly kind: 'START'; readonly input: AgentRunInput }
@@ -55,13 +56,22 @@ export function addOutboxLine(
   runId: string,
   message: OutboxMessage,
 ): void {
-  tx.write(sql`insert into outbox (run_id, org_id, line_key, kind, payload)
-    values (${runId}, ${orgId}, ${keyOf(runId, message)}, ${message.kind}, ${JSON.stringify(message)}::jsonb)
-    on conflict (line_key) do nothing`);
+  tx.write(
+    tx.db
+      .insertInto('outbox')
+      .values({
+        run_id: runId,
+        org_id: orgId,
+        line_key: keyOf(runId, message),
+        kind: message.kind,
+        payload: JSON.stringify(message),
+      })
+      .onConflict((known) => known.column('line_key').doNothing()),
+  );
 }
 
 /**
- * Leases the first open line of each run that nobody holds: of one run, or of any. `lease` is made
+ * Leases the first open line of each run that no process holds: of one run, or of any. `lease` is made
  * before the transaction: played again, it finds the lines that it has leased.
  */
 export async function leaseOutboxLines(
@@ -70,7 +80,7 @@ export async function leaseOutboxLines(
   most: number,
   lease: string,
 ): Promise<readonly OutboxLine[]> {
-  const { rows } = await sql<{ id: number; run_id: string; payload: OutboxMessage }>`
+  const { rows } = await sql<Columns<'outbox', 'id' | 'run_id'> & { payload: OutboxMessage }>`
     update outbox set claimed_until = clock_timestamp() + make_interval(secs => ${LEASE_SECONDS}), attempts = attempts + 1, claimed_by = ${lease}
     where id in (
       select o.id from outbox o

@@ -1,7 +1,7 @@
 // After an older backup of the database was restored: every open run of it is compared with its
 // workflow, before any API or worker runs. Nothing starts anew, and no call goes out that may have
-// gone out already. A run whose workflow went further than the record is ended; one that stands
-// where its record stands goes on.
+// gone out already. A run whose workflow went further than the record is ended; one that is
+// where its record is goes on.
 
 import type { RunFailure } from '../contract/names.ts';
 import type { Store } from '../store/database/access.ts';
@@ -21,7 +21,7 @@ export interface RestoreReport {
   /** The newest line of the restored record. */
   readonly recordUntil: Date | undefined;
   readonly ended: readonly EndedRun[];
-  /** Open runs that stand where their workflow stands. */
+  /** Open runs that are where their workflow is. */
   readonly kept: readonly string[];
   /**
    * Calls that went out after the backup: they are not made anew, but by the rule for unanswered
@@ -130,7 +130,7 @@ async function judge(client: RestoreClient, run: restored.RestoredRun): Promise<
         open: false,
       };
     case 'NOT_FOUND':
-      // Never started, or so long over that Temporal has forgotten it: nobody can tell, so it is
+      // Never started, or so long over that Temporal has forgotten it: it cannot be told, so it is
       // not started now.
       return ends(
         run.status === 'QUEUED'

@@ -13,15 +13,15 @@ import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
  * `gone`: there is no open workflow of that id, so the record has to be looked at. `busy`: the
  * execution before has not closed yet, so that this one can't be started now.
  */
-export type Said = 'taken' | 'gone' | 'busy';
+export type GatewayAnswer = 'taken' | 'gone' | 'busy';
 
 /** For whoever reads the history; the workflow takes the outcome from the store. */
 export type WakeUp = Omit<Extract<OutboxMessage, { kind: 'SIGNAL' }>, 'kind'>;
 
 export interface Gateway {
-  readonly start: (input: AgentRunInput) => Promise<Said>;
-  readonly wake: (runId: string, what: WakeUp) => Promise<Said>;
-  readonly cancel: (runId: string) => Promise<Said>;
+  readonly start: (input: AgentRunInput) => Promise<GatewayAnswer>;
+  readonly wake: (runId: string, what: WakeUp) => Promise<GatewayAnswer>;
+  readonly cancel: (runId: string) => Promise<GatewayAnswer>;
 }
 
 const key = {
@@ -50,7 +50,7 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
   const { client, connection, settings } = temporal;
   const inTime = <T>(call: () => Promise<T>): Promise<T> =>
     connection.withDeadline(Date.now() + RPC_DEADLINE_MS, call);
-  const unlessGone = async (call: () => Promise<unknown>): Promise<Said> => {
+  const unlessGone = async (call: () => Promise<unknown>): Promise<GatewayAnswer> => {
     try {
       await inTime(call);
       return 'taken';
@@ -101,7 +101,7 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
   };
 
   /** After a refused start of this execution: what the one that Temporal has means for it. */
-  const standing = async (runId: string, execution: number): Promise<Said> => {
+  const standing = async (runId: string, execution: number): Promise<GatewayAnswer> => {
     try {
       const found = await inTime(() => client.workflow.getHandle(runId).describe());
       const open = found.status.name === 'RUNNING' || found.status.name === 'PAUSED';

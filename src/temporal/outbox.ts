@@ -11,7 +11,7 @@ import {
   returnOutboxLines,
   type OutboxLine,
 } from '../store/outbox.ts';
-import type { Gateway, Said } from './gateway.ts';
+import type { Gateway, GatewayAnswer } from './gateway.ts';
 
 export interface Outbox {
   /** Sends a run's lines; true when all are acknowledged, false after `SEND_WITHIN_MS`. */
@@ -44,7 +44,7 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
   let looking = false;
   let again = false;
 
-  function say(line: OutboxLine): Promise<Said> {
+  function callGateway(line: OutboxLine): Promise<GatewayAnswer> {
     const { message } = line;
     switch (message.kind) {
       case 'START':
@@ -61,9 +61,9 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
   /** True if the server took it. */
   async function sendLine(line: OutboxLine): Promise<boolean> {
     try {
-      const said = await say(line);
-      if (said === 'gone') onGone(line.runId);
-      return said !== 'busy';
+      const sent = await callGateway(line);
+      if (sent === 'gone') onGone(line.runId);
+      return sent !== 'busy';
     } catch (error) {
       log.warn(
         { err: error, runId: line.runId, kind: line.message.kind },

@@ -1,4 +1,4 @@
-// What Temporal is asked about workflows: how one stands, and which closed since a time without
+// What Temporal is asked about workflows: what state one is in, and which closed since a time without
 // having said how they ended. Reads only.
 
 import { WorkflowNotFoundError } from '@temporalio/client';

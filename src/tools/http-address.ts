@@ -9,7 +9,7 @@ import { ToolError } from './define-tool.ts';
 
 type Arguments = Readonly<Record<string, unknown>>;
 
-/** Throws ToolError for an argument that cannot stand where it should. */
+/** Throws ToolError for an argument that cannot be put where it should. */
 export function httpAddress(
   http: HttpCall,
   args: Arguments,

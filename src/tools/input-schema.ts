@@ -46,7 +46,7 @@ function draftsOf({ $schema }: InputSchema): readonly Draft[] {
 }
 
 function compileFirst(schema: InputSchema, drafts: readonly Draft[]): CompiledSchema {
-  // Our own choice of draft stands for `$schema`, and an `$id` would only make two tools collide.
+  // Our own choice of draft replaces `$schema`, and an `$id` would only make two tools collide.
   const { $schema: _, $id: __, ...bare } = schema;
   let problem = '';
   for (const draft of drafts) {

@@ -6,7 +6,7 @@
 const PLACE = /\$\{([^{}]*)\}|\{([^{}]*)\}/g;
 const SECRET = /\$\{([^{}]*)\}/g;
 
-/** Origin (or the secret that stands for it), path, query; a fragment is never sent. */
+/** Origin (or the secret in its place), path, query; a fragment is never sent. */
 export interface UrlTemplate {
   readonly origin: string;
   readonly path: string;

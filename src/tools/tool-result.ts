@@ -1,4 +1,4 @@
-// What came of a tool's call: a known outcome, nothing, or nobody knows.
+// What came of a tool's call: a known outcome, nothing, or not known.
 
 export type ToolResult =
   | {

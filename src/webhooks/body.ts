@@ -5,7 +5,7 @@ import type { WebhookBody } from '../contract/webhook.ts';
 import { presentOpenCall } from '../api/runs/present-pending.ts';
 import { presentDecision } from '../api/runs/present.ts';
 import type { LeasedDelivery } from '../store/webhooks/queue.ts';
-import type { ToldRecord } from '../store/webhooks/tell.ts';
+import type { RecordAtEvent } from '../store/webhooks/new-deliveries.ts';
 
 type RunData = Exclude<WebhookBody, { type: 'test' }>['data'];
 
@@ -22,7 +22,7 @@ export function deliveryBody(delivery: LeasedDelivery, pageUrl: string): Webhook
   return { type: event, timestamp, data: runData(record, delivery.createdAt, pageUrl) };
 }
 
-function runData(told: ToldRecord, at: Date, pageUrl: string): RunData {
+function runData(told: RecordAtEvent, at: Date, pageUrl: string): RunData {
   const { pauseId, pause, decided, waitingFor, error, input, content } = told;
   return {
     orgId: told.orgId,

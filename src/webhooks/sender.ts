@@ -6,7 +6,7 @@
 import type { Store } from '../store/database/access.ts';
 import { postPublic, type PostAnswer } from '../egress/post-public.ts';
 import { publicAddresses } from '../egress/public-address.ts';
-import { tellWhatExpires } from '../store/webhooks/expiring.ts';
+import { announceExpiringPauses } from '../store/webhooks/expiring.ts';
 import {
   giveUpInactive,
   leaseDeliveries,
@@ -142,7 +142,7 @@ export function createWebhookSender({
   async function tick(): Promise<void> {
     looks++;
     try {
-      while (!stopped && (await store.asReconciler(tellWhatExpires)));
+      while (!stopped && (await store.asReconciler(announceExpiringPauses)));
       if (looks % SWEEP_EVERY_LOOKS === 0) await store.asReconciler(giveUpInactive);
     } catch {
       // The database is away: the next tick tries again.

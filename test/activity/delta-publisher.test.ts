@@ -30,7 +30,7 @@ describe('publishing what a model says', () => {
     return (await bench.store.asWorker((tx) => readLines(tx, runId, wanted))).lines.filter(isDelta);
   };
   const say = (publisher: DeltaPublisher, ...texts: readonly string[]): void => {
-    for (const text of texts) publisher.say({ kind: 'CONTENT', text });
+    for (const text of texts) publisher.publish({ kind: 'CONTENT', text });
   };
 
   it('stores the first delta at once and the following ones together', async () => {
@@ -59,7 +59,7 @@ describe('publishing what a model says', () => {
       const deltas = bench.store.live.after(runId, { seq, offset: live.at(-1)?.offset ?? 0 });
       if (deltas !== 'STORE') live.push(...deltas);
     });
-    publisher.say({ kind: 'REASONING', text: 'hm' });
+    publisher.publish({ kind: 'REASONING', text: 'hm' });
     say(publisher, 'x\ud83d', '\udc40', 'y\0', '\udfff!');
     const rest = await publisher.rest();
     const text = (deltas: readonly Delta[]): string => deltas.map((delta) => delta.text).join('');

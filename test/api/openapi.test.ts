@@ -6,7 +6,7 @@ import { EXAMPLES } from '../../src/api/documentation/examples.ts';
 import { createDocument, templateOf } from '../../src/api/documentation/document.ts';
 import type { OpenApiDocument } from '../../src/api/documentation/openapi-document.ts';
 import { PROBLEM_STATUS } from '../../src/contract/errors.ts';
-import { ContinueBodySchema } from '../../src/contract/run.ts';
+import { ContinueBodySchema } from '../../src/contract/vote.ts';
 import { FAILURE_CODE } from '../../src/contract/names.ts';
 import { newOrg, startApiRig, type ApiRig, type Json, type Reply } from './api-rig.ts';
 import { createDocumentCheck, type DocumentCheck } from './document-check.ts';

@@ -46,13 +46,13 @@ describe('resuming a stream', () => {
     const runId = await begin();
     const live = await join(runId);
     const first = await speaker(api.store, runId, 1);
-    first.say({ kind: 'REASONING', text: 'Hm ' });
-    first.say({ kind: 'CONTENT', text: 'I look' });
+    first.publish({ kind: 'REASONING', text: 'Hm ' });
+    first.publish({ kind: 'CONTENT', text: 'I look' });
     await live.until(() => names(live).includes('CONTENT_DELTA'));
     await first.fail();
     const second = await speaker(api.store, runId, 1);
-    for (const text of ['Hm', ', 1', '20 ']) second.say({ kind: 'REASONING', text });
-    second.say({ kind: 'CONTENT', text: 'I look 👀' });
+    for (const text of ['Hm', ', 1', '20 ']) second.publish({ kind: 'REASONING', text });
+    second.publish({ kind: 'CONTENT', text: 'I look 👀' });
     await second.reply('I look 👀');
     const [callId = ''] = await api.runs.ask(runId, 2, ['send_email']);
     await api.runs.pause(runId, 2, 1, 'APPROVAL', [callId]);
@@ -64,7 +64,7 @@ describe('resuming a stream', () => {
     );
     const last = await speaker(api.store, runId, 3);
     for (const text of 'It was not sent, since ada said no. 🙂🙂'.split('')) {
-      last.say({ kind: 'CONTENT', text });
+      last.publish({ kind: 'CONTENT', text });
       if (text === ',') await live.until(() => live.frames.at(-1)?.data.data === ',');
     }
     await last.reply('It was not sent, since ada said no. 🙂🙂');
@@ -116,12 +116,12 @@ describe('resuming a stream', () => {
     const runId = await begin();
     const live = await join(runId);
     const killed = await speaker(api.store, runId, 1);
-    for (const text of ['This ', 'is ', 'lost']) killed.say({ kind: 'CONTENT', text });
+    for (const text of ['This ', 'is ', 'lost']) killed.publish({ kind: 'CONTENT', text });
     await live.until(() => live.frames.at(-1)?.data.data === 'lost');
     killed.die();
     const sentId = live.frames.at(-1)?.id;
     const again = await speaker(api.store, runId, 1);
-    again.say({ kind: 'CONTENT', text: 'This holds' });
+    again.publish({ kind: 'CONTENT', text: 'This holds' });
     await again.reply('This holds');
     await complete(runId, 1);
     await live.ended;
@@ -141,12 +141,12 @@ describe('resuming a stream', () => {
     const runId = await begin();
     const live = await join(runId);
     const slow = await speaker(api.store, runId, 1);
-    slow.say({ kind: 'CONTENT', text: 'I was first' });
+    slow.publish({ kind: 'CONTENT', text: 'I was first' });
     const next = await speaker(api.store, runId, 1);
-    next.say({ kind: 'CONTENT', text: 'No, I' });
+    next.publish({ kind: 'CONTENT', text: 'No, I' });
     await live.until(() => live.frames.at(-1)?.data.data === 'No, I');
     await slow.reply('I was first');
-    next.say({ kind: 'CONTENT', text: ' am' });
+    next.publish({ kind: 'CONTENT', text: ' am' });
     next.die();
     await complete(runId, 1);
     await live.ended;

@@ -133,7 +133,7 @@ export function openStream(
 }
 
 export interface Speaker {
-  readonly say: DeltaPublisher['say'];
+  readonly publish: DeltaPublisher['publish'];
   /** What was said counts as the reply. */
   readonly reply: (text: string, more?: Partial<StoredReply>) => Promise<void>;
   /** The provider failed. */
@@ -156,7 +156,7 @@ export async function speaker(store: Store, runId: string, turn: number): Promis
     first: attempts === 0,
   });
   return {
-    say: publisher.say,
+    publish: publisher.publish,
     reply: async (text, more = {}) => {
       const said = await publisher.rest();
       const reply: StoredReply = {

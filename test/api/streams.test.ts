@@ -101,7 +101,7 @@ describe('streams', () => {
     const model = await speaker(api.store, runId, 1);
     for (const word of ['One ', 'two ', 'three.']) {
       const before = stream.frames.length;
-      model.say({ kind: 'CONTENT', text: word });
+      model.publish({ kind: 'CONTENT', text: word });
       await stream.until(
         () => stream.frames.length > before && stream.frames.at(-1)?.data.data === word,
       );
@@ -208,7 +208,7 @@ describe('streams', () => {
     reads = 0;
     const model = await speaker(store, runId, 1);
     for (let i = 0; i < 20; i++) {
-      model.say({ kind: 'CONTENT', text: `w${i} ` });
+      model.publish({ kind: 'CONTENT', text: `w${i} ` });
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     const text = Array.from({ length: 20 }, (_, i) => `w${i} `).join('');

@@ -22,7 +22,7 @@ function place() {
   const lines: string[] = [];
   const options = {
     dataDir: join(folder, 'data'),
-    say: (line: string) => void lines.push(line),
+    print: (line: string) => void lines.push(line),
     env: {
       PATH: bin,
       HOME: folder,

@@ -23,7 +23,7 @@ describe('the development Temporal server', () => {
       cliPath,
       dataDir,
       namespace: 'default',
-      say: (line) => void lines.push(line),
+      print: (line) => void lines.push(line),
     }));
 
   before(async () => {
@@ -74,7 +74,7 @@ describe('the development Temporal server', () => {
     await server?.stop();
     const script = `
       const { startTemporalServer } = await import(${JSON.stringify(new URL('../../src/dev/temporal-server.ts', import.meta.url).href)});
-      const server = await startTemporalServer({ cliPath: process.argv[1], dataDir: process.argv[2], namespace: 'default', say: () => undefined });
+      const server = await startTemporalServer({ cliPath: process.argv[1], dataDir: process.argv[2], namespace: 'default', print: () => undefined });
       console.log(server.pid());
       setInterval(() => undefined, 1000);`;
     const cwd = fileURLToPath(new URL('../..', import.meta.url));

@@ -88,11 +88,11 @@ describe('the main job, by a real `npm start`', function () {
     );
   });
 
-  it('a run with two model turns and one tool has 25 events, and their summaries can be read', async () => {
+  it('a run with two model turns and one tool has 20 events, and their summaries can be read', async () => {
     const { run } = await ada.ask(plan([['look', { note: 'NVDA' }]], 'Done.'));
     await until('the workflow has closed', async () => (await closedAs(run.runId)) === 'COMPLETED');
     const events = await historyOf(cli, run.runId);
-    assert.equal(events.length, 25, typesOf(events).join('\n'));
+    assert.equal(events.length, 20, typesOf(events).join('\n'));
     assert.deepEqual(summariesOf(events), [
       'helper · scripted',
       'turn 1 · scripted',

@@ -33,7 +33,7 @@ export function temporalCliPath(): Promise<string> {
     const result = await findTemporal({
       dataDir,
       configured: process.env['TEMPORAL_CLI'] ?? null,
-      say: (line) => console.log(line),
+      print: (line) => console.log(line),
     });
     if (!result.ok) throw new Error(result.problem);
     return result.path;

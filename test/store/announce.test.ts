@@ -40,7 +40,7 @@ describe('announcing between two processes on PostgreSQL', () => {
       seq: 1,
       first: true,
     });
-    publisher.say({ kind: 'CONTENT', text: 'Hello' });
+    publisher.publish({ kind: 'CONTENT', text: 'Hello' });
     await until('told there', () => heard.there.includes('DELTAS'), 1500, 5);
     if (!heard.there.includes('STATUS')) assert.equal(woken, 0);
     assert.ok(!heard.here.includes('DELTAS'));

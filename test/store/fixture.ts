@@ -21,7 +21,7 @@ import { approvedToolVersion } from '../../src/store/calls/approved-tool.ts';
 import { callIdOf, hashOfCall, pauseIdOf } from '../../src/store/calls/call-hash.ts';
 import { cancelRun } from '../../src/store/runs/continue-run.ts';
 import { openPglite, openPostgres, type Database } from '../../src/store/database/database.ts';
-import { castVotes } from '../../src/store/calls/decisions.ts';
+import { castVotes } from '../../src/store/calls/votes.ts';
 import type { Voter, VoteRequest } from '../../src/store/calls/vote-policy.ts';
 import { migrateToLatest } from '../../src/store/database/migrate.ts';
 import { lockRun, startRun, type NewRun } from '../../src/store/runs/runs.ts';

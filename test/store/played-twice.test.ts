@@ -27,7 +27,10 @@ const FOUND: readonly Found[] = readdirSync(STORE, { recursive: true, encoding: 
       ...text.matchAll(/export (?:async )?function (\w+)(?:<[^>]*>)?\(\s*tx: StoreTransaction/g),
     ].map((match): Found => {
       const body = text.slice(match.index).split('\n}\n')[0] ?? '';
-      const writes = /\b(?:insert into|update \w+ set|delete from)\b/i.test(body);
+      const writes =
+        /\b(?:insert into|update \w+ set|delete from|insertInto|updateTable|deleteFrom)\b/i.test(
+          body,
+        );
       return { name: match[1] ?? '', writes };
     });
   });

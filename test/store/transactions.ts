@@ -7,7 +7,8 @@ import * as restored from '../../src/store/after-restore.ts';
 import type { StoreTransaction, Work } from '../../src/store/database/access.ts';
 import { checkClaim, claimCall } from '../../src/store/calls/calls.ts';
 import { recordCall, type CallEnd } from '../../src/store/calls/outcomes.ts';
-import { castVotes, readPause } from '../../src/store/calls/decisions.ts';
+import { readPause } from '../../src/store/calls/decisions.ts';
+import { castVotes } from '../../src/store/calls/votes.ts';
 import { appendDeltas } from '../../src/store/events/deltas.ts';
 import * as outbox from '../../src/store/outbox.ts';
 import { cancelRun, continueRun } from '../../src/store/runs/continue-run.ts';
@@ -408,12 +409,13 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   ...each(READING, reads),
   ...each(
-    'retryDelivery addTrial tellWhatExpires leaseDeliveries recordOutcomes ' +
+    'retryDelivery addTrial announceExpiringPauses leaseDeliveries recordOutcomes ' +
       'giveUpInactive createWebhook deleteWebhook',
     { elsewhere: 'test/store/webhooks-contract.ts' },
   ),
   ...each('audit openPause appendEvents appendEvent releaseNextOfSession', { partOf: 'settle' }),
   ...each('auditOnce unanswered finish', { partOf: 'recordCall' }),
+  ...each('decide expireDue resumeIfDecided', { partOf: 'castVotes' }),
   ...each('addOutboxLine attachMedia', { partOf: 'startRun' }),
   changeOf: { partOf: 'claimCall' },
   proposeAgain: { partOf: 'checkClaim' },

@@ -7,14 +7,17 @@ import { sql } from 'kysely';
 import { deleteOldDeliveries } from '../../src/store/retention.ts';
 import { settle } from '../../src/store/runs/settle.ts';
 import { listDeliveries, retryDelivery } from '../../src/store/webhooks/deliveries.ts';
-import { tellWhatExpires } from '../../src/store/webhooks/expiring.ts';
+import { announceExpiringPauses } from '../../src/store/webhooks/expiring.ts';
 import {
   leaseDeliveries,
   recordOutcomes,
   type DeliveryOutcome,
   type LeasedDelivery,
 } from '../../src/store/webhooks/queue.ts';
-import { tellWaiting, type ToldRecord } from '../../src/store/webhooks/tell.ts';
+import {
+  addWaitingDeliveries,
+  type RecordAtEvent,
+} from '../../src/store/webhooks/new-deliveries.ts';
 import { createWebhook, findWebhook, type NewWebhook } from '../../src/store/webhooks/webhooks.ts';
 import { agent, all, drive, one, person, type Bench } from './fixture.ts';
 import { newWebhook } from './webhooks-fixture.ts';
@@ -47,7 +50,7 @@ export function describeWebhooks(bench: () => Bench): void {
       );
     return { s: drive(store), store, orgId, webhookId, lines, lease, came, hoursPass };
   };
-  const told = (delivery: LeasedDelivery | undefined): ToldRecord => {
+  const told = (delivery: LeasedDelivery | undefined): RecordAtEvent => {
     assert.ok(delivery !== undefined && 'runId' in delivery.record);
     return delivery.record;
   };
@@ -99,7 +102,7 @@ export function describeWebhooks(bench: () => Bench): void {
     assert.deepEqual([input, content], ['About zebras?', 'Striped.']);
     const idle = await quiet.s.start({ orgId: quiet.orgId });
     const waiting = { what: 'MODEL', since: '2026-01-01T00:00:00Z' };
-    await store.asWorker((tx) => tellWaiting(tx, idle.runId, waiting));
+    await store.asWorker((tx) => addWaitingDeliveries(tx, idle.runId, waiting));
     assert.equal((await quiet.lines()).length, 0);
   });
 
@@ -120,7 +123,7 @@ export function describeWebhooks(bench: () => Bench): void {
     await fail();
     const waiting = { what: 'MODEL', since: '2026-01-01T00:00:00Z' };
     for (const since of [waiting.since, waiting.since, '2026-01-01T00:01:00Z'])
-      await store.asWorker((tx) => tellWaiting(tx, run.runId, { ...waiting, since }));
+      await store.asWorker((tx) => addWaitingDeliveries(tx, run.runId, { ...waiting, since }));
     assert.deepEqual(
       (await lines()).map((line) => line.event),
       ['run.settled', 'run.waiting', 'run.waiting'],
@@ -249,7 +252,7 @@ export function describeWebhooks(bench: () => Bench): void {
         bench().db.kysely,
       );
     const look = async () => {
-      await store.asReconciler(tellWhatExpires);
+      await store.asReconciler(announceExpiringPauses);
       return (await lines()).length;
     };
     await minutesPass(107);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
-import type { Said } from '../../src/temporal/gateway.ts';
+import type { GatewayAnswer } from '../../src/temporal/gateway.ts';
 import { createOutbox, type Outbox } from '../../src/temporal/outbox.ts';
 import { until } from '../rig/wait.ts';
 import { all, drive, openBench, person, type Bench } from '../store/fixture.ts';
@@ -20,7 +20,7 @@ describe('the outbox', () => {
   after(() => bench.close());
 
   /** One process; `answer` is what Temporal says to each line. */
-  function opened(answer?: (said: Heard) => Said | Promise<Said>) {
+  function opened(answer?: (said: Heard) => GatewayAnswer | Promise<GatewayAnswer>) {
     const script = scriptedGateway(answer);
     const gone: string[] = [];
     const outbox = createOutbox({
@@ -34,8 +34,8 @@ describe('the outbox', () => {
   }
   /** A gateway that answers when it is told to. */
   function held() {
-    const open: ((said: Said) => void)[] = [];
-    const answer = (): Promise<Said> => new Promise((resolve) => void open.push(resolve));
+    const open: ((said: GatewayAnswer) => void)[] = [];
+    const answer = (): Promise<GatewayAnswer> => new Promise((resolve) => void open.push(resolve));
     return { answer, open };
   }
   const lines = async (runId: string) =>

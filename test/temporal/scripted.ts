@@ -2,7 +2,7 @@
 // server, so that order, lease and absence are tried in milliseconds.
 
 import type { AgentRunInput } from '../../src/contract/turn.ts';
-import type { Gateway, Said } from '../../src/temporal/gateway.ts';
+import type { Gateway, GatewayAnswer } from '../../src/temporal/gateway.ts';
 import type { WorkflowObserver } from '../../src/temporal/workflow-observer.ts';
 
 /** `START`, `SIGNAL <pause>`, `CANCEL`, of a run. */
@@ -20,10 +20,10 @@ export interface ScriptedGateway {
 
 /** `answer` may wait, throw, or say `gone`; by default everything is taken at once. */
 export function scriptedGateway(
-  answer: (said: Heard) => Said | Promise<Said> = () => 'taken',
+  answer: (said: Heard) => GatewayAnswer | Promise<GatewayAnswer> = () => 'taken',
 ): ScriptedGateway {
   const heard: Heard[] = [];
-  const say = async (runId: string, what: string): Promise<Said> => {
+  const say = async (runId: string, what: string): Promise<GatewayAnswer> => {
     const said = { runId, what };
     heard.push(said);
     return answer(said);

@@ -37,9 +37,12 @@ const STREAM: AnswerNote = {
 };
 
 export function inboxRoutes(deps: AppDeps): readonly Route[] {
-  const { store, draining } = deps;
   const watch = createInboxWatch(deps);
-  const follow = createFollowInbox(deps, watch);
+  return [listRoute(deps, watch), streamRoute(deps, watch)];
+}
+
+function listRoute(deps: AppDeps, watch: InboxWatch): Route {
+  const { store, draining } = deps;
   const PageQuery = z.strictObject({
     agentId: AGENT_ID,
     wait: waitUpTo(deps.syncWaitMaxMs),
@@ -60,69 +63,72 @@ export function inboxRoutes(deps: AppDeps): readonly Route[] {
     );
   };
 
-  return [
-    defineRoute({
-      method: 'GET',
-      path: PATH,
-      scope: 'runs:approve',
-      id: 'listApprovals',
-      tag: 'decisions',
-      summary: 'The inbox: calls that wait for a vote one may cast, oldest first',
-      description:
-        'With `?wait=`, answered as soon as the page is another than it was when asked for.',
-      query: PageQuery,
-      answers: { 200: pageNote(WaitingPageSchema) },
-      handle: async ({ caller, query, gone }) => {
-        const read = (): Promise<Answer> => readPage(caller, query);
-        if (!query.wait) return read();
-        const deadline = createDeadline(query.wait * 1000, [draining, gone]);
-        try {
-          return await whenChanged(watch, caller.orgId, read, deadline.signal);
-        } finally {
-          deadline.close();
-        }
-      },
-    }),
-    defineRoute({
-      method: 'GET',
-      path: `${PATH}/stream`,
-      scope: 'runs:approve',
-      id: 'streamApprovals',
-      tag: 'decisions',
-      summary: 'The inbox as it changes',
-      description:
-        'First a `WAITING` frame for each call of the inbox, then `WAITING` and `DECIDED` as they come: decided, expired, or its run over. It closes when the token expires.',
-      headers: ['LastEventId'],
-      query: StreamQuery,
-      answers: { 200: STREAM },
-      refusals: ['EVENTS_GONE'],
-      handle: async (request) => {
-        const { caller, query, gone } = request;
-        const after = lastEventId(request) ?? query.after;
-        const from = await beginAt(deps, caller.orgId, after);
-        return {
-          status: 200,
-          headers: { ...STREAM_HEADERS },
-          stream: async (response) => {
-            const stream = openEventStream(response, {
-              at: caller.expiresAt,
-              signals: [draining, gone],
-            });
-            setMaxListeners(0, draining); // each open stream is one
-            const { send, over } = stream;
-            try {
-              await follow({ viewer: caller, agentId: query.agentId, from, send, over });
-            } finally {
-              stream.close();
-            }
-          },
-        };
-      },
-    }),
-  ];
+  return defineRoute({
+    method: 'GET',
+    path: PATH,
+    scope: 'runs:approve',
+    id: 'listApprovals',
+    tag: 'decisions',
+    summary: 'The inbox: calls that wait for a vote one may cast, oldest first',
+    description:
+      'With `?wait=`, answered as soon as the page is another than it was when asked for.',
+    query: PageQuery,
+    answers: { 200: pageNote(WaitingPageSchema) },
+    handle: async ({ caller, query, gone }) => {
+      const read = (): Promise<Answer> => readPage(caller, query);
+      if (!query.wait) return read();
+      const deadline = createDeadline(query.wait * 1000, [draining, gone]);
+      try {
+        return await whenChanged(watch, caller.orgId, read, deadline.signal);
+      } finally {
+        deadline.close();
+      }
+    },
+  });
 }
 
-/** The first answer that is not the one of now; as it stands when the deadline is over. */
+function streamRoute(deps: AppDeps, watch: InboxWatch): Route {
+  const { draining } = deps;
+  const follow = createFollowInbox(deps, watch);
+  return defineRoute({
+    method: 'GET',
+    path: `${PATH}/stream`,
+    scope: 'runs:approve',
+    id: 'streamApprovals',
+    tag: 'decisions',
+    summary: 'The inbox as it changes',
+    description:
+      'First a `WAITING` frame for each call of the inbox, then `WAITING` and `DECIDED` as they come: decided, expired, or its run over. It closes when the token expires.',
+    headers: ['LastEventId'],
+    query: StreamQuery,
+    answers: { 200: STREAM },
+    refusals: ['EVENTS_GONE'],
+    handle: async (request) => {
+      const { caller, query, gone } = request;
+      const after = lastEventId(request) ?? query.after;
+      const from = await beginAt(deps, caller.orgId, after);
+      return {
+        status: 200,
+        headers: { ...STREAM_HEADERS },
+        stream: async (response) => {
+          const stream = openEventStream(response, {
+            at: caller.expiresAt,
+            signals: [draining, gone],
+          });
+          setMaxListeners(0, draining); // each open stream is one
+          const { send, over } = stream;
+          try {
+            await follow({ viewer: caller, agentId: query.agentId, from, send, over });
+          } finally {
+            stream.close();
+          }
+        },
+      };
+    },
+  });
+}
+
+/** The first answer that is not the one of now; as it is when the deadline is over. */
 async function whenChanged(
   watch: InboxWatch,
   orgId: string,

@@ -2,9 +2,10 @@
 // store/judge-vote.ts's.
 
 import { randomUUID } from 'node:crypto';
-import { ContinueBodySchema, type ContinueBody } from '../../contract/run.ts';
+import { ContinueBodySchema, type ContinueBody } from '../../contract/vote.ts';
 import { canonicalJson, sha256Hex } from '../../json/canonical.ts';
 import { continueRun } from '../../store/runs/continue-run.ts';
+import type { KeyUse } from '../../store/runs/keys.ts';
 import type { VoteRequest } from '../../store/calls/vote-policy.ts';
 import type { AppDeps } from '../deps.ts';
 import { BODY_MAX_BYTES } from '../http/body.ts';
@@ -51,19 +52,8 @@ const decideRoute = (deps: AppDeps, named: RouteName): Route =>
       const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
       try {
         const { agentId, runId } = await runToActOn(deps, request);
-        const key =
-          text === undefined
-            ? undefined
-            : ({
-                orgId,
-                caller: subject,
-                route: 'continue',
-                agentId,
-                target: runId,
-                key: text,
-                bodyHash: sha256Hex(canonicalJson(body)),
-                requestId,
-              } as const);
+        const use = { orgId, caller: subject, agentId, target: runId, requestId };
+        const key = text === undefined ? undefined : keyUse(use, text, body);
         const voter = { kind: 'person', subject, roles, service } as const;
         const vote = { ...voteRequest(body), id: requestId };
         const continued = await deps.store.asOrg(orgId, (tx) =>
@@ -85,6 +75,12 @@ const decideRoute = (deps: AppDeps, named: RouteName): Route =>
       }
     },
   });
+
+const keyUse = (
+  use: Omit<KeyUse, 'route' | 'key' | 'bodyHash'>,
+  key: string,
+  body: ContinueBody,
+): KeyUse => ({ ...use, route: 'continue', key, bodyHash: sha256Hex(canonicalJson(body)) });
 
 /** A body in the words of who judges it. */
 export function voteRequest(body: ContinueBody): VoteRequest {

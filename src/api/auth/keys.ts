@@ -47,7 +47,7 @@ export class KeyServerError extends Error {
 }
 
 const SECRET_MIN_BYTES = 32;
-/** A caller hears 503 within the 3 s that everything else allows. */
+/** A caller is answered 503 within the 3 s that everything else allows. */
 const FETCH_TIMEOUT_MS = 2500;
 /** Junk key ids cost at most two fetches in 30 s. */
 const FETCHES = 2;

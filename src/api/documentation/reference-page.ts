@@ -1,5 +1,5 @@
 // The page at /docs: Swagger UI over /openapi.json, all of it served from here. Its policy lets it
-// ask nobody but this API, and run no script that stands in the page.
+// send requests to this API alone, and run no script written into the page.
 
 import { createRequire } from 'node:module';
 import type { ApiMiddleware } from '../http/api-context.ts';

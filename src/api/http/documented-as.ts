@@ -1,4 +1,4 @@
-// A query parameter arrives as text; the document shows what the text stands for.
+// A query parameter arrives as text; the document shows what the text means.
 
 import type { oas31 } from 'zod-openapi';
 

@@ -37,7 +37,7 @@ function startStream(
 }
 
 /**
- * A known path and another method: 405 with Allow, for methods nobody has heard of too; OPTIONS
+ * A known path and another method: 405 with Allow, for unknown methods too; OPTIONS
  * says Allow alone.
  */
 const otherMethods =

@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000;
 const TIME_WORDING =
   'must be a time (RFC 3339, for example 2026-01-31T12:00:00Z) or a date (2026-01-31)';
 
-/** A date stands for its whole day in UTC: as `from` it is the day's beginning, as `to` its end. */
+/** A date means its whole day in UTC: as `from` it is the day's beginning, as `to` its end. */
 const time = (edge: 'from' | 'to') =>
   z
     .string(TIME_WORDING)

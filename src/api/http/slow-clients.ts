@@ -65,7 +65,7 @@ export function createGuardedServer(handle: RequestListener): Server {
     },
   );
   server.on('request', (req) => {
-    // Also a body that nobody reads: an answer may have been given before it came.
+    // Also a body that is not read: an answer may have been given before it came.
     watchPace(req, () =>
       setTimeout(() => req.complete || req.socket.destroy(), LAST_WORDS_MS).unref(),
     );
@@ -74,7 +74,7 @@ export function createGuardedServer(handle: RequestListener): Server {
     if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
     socket.end(rawProblem(...(BY_CODE[error.code ?? ''] ?? [400, 'This is not valid HTTP.'])));
   });
-  // Any other than 100-continue, which node answers: nobody else is expected here.
+  // Any other than 100-continue, which node answers: no other is expected here.
   server.on('checkExpectation', (_req, res: ServerResponse) => {
     refuse(res, 417, 'This expectation cannot be met; leave the Expect header out.');
   });

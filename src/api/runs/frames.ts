@@ -20,7 +20,7 @@ export interface FramesWanted {
 
 export interface Lines {
   readonly lines: readonly Line[];
-  /** As it stands, where a line is shown with something of it. */
+  /** As it is, where a line is shown with something of it. */
   readonly run: RunRecord | undefined;
   /** Behind the last line that was read, shown or not. */
   readonly position: Position;

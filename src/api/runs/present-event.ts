@@ -16,7 +16,7 @@ export interface IdentifiedFrame {
 }
 
 /**
- * undefined for a line that is no frame. `run`, as it stands: for a STOP, which is the whole of it,
+ * undefined for a line that is no frame. `run`, as it is: for a STOP, which is the whole of it,
  * and a PAUSED, which says who may decide.
  */
 export function presentLine(
@@ -38,13 +38,13 @@ export function presentLine(
   };
 }
 
-type Said = { [E in Frame as E['event']]: Pick<E, 'event' | 'data'> }[Frame['event']];
+type PresentedFrame = { [E in Frame as E['event']]: Pick<E, 'event' | 'data'> }[Frame['event']];
 
 function presentEvent(
   event: EventLine,
   viewer: Viewer,
   run: RunRecord | undefined,
-): Said | undefined {
+): PresentedFrame | undefined {
   const { kind } = event;
   switch (kind) {
     case 'ATTEMPT':
@@ -66,7 +66,7 @@ function presentEvent(
     case 'RETRIED':
     case 'ERROR':
       // Written as they are shown.
-      return { event: kind, data: event.data } as Said;
+      return { event: kind, data: event.data } as PresentedFrame;
     default:
       return assertNever(kind);
   }
@@ -80,7 +80,7 @@ function pauseOf(
   { data, at }: EventLine,
   run: RunRecord,
   viewer: Viewer,
-): Extract<Said, { event: 'PAUSED' }>['data'] {
+): Extract<PresentedFrame, { event: 'PAUSED' }>['data'] {
   const { pauseId, calls } = data as { pauseId: string; calls: readonly CallRecord[] };
   const policyOf = new Map(
     run.calls.map(({ callId, guarded, approvers }) => [callId, { guarded, approvers }]),

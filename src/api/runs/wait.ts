@@ -55,7 +55,7 @@ export interface AwaitedRun {
 /** A database that is away for a moment does not end a wait; how often it is asked meanwhile. */
 const ASK_AGAIN_MS = 500;
 
-/** The run as it stands when it has settled, or at the end of the deadline. */
+/** The run as it is when it has settled, or at the end of the deadline. */
 export async function waitForRun(store: Store, awaited: AwaitedRun): Promise<RunRecord> {
   const { orgId, deadline } = awaited;
   const watch = store.announcer.watch(awaited.runId);

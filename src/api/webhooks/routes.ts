@@ -65,114 +65,117 @@ async function foundActive(tx: StoreTransaction, orgId: string, webhookId: strin
 }
 
 export const webhookRoutes = (deps: AppDeps): readonly Route[] => [
-  ...webhookKeeping(deps),
-  ...deliveryRoutes(deps),
+  createWebhookRoute(deps),
+  ...readingRoutes(deps),
+  listDeliveriesRoute(deps),
+  ...sendingRoutes(deps),
 ];
 
 type Deps = Pick<AppDeps, 'store' | 'egressAllow' | 'pageUrl'>;
 
-function webhookKeeping({ store, egressAllow = [], pageUrl = () => '' }: Deps): readonly Route[] {
+function createWebhookRoute({ store, egressAllow = [], pageUrl = () => '' }: Deps): Route {
   const addresses = publicAddresses(egressAllow);
-  return [
-    defineRoute({
-      method: 'POST',
-      path: PATH,
-      scope: 'admin',
-      id: 'createWebhook',
-      tag: 'webhooks',
-      summary: 'Have the org’s events sent somewhere',
-      description:
-        'Deliveries follow Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`, with the body of the schema `WebhookBody`. Any 2xx within ten seconds is delivered; all else, redirects too, is tried again under the same id for 24 hours. 410 makes the webhook inactive. The address must be a public one, unless the deployment allows it.',
-      answers: {
-        201: {
-          description: 'Made. The secret is shown here and nowhere else.',
-          schema: MadeWebhookSchema,
-          headers: ['Location'],
-        },
+  return defineRoute({
+    method: 'POST',
+    path: PATH,
+    scope: 'admin',
+    id: 'createWebhook',
+    tag: 'webhooks',
+    summary: 'Have the org’s events sent somewhere',
+    description:
+      'Deliveries follow Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`, with the body of the schema `WebhookBody`. Any 2xx within ten seconds is delivered; all else, redirects too, is tried again under the same id for 24 hours. 410 makes the webhook inactive. The address must be a public one, unless the deployment allows it.',
+    answers: {
+      201: {
+        description: 'Made. The secret is shown here and nowhere else.',
+        schema: MadeWebhookSchema,
+        headers: ['Location'],
       },
-      body: { schema: NewWebhookSchema, maxBytes: WEBHOOK_BODY_MAX_BYTES },
-      handle: async ({ caller, body }) => {
-        const problem = addresses.problem(body.url);
-        if (problem !== undefined) throw refusedUrl(problem);
-        const secret = newSecret();
-        const webhook = {
-          webhookId: `wh_${v7()}`,
-          orgId: caller.orgId,
-          url: body.url,
-          events: body.events,
-          include: body.include ?? [],
-          secret,
-          pageUrl: pageUrl(),
-          createdBy: caller.subject,
-        };
-        const made = await store.asOrg(caller.orgId, (tx) => createWebhook(tx, webhook));
-        if (made === undefined)
-          throw new AppError(
-            'INVALID_REQUEST',
-            `An org has at most ${WEBHOOKS_MAX} webhooks. Delete one that is not needed.`,
-          );
-        return {
-          status: 201,
-          headers: { Location: `${PATH}/${made.webhookId}` },
-          body: { ...presentWebhook(made), secret },
-        };
-      },
-    }),
-    defineRoute({
-      method: 'GET',
-      path: PATH,
-      scope: 'admin',
-      id: 'listWebhooks',
-      tag: 'webhooks',
-      summary: 'The org’s webhooks, newest first',
-      answers: { 200: pageNote(WebhookPageSchema) },
-      query: WebhooksQuery,
-      handle: async ({ caller, query }) => {
-        const page = await store.asOrg(caller.orgId, (tx) =>
-          listWebhooks(tx, caller.orgId, wanted(query)),
+    },
+    body: { schema: NewWebhookSchema, maxBytes: WEBHOOK_BODY_MAX_BYTES },
+    handle: async ({ caller, body }) => {
+      const problem = addresses.problem(body.url);
+      if (problem !== undefined) throw refusedUrl(problem);
+      const secret = newSecret();
+      const webhook = {
+        webhookId: `wh_${v7()}`,
+        orgId: caller.orgId,
+        url: body.url,
+        events: body.events,
+        include: body.include ?? [],
+        secret,
+        pageUrl: pageUrl(),
+        createdBy: caller.subject,
+      };
+      const made = await store.asOrg(caller.orgId, (tx) => createWebhook(tx, webhook));
+      if (made === undefined)
+        throw new AppError(
+          'INVALID_REQUEST',
+          `An org has at most ${WEBHOOKS_MAX} webhooks. Delete one that is not needed.`,
         );
-        return pageAnswer(PATH, query, WEBHOOKS_CURSOR, page, presentWebhook);
-      },
-    }),
-    defineRoute({
-      method: 'GET',
-      path: `${PATH}/:webhookId`,
-      scope: 'admin',
-      id: 'readWebhook',
-      tag: 'webhooks',
-      summary: 'A webhook',
-      answers: { 200: { description: 'The webhook.', schema: WebhookSchema } },
-      refusals: ['NOT_FOUND'],
-      handle: async ({ caller, param }) => {
-        const webhook = await store.asOrg(caller.orgId, (tx) =>
-          found(tx, caller.orgId, param('webhookId')),
-        );
-        return { status: 200, body: presentWebhook(webhook) };
-      },
-    }),
-    defineRoute({
-      method: 'DELETE',
-      path: `${PATH}/:webhookId`,
-      scope: 'admin',
-      id: 'deleteWebhook',
-      tag: 'webhooks',
-      summary: 'Delete a webhook with its deliveries',
-      description: 'What is not yet delivered is not sent any more.',
-      answers: { 204: { description: 'It is gone.' } },
-      refusals: ['NOT_FOUND'],
-      handle: async ({ caller, param }) => {
-        const { orgId, subject } = caller;
-        const gone = await store.asOrg(orgId, (tx) =>
-          deleteWebhook(tx, orgId, param('webhookId'), subject),
-        );
-        if (!gone) throw noSuchWebhook();
-        return { status: 204 };
-      },
-    }),
-  ];
+      return {
+        status: 201,
+        headers: { Location: `${PATH}/${made.webhookId}` },
+        body: { ...presentWebhook(made), secret },
+      };
+    },
+  });
 }
 
-const deliveryRoutes = ({ store }: Deps): readonly Route[] => [
+const readingRoutes = ({ store }: Deps): readonly Route[] => [
+  defineRoute({
+    method: 'GET',
+    path: PATH,
+    scope: 'admin',
+    id: 'listWebhooks',
+    tag: 'webhooks',
+    summary: 'The org’s webhooks, newest first',
+    answers: { 200: pageNote(WebhookPageSchema) },
+    query: WebhooksQuery,
+    handle: async ({ caller, query }) => {
+      const page = await store.asOrg(caller.orgId, (tx) =>
+        listWebhooks(tx, caller.orgId, wanted(query)),
+      );
+      return pageAnswer(PATH, query, WEBHOOKS_CURSOR, page, presentWebhook);
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: `${PATH}/:webhookId`,
+    scope: 'admin',
+    id: 'readWebhook',
+    tag: 'webhooks',
+    summary: 'A webhook',
+    answers: { 200: { description: 'The webhook.', schema: WebhookSchema } },
+    refusals: ['NOT_FOUND'],
+    handle: async ({ caller, param }) => {
+      const webhook = await store.asOrg(caller.orgId, (tx) =>
+        found(tx, caller.orgId, param('webhookId')),
+      );
+      return { status: 200, body: presentWebhook(webhook) };
+    },
+  }),
+  defineRoute({
+    method: 'DELETE',
+    path: `${PATH}/:webhookId`,
+    scope: 'admin',
+    id: 'deleteWebhook',
+    tag: 'webhooks',
+    summary: 'Delete a webhook with its deliveries',
+    description: 'What is not yet delivered is not sent any more.',
+    answers: { 204: { description: 'It is gone.' } },
+    refusals: ['NOT_FOUND'],
+    handle: async ({ caller, param }) => {
+      const { orgId, subject } = caller;
+      const gone = await store.asOrg(orgId, (tx) =>
+        deleteWebhook(tx, orgId, param('webhookId'), subject),
+      );
+      if (!gone) throw noSuchWebhook();
+      return { status: 204 };
+    },
+  }),
+];
+
+const listDeliveriesRoute = ({ store }: Deps): Route =>
   defineRoute({
     method: 'GET',
     path: `${PATH}/:webhookId/deliveries`,
@@ -197,7 +200,9 @@ const deliveryRoutes = ({ store }: Deps): readonly Route[] => [
         presentDelivery,
       );
     },
-  }),
+  });
+
+const sendingRoutes = ({ store }: Deps): readonly Route[] => [
   defineRoute({
     method: 'POST',
     path: `${PATH}/:webhookId/deliveries/:deliveryId/retry`,

@@ -43,7 +43,7 @@ const EVENT_MAX_CHARS = 2 * 1024 * 1024;
 /** Of a refusal: more than any sentence, less than a page. */
 const REFUSAL_MAX_CHARS = 64 * 1024;
 
-/** The server said no, in whatever form. */
+/** The server refused, in whatever form. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
   readonly refusal: Refusal;

@@ -54,7 +54,7 @@ export function createReplyCollector(onDelta: (delta: ModelDelta) => void): Repl
         usage,
       });
   };
-  const say = (kind: ModelDelta['kind'], piece: string): void => {
+  const emit = (kind: ModelDelta['kind'], piece: string): void => {
     if (piece === '') return;
     count(piece);
     (kind === 'CONTENT' ? text : reasoning).add(piece);
@@ -65,8 +65,8 @@ export function createReplyCollector(onDelta: (delta: ModelDelta) => void): Repl
     count(own.take(delta));
     const thought = thoughtOf(delta['content']);
     if (thought !== '') thoughtInContent = true;
-    say('REASONING', reasoningOf(delta) || thought);
-    say('CONTENT', textOf(delta['content']) || textOf(delta['refusal']));
+    emit('REASONING', reasoningOf(delta) || thought);
+    emit('CONTENT', textOf(delta['content']) || textOf(delta['refusal']));
     for (const fragment of listOf(delta['tool_calls'])) count(calls.take(fragment));
     count(calls.takeFunctionCall(delta['function_call']));
   }
@@ -78,8 +78,8 @@ export function createReplyCollector(onDelta: (delta: ModelDelta) => void): Repl
   function takeMessage(message: Fields): void {
     const thought = thoughtOf(message['content']);
     if (thought !== '') thoughtInContent = true;
-    say('REASONING', reasoning.newOf(reasoningOf(message) || thought));
-    say('CONTENT', text.newOf(textOf(message['content']) || textOf(message['refusal'])));
+    emit('REASONING', reasoning.newOf(reasoningOf(message) || thought));
+    emit('CONTENT', text.newOf(textOf(message['content']) || textOf(message['refusal'])));
     own.takeWhole(message);
     if (calls.count() > 0) return;
     messageCalls = wholeCalls(message);
@@ -94,7 +94,7 @@ export function createReplyCollector(onDelta: (delta: ModelDelta) => void): Repl
     takeDelta(recordOf(delta));
     if (typeof message === 'object' && message !== null) takeMessage(recordOf(message));
     // Completions of the old kind, behind some gateways.
-    else if (delta === undefined) say('CONTENT', textOf(choice['text']));
+    else if (delta === undefined) emit('CONTENT', textOf(choice['text']));
     if (finish !== undefined && bytes > before) wentOn = true;
     if (typeof said === 'string' && said !== '') finish = said;
     return true;

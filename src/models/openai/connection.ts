@@ -48,7 +48,7 @@ export function createConnection({
     });
 }
 
-/** Everything that an address may carry but the path stays where it stands. */
+/** Everything that an address may carry but the path stays where it is. */
 function chatCompletions(baseUrl: string): URL {
   const url = new URL(baseUrl);
   url.pathname = `${url.pathname.replace(/\/+$/, '')}/chat/completions`;

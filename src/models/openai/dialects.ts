@@ -258,7 +258,7 @@ export const adaptationFor = (
       !made.has(what) && concerns(request) && refused(param, message),
   )?.what;
 
-/** What stands in a turn of another model where the asked one refuses a turn that lacks it. */
+/** What is put into a turn of another model where the asked one refuses a turn that lacks it. */
 export interface Placeholder {
   /** In the first of its calls. */
   readonly call?: Readonly<Record<string, unknown>>;

@@ -181,7 +181,7 @@ const signing = (messages: readonly ModelMessage[], model: string): Placeholder 
 const hasReasoning = (own: CameAs | undefined): boolean =>
   Object.values(own?.fields ?? {}).some((value) => typeof value !== 'string' || !isBlank(value));
 
-/** A name that no provider takes stands in a transcript where a model made it up. */
+/** A name that no provider takes comes into a transcript where a model made it up. */
 const legalName = (name: string): string => {
   const repaired = name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, NAME_MAX_CHARS);
   return repaired === '' ? 'unnamed' : repaired;
@@ -209,7 +209,7 @@ function partOf(part: ModelPart): Json {
 
 /**
  * Absent rather than empty: servers refuse an empty list. Gateways before Bedrock and Claude refuse
- * a transcript with calls where there are none: then the names that stand in it are declared, and
+ * a transcript with calls where there are none: then the names in it are declared, and
  * none may be called.
  */
 function toolsFor(request: ModelRequest, messages: readonly ModelMessage[]): Json {

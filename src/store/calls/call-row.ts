@@ -2,31 +2,34 @@
 
 import { sql } from 'kysely';
 import type { AgentSnapshot } from '../../contract/agent.ts';
-import type { RetryClass } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
-import type { CallState } from '../queries/run-record.ts';
+import type { Columns } from '../database/tables.ts';
 import { lockRun, type LockedRun } from '../runs/runs.ts';
 import { activeMsSince } from '../turns/attempts.ts';
 import { hashOfCall } from './call-hash.ts';
 
-export interface CallRow {
-  readonly state: CallState;
-  readonly turn: number;
-  readonly name: string;
-  readonly tool_version: string;
-  readonly arguments: string;
-  readonly arguments_hash: string;
-  readonly approval: 'required' | 'never';
-  readonly risk: 'normal' | 'high';
-  readonly retry: RetryClass;
+/**
+ * `unsent_n`: the claim that was not let to write yet; null: none. `asked_again`: why it was
+ * proposed again; null: it was not.
+ */
+export interface CallRow extends Columns<
+  'calls',
+  | 'state'
+  | 'turn'
+  | 'name'
+  | 'tool_version'
+  | 'arguments'
+  | 'arguments_hash'
+  | 'approval'
+  | 'risk'
+  | 'retry'
+  | 'dispatch_n'
+  | 'unanswered'
+  | 'unsent_n'
+  | 'asked_again'
+  | 'result'
+> {
   readonly approvers: readonly string[] | null;
-  readonly dispatch_n: number;
-  readonly unanswered: number;
-  /** The claim that was not let to write yet; null: none. */
-  readonly unsent_n: number | null;
-  /** Why it was proposed again; null: it was not. */
-  readonly asked_again: string | null;
-  readonly result: string | null;
   readonly agent: AgentSnapshot;
   readonly user_id: string;
   readonly approved_hash: string | null;

@@ -1,4 +1,4 @@
-// A call that is no longer what was approved is proposed again as it stands now; one that needed no
+// A call that is no longer what was approved is proposed again as it is now; one that needed no
 // approval is not run.
 
 import { sql } from 'kysely';
@@ -15,7 +15,7 @@ type Changed = { readonly kind: 'ASK_AGAIN' } | { readonly kind: 'DONE'; readonl
 
 /**
  * Is it still what was approved (or, unguarded, what the model asked for)? If not, it is proposed
- * again as it stands now.
+ * again as it is now.
  */
 export async function changeOf(
   tx: StoreTransaction,

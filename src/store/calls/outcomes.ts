@@ -8,7 +8,7 @@ import { appendEvents } from '../events/events.ts';
 import { endedAs, type LockedRun } from '../runs/runs.ts';
 import { lockRunAndCall, type CallRow } from './call-row.ts';
 
-/** Deliveries of one call that nobody answered, before it is given up. */
+/** Deliveries of one call that were not answered, before it is given up. */
 export const MAX_UNANSWERED = 3;
 
 export type Recorded =
@@ -95,7 +95,7 @@ async function overtaken(
 }
 
 /**
- * A delivery nobody answered. Repeated where that is harmless, three in all; else a person is
+ * A delivery that was not answered. Repeated where that is harmless, three in all; else a person is
  * asked.
  */
 export async function unanswered(

@@ -24,11 +24,11 @@ export async function reopenCalls(tx: StoreTransaction, run: LockedRun): Promise
       from calls o left join decisions d on d.call_id = o.call_id and d.pause_id = o.decided_pause_id
       where o.run_id = ${run.runId} and (o.state = 'CLOSED' or (o.state = 'LEFT' and d.action is distinct from 'REJECT'))
     ) b where c.call_id = b.call_id`.execute(tx.db);
-  await tellLateOutcomes(tx, run);
+  await appendLateOutcomes(tx, run);
 }
 
 /** Outcomes that came after the end were no events: readers of the record are told them now. */
-async function tellLateOutcomes(tx: StoreTransaction, { runId }: LockedRun): Promise<void> {
+async function appendLateOutcomes(tx: StoreTransaction, { runId }: LockedRun): Promise<void> {
   const { rows } = await sql<{
     callId: string;
     name: string;

@@ -81,7 +81,7 @@ export interface Situation {
   readonly pauses: ReadonlyMap<string, PauseKind>;
 }
 
-/** The votes to write, in the pause's order; none where the same vote stands already. */
+/** The votes to write, in the pause's order; none where the same vote was cast already. */
 export type VotesToCast = readonly { readonly call: OpenCall; readonly vote: VoteOn }[];
 
 const decided = (d: MadeDecision): string =>
@@ -91,9 +91,44 @@ export function judgeVote(s: Situation, voter: Voter, request: VoteRequest): Vot
   const person = nameOf(voter);
   if (isSameVote(s, person, request)) return [];
   const wanted = 'each' in request.votes ? request.votes.each : undefined;
-  const openById = new Map(s.open.map((call) => [call.callId, call]));
+  const all = 'all' in request.votes ? request.votes.all : undefined;
+  checkThatOpen(s, request, wanted ?? []);
+  const votes: VotesToCast = s.open.flatMap((call) => {
+    const vote =
+      wanted?.find((v) => v.callId === call.callId) ?? (all && { callId: call.callId, ...all });
+    return vote === undefined ? [] : [{ call, vote }];
+  });
 
-  for (const vote of wanted ?? []) {
+  for (const { call, vote } of votes) {
+    const problem = voterProblem(s, call, voter, vote.action);
+    if (problem !== undefined) throw new AppError('FORBIDDEN', problem);
+  }
+  for (const { call, vote } of votes)
+    if (vote.action === 'APPROVE') checkExactness(s, voter, request, call, vote, all !== undefined);
+  for (const { call, vote } of votes)
+    if (vote.argumentsHash !== undefined && vote.argumentsHash !== call.argumentsHash)
+      throw new AppError(
+        'HASH_MISMATCH',
+        `The arguments of ${call.callId} are not the ones this hash is of. Read the run, look at them, and decide with their argumentsHash.`,
+      );
+  for (const { call, vote } of votes) if (vote.arguments !== undefined) checkEditable(s, call);
+  // The same vote of the same person is not written again.
+  return votes.filter(
+    ({ call, vote }) =>
+      !s.votes.some(
+        (v) =>
+          v.pauseId === s.pauseId &&
+          v.callId === call.callId &&
+          v.person === person &&
+          v.action === vote.action,
+      ),
+  );
+}
+
+/** What is voted on must wait in the present pause. */
+function checkThatOpen(s: Situation, request: VoteRequest, wanted: readonly VoteOn[]): void {
+  const openById = new Map(s.open.map((call) => [call.callId, call]));
+  for (const vote of wanted) {
     if (openById.has(vote.callId)) continue;
     const decision = s.decisions.findLast((d) => d.callId === vote.callId);
     if (decision !== undefined)
@@ -115,56 +150,25 @@ export function judgeVote(s: Situation, voter: Voter, request: VoteRequest): Vot
         'NOT_THIS_PAUSE',
         `The pause ${pauseId} is not the present one, which is ${s.pauseId ?? 'none'}. Read the run and decide what it shows.`,
       );
-  for (const vote of wanted ?? [])
+  for (const vote of wanted)
     if (!openById.has(vote.callId))
       throw new AppError(
         'NOT_THIS_PAUSE',
         `The call ${vote.callId} is not open in the present pause ${s.pauseId ?? ''}.`,
       );
+}
 
-  const all = 'all' in request.votes ? request.votes.all : undefined;
-  const votes: VotesToCast = s.open.flatMap((call) => {
-    const vote =
-      wanted?.find((v) => v.callId === call.callId) ?? (all && { callId: call.callId, ...all });
-    return vote === undefined ? [] : [{ call, vote }];
-  });
-
-  for (const { call, vote } of votes) {
-    const problem = voterProblem(s, call, voter, vote.action);
-    if (problem !== undefined) throw new AppError('FORBIDDEN', problem);
-  }
-  for (const { call, vote } of votes)
-    if (vote.action === 'APPROVE') checkExactness(s, voter, request, call, vote, all !== undefined);
-  for (const { call, vote } of votes)
-    if (vote.argumentsHash !== undefined && vote.argumentsHash !== call.argumentsHash)
-      throw new AppError(
-        'HASH_MISMATCH',
-        `The arguments of ${call.callId} are not the ones this hash is of. Read the run, look at them, and decide with their argumentsHash.`,
-      );
-  for (const { call, vote } of votes) {
-    if (vote.arguments === undefined) continue;
-    if (call.kind === 'OUTCOME_UNKNOWN')
-      throw new AppError(
-        'INVALID_REQUEST',
-        'A call of unknown outcome is done again as it was or left: its arguments cannot be edited.',
-      );
-    if (s.quorum > 1)
-      throw new AppError(
-        'INVALID_REQUEST',
-        'Several people approve this call, so its arguments cannot be edited: reject it instead.',
-      );
-  }
-  // A vote of this body that stands already is written again by nobody.
-  return votes.filter(
-    ({ call, vote }) =>
-      !s.votes.some(
-        (v) =>
-          v.pauseId === s.pauseId &&
-          v.callId === call.callId &&
-          v.person === person &&
-          v.action === vote.action,
-      ),
-  );
+function checkEditable(s: Situation, call: OpenCall): void {
+  if (call.kind === 'OUTCOME_UNKNOWN')
+    throw new AppError(
+      'INVALID_REQUEST',
+      'A call of unknown outcome is done again as it was or left: its arguments cannot be edited.',
+    );
+  if (s.quorum > 1)
+    throw new AppError(
+      'INVALID_REQUEST',
+      'Several people approve this call, so its arguments cannot be edited: reject it instead.',
+    );
 }
 
 /** 428: what is dangerous is approved by naming it. A rejection never needs that. */

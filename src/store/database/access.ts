@@ -3,22 +3,27 @@
 // for it or its reply was lost: so everything inside must find itself again by ids made before.
 // Nothing in here may await anything but the database.
 
-import { sql, type QueryExecutorProvider, type RawBuilder } from 'kysely';
+import { sql, type QueryExecutorProvider, type Transaction } from 'kysely';
 import type { Announcer } from '../events/notifications.ts';
 import { isConflict, isConnectionLoss } from './connection-loss.ts';
 import type { Database } from './database.ts';
 import { createLiveDeltas, type LiveDeltas } from '../events/live-deltas.ts';
 import type { As } from './identity.ts';
+import type { Tables } from './tables.ts';
 import { runTransaction } from './transaction.ts';
 
+/** Raw SQL, or what was built over the transaction's own `db`. */
+interface Statement {
+  readonly execute: (db: QueryExecutorProvider) => Promise<unknown>;
+}
+
 export interface StoreTransaction {
-  /** What statements are executed over. */
-  readonly db: QueryExecutorProvider;
+  readonly db: Transaction<Tables>;
   /**
    * Sends a statement whose answer nothing depends on, and does not wait for it; the transaction
    * fails if it does.
    */
-  readonly write: (statement: RawBuilder<unknown>) => void;
+  readonly write: (statement: Statement) => void;
   /** Tells who follows the run, after the commit. */
   readonly announce: (runId: string, change: 'STATUS' | 'EVENTS') => void;
   /** Tells who follows the inbox of the org, after the commit. */

@@ -6,12 +6,13 @@ import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } f
 import pg from 'pg';
 import { connectTo, type Connection } from './connection.ts';
 import { batchedConnection } from './pglite-connection.ts';
+import type { Tables } from './tables.ts';
 
 export type DatabaseKind = 'postgres' | 'pglite';
 
 export interface Database {
   readonly kind: DatabaseKind;
-  readonly kysely: Kysely<unknown>;
+  readonly kysely: Kysely<Tables>;
   /** For a transaction: transaction.ts's. */
   readonly connect: () => Promise<Connection>;
   /** Address for connections outside the pool (LISTEN); undefined for PGlite. */
@@ -25,7 +26,7 @@ pg.types.setTypeParser(20, Number);
 const POOL_SIZE = 20;
 
 /**
- * A connection is given up after 2.5 s, so that a caller hears 503 within the 3 s the contract
+ * A connection is given up after 2.5 s, so that a caller is answered 503 within the 3 s the contract
  * allows.
  */
 const CONNECT_TIMEOUT_MS = 2500;
@@ -50,7 +51,7 @@ export async function openPostgres(url: string): Promise<Database> {
   // transaction would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   const connect = connectTo(pool);
-  const kysely = new Kysely<unknown>({
+  const kysely = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: forKysely(pool, connect) }),
   });
   return { kind: 'postgres', kysely, connect, url, close: () => kysely.destroy() };
@@ -67,7 +68,7 @@ export async function openPglite(dir?: string): Promise<Database> {
   const lite = dir === undefined ? await PGlite.create() : await PGlite.create(dir);
   const pool = new pg.Pool({ ...batchedConnection(lite), pipeline: true, max: 1 });
   const connect = connectTo(pool);
-  const kysely = new Kysely<unknown>({
+  const kysely = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: forKysely(pool, connect) }),
   });
   return {

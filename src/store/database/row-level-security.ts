@@ -22,13 +22,7 @@ export async function rowLevelSecurityProblem(db: Database): Promise<string | un
     return `The database has no role ${SERVICE_ROLE}: run npm run migrate, with MIGRATION_DATABASE_URL naming a role that may create roles.`;
   let found: Binding | undefined;
   try {
-    const progress = { entered: false, atCommit: false, abandoned: false };
-    found = await runTransaction(
-      db,
-      'worker',
-      async (tx) => (await binding.execute(tx)).rows[0],
-      progress,
-    );
+    found = await runTransaction(db, 'worker', async (tx) => (await binding.execute(tx)).rows[0]);
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code !== '42501') throw error;
     return `The database role "${login}" may not become ${SERVICE_ROLE}. Run once, as a role that may: grant ${SERVICE_ROLE} to "${login}";`;

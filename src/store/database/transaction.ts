@@ -2,14 +2,15 @@
 // none waits for the answer of the one before it (the driver's pipeline): what can be asked at once
 // costs one round trip. A transaction that fails says why its first statement failed.
 
-import type {
-  ConnectionProvider,
-  DatabaseConnection,
-  Kysely,
-  QueryExecutorProvider,
-  QueryResult,
+import {
+  Transaction,
+  type ConnectionProvider,
+  type DatabaseConnection,
+  type Kysely,
+  type QueryResult,
 } from 'kysely';
-import type { Connection } from './connection.ts';
+import type { Database } from './database.ts';
+import type { Tables } from './tables.ts';
 import { beginAs, type As } from './identity.ts';
 
 export interface TransactionProgress {
@@ -26,10 +27,10 @@ export interface TransactionProgress {
  * kept up to date.
  */
 export async function runTransaction<T>(
-  { kysely, connect }: { kysely: Kysely<unknown>; connect: () => Promise<Connection> },
+  { kysely, connect }: Pick<Database, 'kysely' | 'connect'>,
   as: As,
-  work: (db: QueryExecutorProvider) => T | Promise<T>,
-  progress: TransactionProgress,
+  work: (db: Transaction<Tables>) => T | Promise<T>,
+  progress: TransactionProgress = { entered: false, atCommit: false, abandoned: false },
 ): Promise<T> {
   const connection = await connect();
   let failed: { readonly error: unknown } | undefined;
@@ -70,8 +71,8 @@ interface Answer {
 
 type Send = (text: string, values: readonly unknown[]) => Promise<Answer>;
 
-/** What statements are executed over. kysely's own transaction lets one be under way only. */
-function transactionOver(kysely: Kysely<unknown>, send: Send): QueryExecutorProvider {
+/** kysely's transaction, but for its lock: there, only one statement is under way at a time. */
+function transactionOver(kysely: Kysely<Tables>, send: Send): Transaction<Tables> {
   const connection: DatabaseConnection = {
     executeQuery: async <R>({
       sql,
@@ -89,5 +90,6 @@ function transactionOver(kysely: Kysely<unknown>, send: Send): QueryExecutorProv
   };
   const provider: ConnectionProvider = { provideConnection: (consumer) => consumer(connection) };
   const executor = kysely.getExecutor().withConnectionProvider(provider);
-  return { getExecutor: () => executor };
+  // Its driver would begin and end transactions, which is done here.
+  return new Transaction<Tables>({ config: {}, driver: {}, dialect: {}, executor } as never);
 }

@@ -32,7 +32,7 @@ export function unseenPart(delta: Delta, position: Position): Delta | undefined 
 }
 
 export interface LiveAttempt {
-  readonly say: (kind: DeltaKind, text: string) => void;
+  readonly append: (kind: DeltaKind, text: string) => void;
   /** Neighbours of a kind joined. */
   readonly unstored: () => readonly Delta[];
   readonly stored: (through: number) => void;
@@ -75,7 +75,7 @@ export function createLiveDeltas(): LiveDeltas {
       let end = 0;
       member(attempts, runId).add(attempt);
       return {
-        say: (kind, text) => {
+        append: (kind, text) => {
           end += text.length;
           attempt.unstored.push({ seq, offset: end, kind, text, turn, at: new Date() });
           for (const listener of listeners.get(runId) ?? []) listener();

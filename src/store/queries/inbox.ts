@@ -22,7 +22,7 @@ export interface InboxLine {
   readonly position: InboxPosition;
   readonly at: Date;
   readonly run: RunRecord;
-  /** As it stands now, within the pause that the line is about. */
+  /** As it is now, within the pause that the line is about. */
   readonly call: CallRecord;
   /** Of a DECIDED line that a decision was the cause of; a cancelled run has none. */
   readonly decision: RecordedDecision | null;

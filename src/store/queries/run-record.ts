@@ -1,4 +1,4 @@
-// A run as it stands, whole, in one statement: what api/present.ts turns into a RunResponse, and
+// A run as it is, whole, in one statement: what api/present.ts turns into a RunResponse, and
 // nothing else does.
 
 import { sql, type RawBuilder } from 'kysely';

@@ -85,7 +85,7 @@ export interface RunName {
   readonly runId: string;
 }
 
-/** The run as it stands; undefined for one of another agent, another org, or not his to see. */
+/** The run as it is; undefined for one of another agent, another org, or not his to see. */
 export async function readVisibleRun(
   tx: StoreTransaction,
   viewer: Viewer,

@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { AppError } from '../../contract/errors.ts';
 import { isTerminal } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
-import { castVotes, type CheckEdit } from '../calls/decisions.ts';
+import { castVotes, type CheckEdit } from '../calls/votes.ts';
 import type { Voter, VoteRequest } from '../calls/vote-policy.ts';
 import { takeKey, type KeyUse } from './keys.ts';
 import { addOutboxLine } from '../outbox.ts';

@@ -4,6 +4,7 @@
 import { sql } from 'kysely';
 import { AppError } from '../../contract/errors.ts';
 import type { StoreTransaction } from '../database/access.ts';
+import type { Columns } from '../database/tables.ts';
 
 export interface KeyUse {
   readonly orgId: string;
@@ -19,10 +20,7 @@ export interface KeyUse {
   readonly requestId?: string;
 }
 
-interface KeyRow {
-  readonly body_hash: string;
-  readonly run_id: string;
-  readonly request_id: string | null;
+interface KeyRow extends Columns<'idempotency_keys', 'body_hash' | 'run_id' | 'request_id'> {
   readonly there: boolean;
 }
 
@@ -35,11 +33,23 @@ export async function takeKey(
   use: KeyUse,
   runId: string,
 ): Promise<string | undefined> {
-  const taken = await sql`
-    insert into idempotency_keys (org_id, caller, route, agent_id, target, key, body_hash, run_id, request_id)
-    values (${use.orgId}, ${use.caller}, ${use.route}, ${use.agentId}, ${use.target}, ${use.key}, ${use.bodyHash}, ${runId}, ${use.requestId ?? null})
-    on conflict do nothing returning run_id`.execute(tx.db);
-  if (taken.rows.length > 0) return undefined;
+  const taken = await tx.db
+    .insertInto('idempotency_keys')
+    .values({
+      org_id: use.orgId,
+      caller: use.caller,
+      route: use.route,
+      agent_id: use.agentId,
+      target: use.target,
+      key: use.key,
+      body_hash: use.bodyHash,
+      run_id: runId,
+      request_id: use.requestId ?? null,
+    })
+    .onConflict((known) => known.doNothing())
+    .returning('run_id')
+    .executeTakeFirst();
+  if (taken !== undefined) return undefined;
   const { rows } = await sql<KeyRow>`
     select body_hash, run_id, request_id, exists (select 1 from runs r where r.run_id = k.run_id) as there from idempotency_keys k
     where org_id = ${use.orgId} and caller = ${use.caller} and route = ${use.route} and agent_id = ${use.agentId}

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
+import { anyOf } from '../database/any-of.ts';
 
 /** Checked by its giver: the bytes are of this type. */
 export type NewMedia =
@@ -32,8 +33,11 @@ export async function attachMedia(
   for (const [idx, item] of given.entries()) {
     if ('bytes' in item) await keep(tx, run.orgId, item.sha256, item.bytes);
     const [sha256, url] = 'bytes' in item ? [item.sha256, null] : [null, item.url];
-    await sql`insert into run_media (run_id, org_id, idx, type, url, sha256)
-      values (${run.runId}, ${run.orgId}, ${idx}, ${item.type}, ${url}, ${sha256})`.execute(tx.db);
+    const { runId, orgId } = run;
+    await tx.db
+      .insertInto('run_media')
+      .values({ run_id: runId, org_id: orgId, idx, type: item.type, url, sha256 })
+      .execute();
   }
 }
 
@@ -43,9 +47,11 @@ async function keep(
   sha256: string,
   bytes: Buffer,
 ): Promise<void> {
-  await sql`insert into media (org_id, sha256, bytes) values (${orgId}, ${sha256}, ${bytes}) on conflict do nothing`.execute(
-    tx.db,
-  );
+  await tx.db
+    .insertInto('media')
+    .values({ org_id: orgId, sha256, bytes })
+    .onConflict((known) => known.doNothing())
+    .execute();
 }
 
 /** What these runs refer to, in their order; without the bytes. */
@@ -65,14 +71,16 @@ export async function mediaBytes(
   orgId: string,
   hashes: readonly string[],
 ): Promise<ReadonlyMap<string, Buffer>> {
-  const { rows } = await sql<{ sha256: string; bytes: Buffer }>`
-    select sha256, bytes from media where org_id = ${orgId} and sha256 = any(${hashes})`.execute(
-    tx.db,
-  );
+  const rows = await tx.db
+    .selectFrom('media')
+    .select(['sha256', 'bytes'])
+    .where('org_id', '=', orgId)
+    .where('sha256', '=', anyOf(hashes))
+    .execute();
   return new Map(rows.map((row) => [row.sha256, row.bytes]));
 }
 
-/** What an address gave. The first one stands: every turn, and every later run, sees the same. */
+/** What an address gave. The first one is kept: every turn, and every later run, sees the same. */
 export async function keepFetched(
   tx: StoreTransaction,
   at: { runId: string; orgId: string; idx: number },
@@ -80,7 +88,11 @@ export async function keepFetched(
 ): Promise<void> {
   const sha256 = contentHash(bytes);
   await keep(tx, at.orgId, sha256, bytes);
-  await sql`update run_media set sha256 = ${sha256} where run_id = ${at.runId} and idx = ${at.idx} and sha256 is null`.execute(
-    tx.db,
-  );
+  await tx.db
+    .updateTable('run_media')
+    .set({ sha256 })
+    .where('run_id', '=', at.runId)
+    .where('idx', '=', at.idx)
+    .where('sha256', 'is', null)
+    .execute();
 }

@@ -3,6 +3,7 @@
 import { sql } from 'kysely';
 import type { RunStatus } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
+import type { Columns } from '../database/tables.ts';
 
 /** For `status in ${OPEN}`: constants, so that the partial index `runs_open` serves. */
 export const OPEN = sql`('QUEUED', 'RUNNING', 'PAUSED')`;
@@ -12,10 +13,12 @@ export async function statusOf(
   tx: StoreTransaction,
   runId: string,
 ): Promise<RunStatus | undefined> {
-  const { rows } = await sql<{
-    status: RunStatus;
-  }>`select status from runs where run_id = ${runId}`.execute(tx.db);
-  return rows[0]?.status;
+  const row = await tx.db
+    .selectFrom('runs')
+    .select('status')
+    .where('run_id', '=', runId)
+    .executeTakeFirst();
+  return row?.status;
 }
 
 /**
@@ -39,7 +42,7 @@ export async function openAmong(
   tx: StoreTransaction,
   runIds: readonly string[],
 ): Promise<readonly string[]> {
-  const { rows } = await sql<{ run_id: string }>`
+  const { rows } = await sql<Columns<'runs', 'run_id'>>`
     select run_id from runs where run_id = any(${runIds}) and status in ${OPEN}`.execute(tx.db);
   return rows.map((row) => row.run_id);
 }
@@ -50,7 +53,7 @@ export async function openAfter(
   after: string,
   { olderThanS, most }: { readonly olderThanS: number; readonly most: number },
 ): Promise<readonly string[]> {
-  const { rows } = await sql<{ run_id: string }>`
+  const { rows } = await sql<Columns<'runs', 'run_id'>>`
     select run_id from runs where status in ${OPEN} and run_id > ${after}
       and updated_at < now() - make_interval(secs => ${olderThanS})
     order by run_id limit ${most}`.execute(tx.db);

@@ -13,6 +13,7 @@ import {
 } from '../../contract/names.ts';
 import type { AgentRunInput } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
+import type { Columns } from '../database/tables.ts';
 import { takeKey, type KeyUse } from './keys.ts';
 import { attachMedia, type NewMedia } from './media.ts';
 import { addOutboxLine } from '../outbox.ts';
@@ -74,7 +75,7 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
   }
   if (run.refusal !== undefined) throw run.refusal;
   // Nothing comes back where this very transaction is played again.
-  const session = await sql<{ agent_id: string; run_count: number }>`
+  const session = await sql<Columns<'sessions', 'agent_id' | 'run_count'>>`
     insert into sessions (org_id, user_id, session_id, agent_id, run_count)
     select ${run.orgId}, ${run.userId}, ${run.sessionId}, ${run.agent.id}, 1
     where not exists (select 1 from runs where run_id = ${run.runId})
@@ -144,7 +145,7 @@ async function openRunOfSession(
   tx: StoreTransaction,
   s: SessionOfRun,
 ): Promise<{ runId: string; status: RunStatus } | undefined> {
-  const { rows } = await sql<{ run_id: string; status: RunStatus }>`
+  const { rows } = await sql<Columns<'runs', 'run_id' | 'status'>>`
     select run_id, status from runs
     where org_id = ${s.orgId} and user_id = ${s.userId} and session_id = ${s.sessionId} and status in ${OPEN}
     order by session_seq limit 1`.execute(tx.db);
@@ -189,7 +190,7 @@ export async function releaseStranded(
   tx: StoreTransaction,
   runIds: readonly string[],
 ): Promise<readonly string[]> {
-  const { rows } = await sql<{ run_id: string }>`
+  const { rows } = await sql<Columns<'runs', 'run_id'>>`
     select r.run_id from runs r where r.run_id = any(${runIds}) and r.status = 'QUEUED'
       and not exists (select 1 from outbox o where o.run_id = r.run_id and o.kind = 'START')
     order by r.run_id`.execute(tx.db);

@@ -1,6 +1,6 @@
 // The one function that writes PAUSED and every terminal state, whoever found it: the workflow,
 // DELETE, the reconciler. In one transaction with the record's event, the audit line and, when
-// terminal, the release of the session's next run. It returns the state that stands, which need not
+// terminal, the release of the session's next run. It returns the state in force, which need not
 // be the one that was asked for.
 
 import { sql } from 'kysely';
@@ -10,7 +10,7 @@ import { audit } from '../audit.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { appendEvents } from '../events/events.ts';
 import { withdrawStart } from '../outbox.ts';
-import { tellPaused, tellSettled } from '../webhooks/tell.ts';
+import { addPausedDeliveries, addSettledDeliveries } from '../webhooks/new-deliveries.ts';
 import { openPause, viewPause } from '../calls/pauses.ts';
 import type { OperatorDecisions } from '../calls/vote-policy.ts';
 import { readRun, type RunRecord } from '../queries/run-record.ts';
@@ -91,7 +91,7 @@ async function settlePaused(
     );
     const pause = await openCallsOf(tx, run, pauseId);
     appendEvents(tx, runId, [{ kind: 'PAUSED', turn: s.turn, data: { pauseId, ...pause } }]);
-    tellPaused(tx, runId, pauseId, pause);
+    addPausedDeliveries(tx, runId, pauseId, pause);
     audit(tx, {
       orgId: run.orgId,
       runId,
@@ -109,7 +109,7 @@ async function settlePaused(
 }
 
 /**
- * As they stand at the pause: a reader of the record is shown the same, whatever became of them
+ * As they are at the pause: a reader of the record is shown the same, whatever became of them
  * since.
  */
 async function openCallsOf(
@@ -178,7 +178,7 @@ async function settleTerminal(
     action: `run.${s.kind.toLowerCase()}`,
     data: failure ? { code: failure.code } : {},
   });
-  tellSettled(tx, runId);
+  addSettledDeliveries(tx, runId);
   if (s.kind !== 'COMPLETED') await withdrawStart(tx, runId);
   if ((await releaseNextOfSession(tx, run)) !== undefined) options.onReleased?.();
   return { status: s.kind, ...(failure ? { failure } : {}) };

@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import type { WaitingFor } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { appendEvents } from '../events/events.ts';
-import { tellWaiting } from '../webhooks/tell.ts';
+import { addWaitingDeliveries } from '../webhooks/new-deliveries.ts';
 
 export interface Waiting extends WaitingFor {
   readonly turn: number;
@@ -28,10 +28,10 @@ export async function noteWaiting(
   const { what, since, lastProblem, turn } = waiting;
   if (waiting.tries > 0 || noted.rows.length === 0) return;
   appendEvents(tx, runId, [{ kind: 'WAITING', turn, data: { what, since, lastProblem } }]);
-  tellWaiting(tx, runId, { what, since, lastProblem });
+  addWaitingDeliveries(tx, runId, { what, since, lastProblem });
 }
 
-/** The model speaks again: nobody is told to wait for it any more. */
+/** The model speaks again: readers are not told to wait for it any more. */
 export async function endWaiting(tx: StoreTransaction, runId: string): Promise<void> {
   await sql`update runs set waiting = null where run_id = ${runId} and waiting is not null`.execute(
     tx.db,

@@ -20,7 +20,7 @@ const RESULT_CHARS = 4000;
 
 /**
  * The exchanges of the session before this run, oldest first, no more than could fit. A run that
- * failed or was cancelled stands there with what it did, so that it is not done again; one that did
+ * failed or was cancelled is listed with what it did, so that it is not done again; one that did
  * nothing has no exchange.
  */
 export async function readHistory(

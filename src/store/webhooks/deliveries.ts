@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import type { DeliveredEvent, Delivery } from '../../contract/webhook.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { listed, type Listed, type PageWanted } from '../queries/run-lists.ts';
-import { GIVE_UP_AFTER } from './tell.ts';
+import { GIVE_UP_AFTER } from './new-deliveries.ts';
 
 export interface DeliveryRecord {
   readonly deliveryId: string;

@@ -5,13 +5,13 @@
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
 import { readRuns } from '../queries/run-record.ts';
-import { tellExpiring } from './tell.ts';
+import { addExpiringDeliveries } from './new-deliveries.ts';
 
 const CALLS_AT_ONCE = 200;
 const AT_MOST = sql.lit('1 hour');
 
 /** True where more may be left. */
-export async function tellWhatExpires(tx: StoreTransaction): Promise<boolean> {
+export async function announceExpiringPauses(tx: StoreTransaction): Promise<boolean> {
   const { rows } = await sql<{ run_id: string; pause_id: string }>`
     update calls set expiring_told = pause_id where call_id in (
       select call_id from calls
@@ -25,7 +25,7 @@ export async function tellWhatExpires(tx: StoreTransaction): Promise<boolean> {
     const [run] = await readRuns(tx, sql`r.run_id = ${runId}`);
     if (run?.pauseId !== pauseId) continue;
     const calls = run.calls.filter((call) => call.pauseId === pauseId);
-    tellExpiring(tx, runId, pauseId, { ...run, calls });
+    addExpiringDeliveries(tx, runId, pauseId, { ...run, calls });
   }
   return rows.length === CALLS_AT_ONCE;
 }

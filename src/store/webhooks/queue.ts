@@ -4,7 +4,7 @@
 import { sql } from 'kysely';
 import type { DeliveredEvent } from '../../contract/webhook.ts';
 import type { StoreTransaction } from '../database/access.ts';
-import type { ToldRecord } from './tell.ts';
+import type { RecordAtEvent } from './new-deliveries.ts';
 
 export interface LeasedDelivery {
   readonly deliveryId: string;
@@ -17,7 +17,7 @@ export interface LeasedDelivery {
   readonly secret: string;
   readonly pageUrl: string;
   /** Of a `test` there is no run. */
-  readonly record: ToldRecord | { readonly orgId: string };
+  readonly record: RecordAtEvent | { readonly orgId: string };
   readonly createdAt: Date;
 }
 

@@ -90,11 +90,13 @@ export async function deleteWebhook(
   webhookId: string,
   actor: string,
 ): Promise<boolean> {
-  const { rows } = await sql`
-    delete from webhooks where org_id = ${orgId} and webhook_id = ${webhookId} returning 1`.execute(
-    tx.db,
-  );
-  if (rows.length === 0) return false;
+  const deleted = await tx.db
+    .deleteFrom('webhooks')
+    .where('org_id', '=', orgId)
+    .where('webhook_id', '=', webhookId)
+    .returning('webhook_id')
+    .executeTakeFirst();
+  if (deleted === undefined) return false;
   audit(tx, { orgId, actor, action: 'webhook.deleted', data: { webhookId } });
   return true;
 }

@@ -74,6 +74,6 @@ function decoderFor(charset: string | undefined): InstanceType<typeof TextDecode
   try {
     return new TextDecoder(charset?.replaceAll('"', '') ?? 'utf-8');
   } catch {
-    return new TextDecoder(); // a charset that nobody knows
+    return new TextDecoder(); // an unknown charset
   }
 }

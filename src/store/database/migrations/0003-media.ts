@@ -1,5 +1,5 @@
 // What runs were given to see and hear: bytes once per org, by their hash; runs refer to them. An
-// address stands until it was fetched.
+// address is kept until it was fetched.
 
 import { sql, type Kysely } from 'kysely';
 import { protectTable } from './tenant-policies.ts';

@@ -1,6 +1,6 @@
-// The second wall, as SQL: what a table needs so that the service's role reads and writes only the
+// Row-level security, as SQL: what a table needs so that the service's role reads and writes only the
 // rows it may. Used by migrations when they make a table; test/store/tenants.test.ts fails for a
-// table with org_id that stands outside it.
+// table with org_id that is not under it.
 
 /**
  * Neither superuser, owner nor BYPASSRLS; access.ts enters it in every transaction. Cluster-wide,

@@ -29,7 +29,7 @@ const LISTENS: Readonly<Record<string, number>> = {
   'temporal-postgres': 5432,
 };
 
-describe('house: docker-compose.yml', () => {
+describe('docker-compose.yml', () => {
   it('opens what docs/security.md lists, and names every service there', () => {
     const page = read('docs/security.md');
     const section = page.split(/^### /m).find((part) => part.startsWith('`docker-compose.yml`'));

@@ -10,7 +10,7 @@ import type { StoreTransaction } from '../database/access.ts';
 import type { RecordedDecision, RunRecord } from '../queries/run-record.ts';
 
 /** What a line keeps; webhooks/body.ts makes the body of it. */
-export interface ToldRecord {
+export interface RecordAtEvent {
   readonly orgId: string;
   readonly agentId: string;
   readonly runId: string;
@@ -22,7 +22,7 @@ export interface ToldRecord {
   readonly input?: string;
   readonly content?: string;
   readonly pauseId?: string;
-  readonly pause?: ToldPause;
+  readonly pause?: PauseAtEvent;
   readonly decided?: {
     readonly callId: string;
     readonly name: string;
@@ -31,9 +31,9 @@ export interface ToldRecord {
   readonly waitingFor?: Readonly<Record<string, unknown>>;
 }
 
-export type ToldPause = Pick<RunRecord, 'quorum' | 'fourEyes' | 'calls'>;
+export type PauseAtEvent = Pick<RunRecord, 'quorum' | 'fourEyes' | 'calls'>;
 
-const pauseOf = ({ quorum, fourEyes, calls }: ToldPause): ToldPause => ({
+const pauseOf = ({ quorum, fourEyes, calls }: PauseAtEvent): PauseAtEvent => ({
   quorum,
   fourEyes,
   calls,
@@ -42,7 +42,7 @@ const pauseOf = ({ quorum, fourEyes, calls }: ToldPause): ToldPause => ({
 /** From when it is written, or somebody asks for it once more, until it is given up. */
 export const GIVE_UP_AFTER = sql.lit('24 hours');
 
-interface ToTell {
+interface EventToDeliver {
   readonly runId: string;
   readonly event: WebhookEvent;
   /** Over `r`, the run, and whatever `from` adds: what the event is told apart from others by. */
@@ -52,7 +52,7 @@ interface ToTell {
   readonly from?: RawBuilder<unknown>;
 }
 
-function tell(tx: StoreTransaction, t: ToTell): void {
+function addDeliveries(tx: StoreTransaction, t: EventToDeliver): void {
   // Locked, or a webhook that is deleted at this moment would fail the change itself: its line
   // refers to it.
   tx.write(sql`
@@ -77,13 +77,13 @@ function tell(tx: StoreTransaction, t: ToTell): void {
 
 const json = (value: unknown): RawBuilder<unknown> => sql`${JSON.stringify(value)}::jsonb`;
 
-export const tellPaused = (
+export const addPausedDeliveries = (
   tx: StoreTransaction,
   runId: string,
   pauseId: string,
-  pause: ToldPause,
+  pause: PauseAtEvent,
 ): void =>
-  tell(tx, {
+  addDeliveries(tx, {
     runId,
     event: 'run.paused',
     key: sql<string>`${pauseId}::text`,
@@ -91,17 +91,21 @@ export const tellPaused = (
   });
 
 /** After the run's last event was appended: a run that is taken up again ends once more. */
-export const tellSettled = (tx: StoreTransaction, runId: string): void =>
-  tell(tx, { runId, event: 'run.settled', key: sql<string>`r.run_id || ' ' || r.event_seq` });
+export const addSettledDeliveries = (tx: StoreTransaction, runId: string): void =>
+  addDeliveries(tx, {
+    runId,
+    event: 'run.settled',
+    key: sql<string>`r.run_id || ' ' || r.event_seq`,
+  });
 
 /** Of these calls those that the pause's votes, or its expiry, have decided. */
-export const tellDecided = (
+export const addDecidedDeliveries = (
   tx: StoreTransaction,
   runId: string,
   pauseId: string,
   callIds: readonly string[],
 ): void =>
-  tell(tx, {
+  addDeliveries(tx, {
     runId,
     event: 'approval.decided',
     key: sql<string>`d.pause_id || ' ' || d.call_id`,
@@ -113,25 +117,25 @@ export const tellDecided = (
   });
 
 /** `since`: a run may wait for its model several times. */
-export const tellWaiting = (
+export const addWaitingDeliveries = (
   tx: StoreTransaction,
   runId: string,
   waitingFor: { readonly since: string } & Readonly<Record<string, unknown>>,
 ): void =>
-  tell(tx, {
+  addDeliveries(tx, {
     runId,
     event: 'run.waiting',
     key: sql<string>`r.run_id || ' ' || ${waitingFor.since}::text`,
     details: json({ waitingFor }),
   });
 
-export const tellExpiring = (
+export const addExpiringDeliveries = (
   tx: StoreTransaction,
   runId: string,
   pauseId: string,
-  pause: ToldPause,
+  pause: PauseAtEvent,
 ): void =>
-  tell(tx, {
+  addDeliveries(tx, {
     runId,
     event: 'approval.expiring',
     key: sql<string>`${pauseId}::text`,
