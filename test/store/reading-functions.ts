@@ -8,4 +8,4 @@ export const READING =
   'readConversation activeMsOf readTurnWork readInbox readInboxHead ' +
   'runsWithExpired startedExecution openAfter openAmong readHistory ' +
   'readReply statusOf readCallSchema listDeliveries listWebhooks ' +
-  'findWebhook';
+  'findWebhook heldRuns';
