@@ -2,6 +2,7 @@
 // for or has happened is written as soon as it is back. The activity's heartbeat goes on meanwhile;
 // a worker that is told to stop gives up.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { StoreUnavailableError } from '../store/database/access.ts';
 
@@ -14,7 +15,7 @@ export async function untilStored<T>(write: () => Promise<T>): Promise<T> {
       return await write();
     } catch (error) {
       if (!(error instanceof StoreUnavailableError) || cancellationSignal.aborted) throw error;
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
+      await sleep(AGAIN_AFTER_MS);
     }
   }
 }

@@ -1,6 +1,7 @@
 // What after-restore asks of Temporal and tells it. Each call has a deadline and is tried a few
 // times: the command may be run again.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { SIGNAL, WORKFLOW_TYPE } from '../contract/names.ts';
 import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
@@ -26,7 +27,7 @@ export function createRestoreClient({ client, connection }: Temporal) {
         return await connection.withDeadline(Date.now() + 2 * RPC_DEADLINE_MS, call);
       } catch (error) {
         if (error instanceof WorkflowNotFoundError || left <= 1) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        await sleep(500);
       }
     }
   }

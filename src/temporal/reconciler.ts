@@ -1,7 +1,7 @@
 // Where Temporal's record and ours may have come apart: a workflow that closed (terminated, or
 // cancelled from outside) while its row is open. Every second one visibility query for what closed
 // since the last look less 30 s without having said how it ended, and a slow sweep over open rows
-// for what a query misses.
+// for what a query misses; and one for the runs that an operator holds.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunFailure } from '../contract/names.ts';
@@ -10,6 +10,7 @@ import type { Store } from '../store/database/access.ts';
 import { openAfter, openAmong, startedExecution } from '../store/runs/open-runs.ts';
 import { releaseStranded } from '../store/runs/runs.ts';
 import { settle } from '../store/runs/settle.ts';
+import { lookAtHeld } from './held-runs.ts';
 import type { WorkflowObserver } from './workflow-observer.ts';
 
 export interface Reconciler {
@@ -101,7 +102,7 @@ export function createReconciler({
 
   const loop = (async () => {
     while (!stopped) {
-      for (const look of [lookAtClosed, sweep])
+      for (const look of [lookAtClosed, sweep, () => lookAtHeld(store, workflows)])
         try {
           await look();
         } catch {

@@ -1,5 +1,5 @@
-// What Temporal is asked about workflows: what state one is in, and which closed since a time without
-// having said how they ended. Reads only.
+// What Temporal is asked about workflows: what state one is in, which closed since a time without
+// having said how they ended, which an operator holds. Reads only.
 
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE, WORKFLOW_TYPE } from '../contract/names.ts';
@@ -13,11 +13,23 @@ export interface WorkflowObserver {
    * them has come apart.
    */
   readonly closedSince: (since: Date) => Promise<readonly string[]>;
+  /** Those that an operator has paused, so many at most. Throws where the server knows no pause. */
+  readonly paused: (most: number) => Promise<readonly string[]>;
 }
 
 export function createWorkflowObserver({ client, connection }: Temporal): WorkflowObserver {
   const inTime = <T>(call: () => Promise<T>): Promise<T> =>
     connection.withDeadline(Date.now() + RPC_DEADLINE_MS, call);
+  const idsOf = (condition: string, most: number): Promise<readonly string[]> =>
+    inTime(async () => {
+      const query = `WorkflowType = '${WORKFLOW_TYPE}' AND ${condition}`;
+      const ids: string[] = [];
+      for await (const info of client.workflow.list({ query, pageSize: 1000 })) {
+        if (ids.length >= most) break;
+        ids.push(info.workflowId);
+      }
+      return ids;
+    });
   return {
     status: async (runId) => {
       try {
@@ -29,12 +41,10 @@ export function createWorkflowObserver({ client, connection }: Temporal): Workfl
       }
     },
     closedSince: (since) =>
-      inTime(async () => {
-        const query = `WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus != 'Running' AND ${SEARCH_ATTRIBUTE.status} IN ('RUNNING', 'PAUSED') AND CloseTime > '${since.toISOString()}'`;
-        const ids: string[] = [];
-        for await (const info of client.workflow.list({ query, pageSize: 1000 }))
-          ids.push(info.workflowId);
-        return ids;
-      }),
+      idsOf(
+        `ExecutionStatus != 'Running' AND ${SEARCH_ATTRIBUTE.status} IN ('RUNNING', 'PAUSED') AND CloseTime > '${since.toISOString()}'`,
+        Infinity,
+      ),
+    paused: (most) => idsOf(`ExecutionStatus = 'Paused'`, most),
   };
 }

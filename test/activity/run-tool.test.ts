@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { ApplicationFailure } from '@temporalio/common';
 import { sql } from 'kysely';
@@ -109,6 +110,32 @@ describe('the activity runTool', () => {
     );
     assert.equal((await attempt()).kind, 'ENDED');
     assert.equal(acted, 0);
+  });
+
+  it('a worker that stalls before the write is not taken for one that acted: another makes the call, once, and nobody is asked', async () => {
+    let acted = 0;
+    const goesOn = new EventEmitter();
+    const stalls = coded(async (ctx) => {
+      goesOn.emit('stalled');
+      await once(goesOn, 'again');
+      await ctx.beforeWrite();
+      acted++;
+      return 'the stalled one';
+    });
+    const { attempt, s, run } = await proposed(stalls);
+    const hasStalled = once(goesOn, 'stalled');
+    const stalled = attempt();
+    await hasStalled;
+    const other = coded(async (ctx) => (await ctx.beforeWrite(), acted++, 'the other one'));
+    assert.equal((await attempt([other])).kind, 'DONE');
+    goesOn.emit('again');
+    await assert.rejects(
+      stalled,
+      (error) => error instanceof ApplicationFailure && error.type === 'TRIED_AGAIN',
+    );
+    assert.equal(acted, 1);
+    const { calls, status } = await s.read(run);
+    assert.deepEqual([calls[0]?.result, status], ['the other one', 'RUNNING']);
   });
 
   it('a tool that breaks off after it may have acted is unknown, unless it may be repeated', async () => {

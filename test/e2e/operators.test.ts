@@ -4,7 +4,7 @@ import pg from 'pg';
 import { until } from '../rig/wait.ts';
 import { deliveriesOf, startCluster, type Cluster } from './cluster.ts';
 import { historyOf, wordsOf, type HistoryEvent } from './history.ts';
-import { pendingOf, plan, type Caller } from './stage.ts';
+import { followPlan, pendingOf, plan, type Caller } from './stage.ts';
 
 /** What a click that was meant for another pause would have done by then. */
 const STALE_EFFECT_MS = 1500;
@@ -12,10 +12,13 @@ const STALE_EFFECT_MS = 1500;
 describe('an operator in Temporal', function () {
   this.timeout(120_000);
   let cluster: Cluster;
+  let refuses = false;
   let ada: Caller;
   let lea: Caller;
   before(async function () {
-    cluster = await startCluster(this);
+    cluster = await startCluster(this, {
+      reply: (body) => (refuses ? { status: 400 } : followPlan(body)),
+    });
     ada = await cluster.as('ada');
     lea = await cluster.as('lea');
   });
@@ -104,6 +107,54 @@ describe('an operator in Temporal', function () {
     );
     const statuses = [...executions.matchAll(/WORKFLOW_EXECUTION_STATUS_(\w+)/g)].map(([, s]) => s);
     assert.deepEqual(statuses.toSorted(), ['COMPLETED', 'TERMINATED']);
+  });
+
+  it('who pauses the workflow holds the run: the API says so, a vote counts and answers 202, and the run goes on when it is let go', async () => {
+    const heldBy = async (runId: string) => (await ada.read({ runId })).run.heldBy;
+    const { run } = await ada.ask(plan([['pay', { amount: 5 }]], 'Paid.'));
+    const { runId } = run;
+    assert.equal(run.heldBy, undefined);
+    await cli('pause', '--workflow-id', runId, '--reason', 'a test');
+    await until('it is said', async () => (await heldBy(runId)) === 'operator');
+    assert.equal((await ada.read({ runId })).run.status, 'PAUSED');
+    const began = Date.now();
+    const voted = await lea.decide(run, { action: 'APPROVE' });
+    assert.deepEqual(
+      [voted.status, voted.run.status, voted.run.heldBy],
+      [202, 'RUNNING', 'operator'],
+    );
+    assert.ok(Date.now() - began < 2000, 'and not after the whole wait');
+    await sleep(STALE_EFFECT_MS);
+    assert.equal(deliveriesOf(cluster.stage, runId).length, 0);
+    await cli('unpause', '--workflow-id', runId);
+    const end = await ada.read({ runId }, 20);
+    assert.deepEqual([end.run.status, end.run.content], ['COMPLETED', 'Paid.']);
+    assert.equal(end.run.heldBy, undefined);
+    assert.equal(deliveriesOf(cluster.stage, runId).length, 1);
+  });
+
+  it('a vote that waits is answered 202 when the run is paused meanwhile; one that ends held is cancelled all the same', async () => {
+    const { run } = await ada.ask(plan([['pay', { amount: 5, mode: 'slow:6000' }]], 'Paid.'));
+    const { runId } = run;
+    const voting = lea.decide(run, { action: 'APPROVE' });
+    await until('it is paid', () => deliveriesOf(cluster.stage, runId).length === 1);
+    await cli('pause', '--workflow-id', runId);
+    const voted = await voting;
+    assert.deepEqual([voted.status, voted.run.heldBy], [202, 'operator']);
+    assert.equal(await ada.cancel({ runId }), 204);
+    const { run: cancelled } = await ada.read({ runId });
+    assert.deepEqual([cancelled.status, cancelled.heldBy], ['CANCELLED', undefined]);
+  });
+
+  it('a retry at once after FAILED was read is never taken for the execution that is about to close', async () => {
+    for (let n = 1; n <= 10; n++) {
+      refuses = true;
+      const { run } = await ada.ask(plan('Here it is.'));
+      assert.equal(run.error?.code, 'MODEL_REJECTED');
+      refuses = false;
+      const again = await ada.retry(run);
+      assert.deepEqual([again.status, again.run.status], [200, 'COMPLETED'], `the ${n}th`);
+    }
   });
 
   it('finds no approve in the history of a rejected run: its wake-up is "decided" and says what', async () => {

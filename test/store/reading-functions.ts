@@ -8,4 +8,4 @@ export const READING =
   'readConversation readTurnRow turnWorkOf readInbox readInboxHead ' +
   'runsWithExpired startedExecution openAfter openAmong readHistory ' +
   'readReply statusOf readCallSchema listDeliveries listWebhooks ' +
-  'findWebhook';
+  'findWebhook heldRuns';

@@ -13,6 +13,7 @@ import { appendDeltas } from '../../src/store/events/deltas.ts';
 import * as outbox from '../../src/store/outbox.ts';
 import { cancelRun, continueRun } from '../../src/store/runs/continue-run.ts';
 import { beginFollowUps, recordFollowUps } from '../../src/store/runs/follow-ups.ts';
+import { noteHeld } from '../../src/store/runs/held.ts';
 import { keepFetched } from '../../src/store/runs/media.ts';
 import { lockRun, startRun, type NewRun } from '../../src/store/runs/runs.ts';
 import { retryRun } from '../../src/store/runs/retry.ts';
@@ -40,6 +41,14 @@ const usage = { promptTokens: 10, completionTokens: 1, estimated: false };
 const noEdit = () => ({ problem: 'not edited here' });
 const lea = person('lea');
 
+/** Of a run that was only started; `id` is for what it makes. */
+const ofStarted =
+  (work: (tx: StoreTransaction, runId: string, id: string) => Promise<unknown>): Scenario =>
+  async (s) => {
+    const { runId } = await s.start();
+    const id = randomUUID();
+    return { runId, work: (tx) => work(tx, runId, id) };
+  };
 async function called(s: Steps, name: string, more: Partial<NewRun> = {}) {
   const run = await s.start(more);
   const [callId = ''] = await s.asks(run, 1, [name]);
@@ -197,11 +206,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   beginTurn: {
     scenarios: {
-      'a first attempt': async (s) => {
-        const { runId } = await s.start();
-        const attemptId = randomUUID();
-        return { runId, work: (tx) => beginTurn(tx, runId, 1, attemptId) };
-      },
+      'a first attempt': ofStarted((tx, runId, id) => beginTurn(tx, runId, 1, id)),
       'a later one': async (s, { store }) => {
         const { runId } = await s.start();
         await store.asWorker((tx) => beginTurn(tx, runId, 1, randomUUID()));
@@ -304,11 +309,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   beginFollowUps: {
     scenarios: {
-      'an attempt': async (s) => {
-        const { runId } = await s.start();
-        const attemptId = randomUUID();
-        return { runId, work: (tx) => beginFollowUps(tx, runId, 1, attemptId) };
-      },
+      'an attempt': ofStarted((tx, runId, id) => beginFollowUps(tx, runId, 1, id)),
     },
   },
   recordFollowUps: {
@@ -366,21 +367,14 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   leaseOutboxLines: {
     scenarios: {
-      'of one run': async (s) => {
-        const { runId } = await s.start();
-        const lease = randomUUID();
-        return { runId, work: (tx) => outbox.leaseOutboxLines(tx, runId, 10, lease) };
-      },
+      'of one run': ofStarted((tx, runId, id) => outbox.leaseOutboxLines(tx, runId, 10, id)),
     },
   },
   acknowledgeOutboxLines: { scenarios: { lines: onLines(outbox.acknowledgeOutboxLines) } },
   returnOutboxLines: { scenarios: { lines: onLines(outbox.returnOutboxLines) } },
   withdrawStart: {
     scenarios: {
-      'an unsent start': async (s) => {
-        const { runId } = await s.start();
-        return { runId, work: (tx) => outbox.withdrawStart(tx, runId) };
-      },
+      'an unsent start': ofStarted((tx, runId) => outbox.withdrawStart(tx, runId)),
     },
   },
   endRestoredRun: {
@@ -401,10 +395,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   withdrawStarts: {
     scenarios: {
-      'an unsent start': async (s) => {
-        const { runId } = await s.start();
-        return { runId, work: (tx) => restored.withdrawStarts(tx, runId) };
-      },
+      'an unsent start': ofStarted((tx, runId) => restored.withdrawStarts(tx, runId)),
     },
   },
   ...each(READING, reads),
@@ -422,20 +413,21 @@ export const ROWS: Readonly<Record<string, Row>> = {
   refuseRejectedBefore: { partOf: 'recordReply' },
   noteWaiting: {
     scenarios: {
-      'a model that is away': async (s) => {
-        const { runId } = await s.start();
+      'a model that is away': ofStarted((tx, runId) => {
         const since = '2030-01-01T00:00:00.000Z';
         const waiting = { what: 'MODEL', since, lastProblem: 'x', turn: 1, tries: 0 } as never;
-        return { runId, work: (tx) => noteWaiting(tx, runId, waiting) };
-      },
+        return noteWaiting(tx, runId, waiting);
+      }),
     },
   },
   endWaiting: {
     scenarios: {
-      'a model that speaks again': async (s) => {
-        const { runId } = await s.start();
-        return { runId, work: (tx) => endWaiting(tx, runId) };
-      },
+      'a model that speaks again': ofStarted((tx, runId) => endWaiting(tx, runId)),
+    },
+  },
+  noteHeld: {
+    scenarios: {
+      'a run that an operator holds': ofStarted((tx, runId) => noteHeld(tx, runId, true)),
     },
   },
   takeKey: { partOf: 'continueRun' },

@@ -214,6 +214,29 @@ describe('the reconciler', () => {
     assert.ok(perLook <= 5, `${perLook} at a time`);
   });
 
+  it('says which runs an operator holds, and that one is let go only when its workflow says so', async () => {
+    const script = scriptedWorkflows();
+    const [held, other] = [await started(), await started()];
+    const isHeld = async (run: NewRun) => (await step().read(run)).held;
+    script.statuses.set(held.runId, 'PAUSED');
+    script.statuses.set(other.runId, 'RUNNING');
+    const watch = bench.store.announcer.watch(held.runId);
+    const changed = watch.changed(AbortSignal.timeout(10_000));
+    opened(script);
+    await until('it is noted', () => isHeld(held), 10_000, 5);
+    await changed;
+    watch.close();
+    assert.equal(await isHeld(other), false);
+    script.statuses.set(held.runId, 'RUNNING');
+    await until('it is let go', async () => !(await isHeld(held)), 10_000, 5);
+    // Ended while it was held: nobody holds it any more, whatever its workflow is.
+    await step().answers(other, 1, 'done');
+    script.statuses.set(other.runId, 'PAUSED');
+    const looks = script.looks.length;
+    await until('more looks', () => script.looks.length > looks + 5, 10_000, 5);
+    assert.equal(await isHeld(other), false);
+  });
+
   it('starts a queued run that has nobody before it and was never told to start', async () => {
     const [first, waiting] = [await started(), await started()];
     const [lost, behind] = [

@@ -75,6 +75,10 @@ export function scriptedWorkflows(): ScriptedWorkflows {
         answers();
         return [...closed];
       },
+      paused: async (most) => {
+        answers();
+        return [...statuses].flatMap(([id, s]) => (s === 'PAUSED' ? [id] : [])).slice(0, most);
+      },
     },
   };
 }

@@ -66,7 +66,7 @@ const decideRoute = (deps: AppDeps, named: RouteName): Route =>
           orgId,
           runId,
           deadline: deadline.signal,
-          stopBehindPause: true,
+          stopWhenHeldUp: true,
         });
         const replayed = continued.kind === 'REPLAYED';
         return runAnswer(run, { viewer: caller, preference, replayed });

@@ -38,6 +38,7 @@ export function presentRun(run: RunRecord, viewer: Viewer): RunResponse {
     ...(run.status === 'RUNNING' && run.waiting != null
       ? { waitingFor: presentWaitingFor(run.waiting) }
       : {}),
+    ...(run.held && !isTerminal(run.status) ? { heldBy: 'operator' as const } : {}),
     tools: run.calls.flatMap((call) => presentOutcome(run, call) ?? []),
     reasoningSteps: run.reasoning
       .flatMap(({ reasoning, text }) => [reasoning, text])

@@ -62,7 +62,7 @@ const retryRoute = (deps: AppDeps, named: RouteName): Route =>
         const run = await waitForRun(deps.store, {
           ...{ orgId, runId },
           deadline: deadline.signal,
-          stopBehindPause: true,
+          stopWhenHeldUp: true,
         });
         const replayed = retried.kind === 'REPLAYED';
         return runAnswer(run, { viewer: caller, preference, replayed });

@@ -49,7 +49,7 @@ const readRun = (deps: AppDeps, named: RouteName): Route =>
           orgId: caller.orgId,
           runId: run.runId,
           deadline: deadline.signal,
-          stopBehindPause: false,
+          stopWhenHeldUp: false,
         };
         return { status: 200, body: presentRun(await waitForRun(deps.store, awaited), caller) };
       } finally {

@@ -42,7 +42,7 @@ const startAndWait = (deps: AppDeps): Route =>
           orgId: run.orgId,
           runId: started.runId,
           deadline: deadline.signal,
-          stopBehindPause: true,
+          stopWhenHeldUp: true,
         };
         const standing = await waitForRun(deps.store, awaited).catch((error: unknown) =>
           committedOr(error, run, started),

@@ -170,6 +170,7 @@ export function committedOr(error: unknown, run: NewRun, started: Started): RunR
     errorMessage: null,
     quorum: run.agent.approvals.quorum,
     fourEyes: run.agent.approvals.fourEyes,
+    held: false,
     createdAt: now,
     updatedAt: now,
     reasoning: [],

@@ -48,8 +48,8 @@ export interface AwaitedRun {
   readonly orgId: string;
   readonly runId: string;
   readonly deadline: AbortSignal;
-  /** A QUEUED run whose session waits for people is not worth waiting for. */
-  readonly stopBehindPause: boolean;
+  /** A run that goes on only when somebody does something is not worth waiting for. */
+  readonly stopWhenHeldUp: boolean;
 }
 
 /** A database that is away for a moment does not end a wait; how often it is asked meanwhile. */
@@ -64,7 +64,7 @@ export async function waitForRun(store: Store, awaited: AwaitedRun): Promise<Run
       const over = deadline.aborted;
       try {
         const run = await shareOf(store)(
-          `${orgId} ${awaited.runId} ${awaited.stopBehindPause} ${over}`,
+          `${orgId} ${awaited.runId} ${awaited.stopWhenHeldUp} ${over}`,
           () => store.asOrg(orgId, (tx) => look(tx, awaited, over)),
         );
         if (run !== undefined) return run;
@@ -90,12 +90,12 @@ function shareOf(store: Store): ShareReads<RunRecord | undefined> {
 /** The record, if the wait is over with it. */
 async function look(
   tx: StoreTransaction,
-  { orgId, runId, stopBehindPause }: AwaitedRun,
+  { orgId, runId, stopWhenHeldUp }: AwaitedRun,
   over: boolean,
 ): Promise<RunRecord | undefined> {
   const standing = over ? undefined : await readStanding(tx, orgId, runId);
   if (!over && standing === undefined) throw gone();
-  const enough = over || (stopBehindPause && standing?.behindPause === true);
+  const enough = over || (stopWhenHeldUp && standing?.heldUp === true);
   if (!enough && !(standing !== undefined && isSettled(standing.status))) return undefined;
   const run = await readRun(tx, orgId, runId);
   if (run === undefined) throw gone();

@@ -3,6 +3,7 @@
 // for it or its reply was lost: so everything inside must find itself again by ids made before.
 // Nothing in here may await anything but the database.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql, type QueryExecutorProvider, type Transaction } from 'kysely';
 import type { Announcer } from '../events/notifications.ts';
 import { isConflict, isConnectionLoss } from './connection-loss.ts';
@@ -130,7 +131,7 @@ export function createStore(db: Database, announcer: Announcer): Store {
         uncertain ||= progress.atCommit;
         if (performance.now() >= giveUpAt)
           throw new StoreUnavailableError(uncertain, progress.entered, error);
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await sleep(100);
       }
     }
   }

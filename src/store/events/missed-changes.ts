@@ -44,7 +44,7 @@ const readStates = (
 ): Promise<readonly State[]> =>
   runTransaction(db, 'worker', async (tx) => {
     const { rows } = await sql<State>`
-      select run_id as id, null as org_id, status || ' ' || event_seq || ' ' || coalesce(pause_id, '') || ' ' || coalesce((
+      select run_id as id, null as org_id, status || ' ' || held || ' ' || event_seq || ' ' || coalesce(pause_id, '') || ' ' || coalesce((
           select max(chunk_offset) from deltas d where d.run_id = r.run_id and d.seq = (select max(seq) from deltas l where l.run_id = r.run_id)
         ), 0) as state
       from runs r where run_id = any(${runIds})

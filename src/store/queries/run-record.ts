@@ -96,6 +96,8 @@ export interface RunRecord {
   readonly quorum: number;
   /** Absent: not asked for. */
   readonly waiting?: WaitingFor | null;
+  /** An operator has paused its workflow in Temporal. */
+  readonly held: boolean;
   readonly fourEyes: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -118,7 +120,7 @@ export async function readRuns(
       r.prompt_tokens as "promptTokens", r.completion_tokens as "completionTokens", r.usage_estimated as "usageEstimated",
       r.follow_ups as "followUps", r.revision, r.error_code as "errorCode", r.error_message as "errorMessage", r.pause_id as "pauseId",
       coalesce((s.body->'approvals'->>'quorum')::int, 1) as quorum,
-      coalesce((s.body->'approvals'->>'fourEyes')::boolean, false) as "fourEyes", r.waiting, r.created_at as "createdAt", r.updated_at as "updatedAt",
+      coalesce((s.body->'approvals'->>'fourEyes')::boolean, false) as "fourEyes", r.waiting, r.held, r.created_at as "createdAt", r.updated_at as "updatedAt",
       coalesce((
         select jsonb_agg(jsonb_build_object('reasoning', t.reasoning, 'text', case when t.kind = 'CALLS' then t.text else '' end) order by t.turn)
         from turns t where t.run_id = r.run_id and (t.reasoning <> '' or (t.kind = 'CALLS' and t.text <> ''))), '[]') as reasoning,

@@ -115,8 +115,11 @@ export async function findVisibleRun(
 
 export interface Standing {
   readonly status: RunStatus;
-  /** QUEUED, and the run ahead of it in its session waits for people. */
-  readonly behindPause: boolean;
+  /**
+   * It goes on when somebody does something: QUEUED behind a run of its session that waits for
+   * people, or held by an operator.
+   */
+  readonly heldUp: boolean;
 }
 
 /**
@@ -129,9 +132,9 @@ export async function readStanding(
   runId: string,
 ): Promise<Standing | undefined> {
   const { rows } = await sql<Standing>`
-    select r.status, r.status = 'QUEUED' and exists (
+    select r.status, r.held or (r.status = 'QUEUED' and exists (
       select 1 from runs p where p.org_id = r.org_id and p.user_id = r.user_id and p.session_id = r.session_id
-        and p.session_seq < r.session_seq and p.status = 'PAUSED') as "behindPause"
+        and p.session_seq < r.session_seq and p.status = 'PAUSED')) as "heldUp"
     from runs r where r.org_id = ${orgId} and r.run_id = ${runId}`.execute(tx.db);
   return rows[0];
 }

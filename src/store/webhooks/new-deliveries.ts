@@ -77,18 +77,17 @@ function addDeliveries(tx: StoreTransaction, t: EventToDeliver): void {
 
 const json = (value: unknown): RawBuilder<unknown> => sql`${JSON.stringify(value)}::jsonb`;
 
-export const addPausedDeliveries = (
-  tx: StoreTransaction,
-  runId: string,
-  pauseId: string,
-  pause: PauseAtEvent,
-): void =>
-  addDeliveries(tx, {
-    runId,
-    event: 'run.paused',
-    key: sql<string>`${pauseId}::text`,
-    details: json({ pauseId, pause: pauseOf(pause) }),
-  });
+const ofPause =
+  (event: 'run.paused' | 'approval.expiring') =>
+  (tx: StoreTransaction, runId: string, pauseId: string, pause: PauseAtEvent): void =>
+    addDeliveries(tx, {
+      runId,
+      event,
+      key: sql<string>`${pauseId}::text`,
+      details: json({ pauseId, pause: pauseOf(pause) }),
+    });
+export const addPausedDeliveries = ofPause('run.paused');
+export const addExpiringDeliveries = ofPause('approval.expiring');
 
 /** After the run's last event was appended: a run that is taken up again ends once more. */
 export const addSettledDeliveries = (tx: StoreTransaction, runId: string): void =>
@@ -127,17 +126,4 @@ export const addWaitingDeliveries = (
     event: 'run.waiting',
     key: sql<string>`r.run_id || ' ' || ${waitingFor.since}::text`,
     details: json({ waitingFor }),
-  });
-
-export const addExpiringDeliveries = (
-  tx: StoreTransaction,
-  runId: string,
-  pauseId: string,
-  pause: PauseAtEvent,
-): void =>
-  addDeliveries(tx, {
-    runId,
-    event: 'approval.expiring',
-    key: sql<string>`${pauseId}::text`,
-    details: json({ pauseId, pause: pauseOf(pause) }),
   });
