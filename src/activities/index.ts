@@ -6,6 +6,7 @@ import { deliverable } from './deliverable.ts';
 import { createRunTool, type RunToolDeps } from './run-tool.ts';
 import { createSettleRun } from './settle-run.ts';
 import { createSuggestFollowUps } from './suggest-follow-ups.ts';
+import { tellsCancel } from './tells-cancel.ts';
 import type { OperatorDecisions } from '../store/calls/vote-policy.ts';
 
 export interface ActivityDeps extends CallModelDeps, RunToolDeps {
@@ -20,12 +21,13 @@ export interface ActivityDeps extends CallModelDeps, RunToolDeps {
 }
 
 export function createActivities(deps: ActivityDeps) {
+  const endsCancelled = tellsCancel(deps);
   return {
-    callModel: deliverable(createCallModel(deps)),
-    runTool: deliverable(createRunTool(deps)),
+    callModel: deliverable(endsCancelled(createCallModel(deps))),
+    runTool: deliverable(endsCancelled(createRunTool(deps))),
     suggestFollowUps: deliverable(createSuggestFollowUps(deps)),
-    settleRun: deliverable(createSettleRun(deps)),
-    claimDecision: deliverable(createClaimDecision(deps)),
+    settleRun: deliverable(endsCancelled(createSettleRun(deps))),
+    claimDecision: deliverable(endsCancelled(createClaimDecision(deps))),
   };
 }
 

@@ -22,7 +22,6 @@ import {
   isTerminal,
   RUN_FAILED,
   SEARCH_ATTRIBUTE,
-  type FailureCode,
   type RunFailure,
 } from '../contract/names.ts';
 import type {
@@ -36,6 +35,7 @@ import type {
 } from '../contract/turn.ts';
 import { agentLoop, type Ended, type LoopEnd, type ModelAnswer } from './agent-loop.ts';
 import { receiveDecisions, type ReceivedSignal } from './approvals.ts';
+import { failureOfStep, fromWorker, untilAnswered } from './by-hand.ts';
 import { extraOptions, transactionUntilDone, transactionLocally, workOptions } from './policies.ts';
 
 type Decided = Exclude<PauseState, { kind: 'OPEN' }>;
@@ -85,7 +85,8 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
     details = `This run waits for its model since ${waitingFor.since}: ${waitingFor.lastProblem}\n\nIt goes on by itself when the model answers; the pending activity shows the latest attempt. Nothing has to be done here, and it can be cancelled.`;
     show();
     await sleep(afterMs);
-    const reply = await work(`turn ${turn} · waits for ${input.model}`).callModel({ runId, turn });
+    const waits = work(`turn ${turn} · waits for ${input.model}`);
+    const reply = fromWorker(await waits.callModel({ runId, turn }));
     details = '';
     show();
     if (reply.kind === 'AWAY') throw new Error('a model call that waits was told to tell');
@@ -98,7 +99,8 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
     end = await agentLoop(input, {
       callModel: async (turn) => {
         const summary = `turn ${turn} · ${input.model}`;
-        const reply = await work(summary).callModel({ runId, turn, whenAway: 'tell' });
+        const asked = work(summary).callModel({ runId, turn, whenAway: 'tell' });
+        const reply = fromWorker(await asked);
         return reply.kind === 'AWAY' ? waitForModel(turn, reply) : reply;
       },
       suggestFollowUps: async (turn) => {
@@ -114,7 +116,8 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
           if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
         }
       },
-      runTool: (_turn, call) => work(call.label).runTool({ runId, callId: call.callId }),
+      runTool: async (_turn, { label, callId }) =>
+        fromWorker(await work(label).runTool({ runId, callId })),
       ask: async (turn, n, pauseKind, callIds) => {
         for (;;) {
           const settled = await settle({ kind: 'PAUSED', turn, n, pauseKind, callIds });
@@ -185,8 +188,7 @@ const failureOf = (failure: RunFailure): ApplicationFailure =>
 function endOf(error: unknown): { kind: 'CANCELLED' } | { kind: 'FAILED'; failure: RunFailure } {
   if (isCancellation(error)) return { kind: 'CANCELLED' };
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof ApplicationFailure && cause.type)
-    return { kind: 'FAILED', failure: { code: cause.type as FailureCode, message: cause.message } };
+  if (cause instanceof ApplicationFailure) return { kind: 'FAILED', failure: failureOfStep(cause) };
   if (cause instanceof TimeoutFailure)
     return {
       kind: 'FAILED',
@@ -206,7 +208,7 @@ async function settleRun(
   };
   return inStore(
     () => locally.settleRun(request),
-    () => untilDone.settleRun(request),
+    () => untilAnswered('status', () => untilDone.settleRun(request)),
   );
 }
 
@@ -218,7 +220,7 @@ async function claimDecision(
   const request = { runId, pause, signals };
   return inStore(
     () => locally.claimDecision(request),
-    () => untilDone.claimDecision(request),
+    () => untilAnswered('kind', () => untilDone.claimDecision(request)),
   );
 }
 

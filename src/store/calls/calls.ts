@@ -120,13 +120,6 @@ async function recordClaim(
         data: { callId, name: row.name, arguments: JSON.parse(row.arguments) as unknown },
       },
     ]);
-  await audit(tx, {
-    orgId: run.orgId,
-    runId,
-    actor: 'holdpoint',
-    action: 'call.dispatched',
-    data: { callId, n: row.dispatch_n + 1, hash: row.arguments_hash },
-  });
 }
 
 async function isLastClaim(
@@ -162,7 +155,7 @@ export async function checkClaim(
     return 'LOST';
   }
   if (hashNow(run, callId, row) === claimed.hash && row.arguments === claimed.arguments)
-    return letWrite(tx, callId);
+    return letWrite(tx, run, callId, row);
   if (row.approval === 'required') {
     const again = await proposeAgain(tx, run, callId, row, 'ARGUMENTS_CHANGED');
     return again.kind === 'ASK_AGAIN' ? 'ASK_AGAIN' : 'LOST';
@@ -176,7 +169,24 @@ export async function checkClaim(
 }
 
 /** From here on the call may have happened, whatever becomes of its worker. */
-async function letWrite(tx: StoreTransaction, callId: string): Promise<'GO'> {
-  await sql`update calls set unsent_n = null where call_id = ${callId}`.execute(tx.db);
+async function letWrite(
+  tx: StoreTransaction,
+  run: LockedRun,
+  callId: string,
+  row: CallRow,
+): Promise<'GO'> {
+  const { rows } =
+    await sql`update calls set unsent_n = null where call_id = ${callId} and unsent_n is not null returning 1`.execute(
+      tx.db,
+    );
+  // Played again, this look finds that it has let the call go.
+  if (rows.length > 0)
+    await audit(tx, {
+      orgId: run.orgId,
+      runId: run.runId,
+      actor: 'holdpoint',
+      action: 'call.dispatched',
+      data: { callId, n: row.dispatch_n, hash: row.arguments_hash },
+    });
   return 'GO';
 }
