@@ -931,6 +931,7 @@ export interface components {
                 | 'OUTPUT_TOO_LARGE'
                 | 'MEDIA_UNAVAILABLE'
                 | 'TERMINATED'
+                | 'RECORD_LOST'
                 | 'INTERNAL';
               message: string;
             };
@@ -1084,6 +1085,7 @@ export interface components {
           | 'OUTPUT_TOO_LARGE'
           | 'MEDIA_UNAVAILABLE'
           | 'TERMINATED'
+          | 'RECORD_LOST'
           | 'INTERNAL';
         message: string;
       };
@@ -1614,6 +1616,7 @@ export interface components {
               | 'OUTPUT_TOO_LARGE'
               | 'MEDIA_UNAVAILABLE'
               | 'TERMINATED'
+              | 'RECORD_LOST'
               | 'INTERNAL';
             message: string;
           };

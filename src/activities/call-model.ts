@@ -65,6 +65,8 @@ export function createCallModel({
           };
         case 'ENDED':
           return begun;
+        case 'BEHIND':
+          throw endsRun(begun.failure.code, begun.failure.message);
         case 'REPLIED':
           if (begun.activeMs >= begun.agent.limits.timeoutMs) throw timeOver(begun);
           return annotated(begun.reply, begun.agent);

@@ -7,6 +7,7 @@ import { createInPlaceCalls } from './in-place-calls.ts';
 import { createRunTool, type RunToolDeps } from './run-tool.ts';
 import { createSettleRun } from './settle-run.ts';
 import { createSuggestFollowUps } from './suggest-follow-ups.ts';
+import { tellsCancel } from './tells-cancel.ts';
 import type { OperatorDecisions } from '../store/calls/vote-policy.ts';
 
 export interface ActivityDeps extends CallModelDeps, RunToolDeps {
@@ -21,14 +22,15 @@ export interface ActivityDeps extends CallModelDeps, RunToolDeps {
 }
 
 export function createActivities(deps: ActivityDeps) {
+  const endsCancelled = tellsCancel(deps);
   const { runTool, runToolInPlace } = createInPlaceCalls(createRunTool(deps));
   return {
-    callModel: deliverable(createCallModel(deps)),
-    runTool: deliverable(runTool),
-    runToolInPlace: deliverable(runToolInPlace),
+    callModel: deliverable(endsCancelled(createCallModel(deps))),
+    runTool: deliverable(endsCancelled(runTool)),
+    runToolInPlace: deliverable(endsCancelled(runToolInPlace)),
     suggestFollowUps: deliverable(createSuggestFollowUps(deps)),
-    settleRun: deliverable(createSettleRun(deps)),
-    claimDecision: deliverable(createClaimDecision(deps)),
+    settleRun: deliverable(endsCancelled(createSettleRun(deps))),
+    claimDecision: deliverable(endsCancelled(createClaimDecision(deps))),
   };
 }
 

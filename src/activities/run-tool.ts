@@ -8,6 +8,7 @@ import type { CallOutcome } from '../contract/turn.ts';
 import type { Store } from '../store/database/access.ts';
 import { checkClaim, claimCall, type ClaimCheck, type ClaimedCall } from '../store/calls/calls.ts';
 import { recordCall, type CallEnd } from '../store/calls/outcomes.ts';
+import { recordLost } from '../store/runs/lost-record.ts';
 import { shortDigest } from '../store/calls/call-hash.ts';
 import { endAttempt } from '../store/turns/attempts.ts';
 import {
@@ -83,7 +84,7 @@ export function createRunTool({
         case 'TIME_OVER':
           throw endsRun('BUDGET_EXCEEDED', 'The run took longer than limits.timeoutMs.');
         case 'GONE':
-          throw endsRun('INTERNAL', 'The record of this call is gone.');
+          throw endsRun('RECORD_LOST', recordLost('a call').message);
         default:
           return assertNever(claim);
       }

@@ -52,6 +52,7 @@ export const FAILURE_CODE = [
   'OUTPUT_TOO_LARGE',
   'MEDIA_UNAVAILABLE',
   'TERMINATED',
+  'RECORD_LOST',
   'INTERNAL',
 ] as const;
 export type FailureCode = (typeof FAILURE_CODE)[number];

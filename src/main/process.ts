@@ -9,7 +9,8 @@ import { keepFilesPrivate } from '../data-dir.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import type { Store } from '../store/database/access.ts';
 import { openStore, openWhenThere } from '../store/database/open-store.ts';
-import { connectTemporal, connectWhenThere, type Temporal } from '../temporal/connect.ts';
+import { connectTemporal, connectWhenThere } from '../temporal/connect.ts';
+import { meetTemporal, type MetTemporal } from '../temporal/counterpart.ts';
 import {
   createOutboxAndReconciler,
   type OutboxAndReconciler,
@@ -35,10 +36,13 @@ export interface Process {
   ) => Promise<T>;
   /** The PostgreSQL server, waited for; or the embedded database in `dir`. */
   readonly openStore: (dir?: string) => Promise<Store>;
-  /** The Temporal server, waited for; or the one at `address`, which is there. */
-  readonly openTemporal: (address?: string) => Promise<Temporal>;
+  /**
+   * The Temporal server, waited for; or the one at `address`, which is there. Throws where it is not
+   * the one that the store belongs to.
+   */
+  readonly openTemporal: (store: Store, address?: string) => Promise<MetTemporal>;
   readonly startOutbox: (
-    parts: { readonly store: Store; readonly temporal: Temporal },
+    parts: { readonly store: Store; readonly temporal: MetTemporal },
     options?: { readonly eager: boolean },
   ) => OutboxAndReconciler;
   /** Resolves when the process is told to stop, or has been. */
@@ -107,16 +111,17 @@ function createProcess(
       const lateMs = config.databaseUrl === null ? EMBEDDED_LATE_MS : LATE_MS;
       return (await open(opening, (opened) => opened.close(), lateMs)).store;
     },
-    openTemporal: async (address) => {
+    openTemporal: async (store, address) => {
       const temporal = await open(
         address === undefined
           ? connectWhenThere(config.temporal, log, stopping)
           : connectTemporal({ ...config.temporal, address }),
         (opened) => opened.close(),
       );
+      const met = await Promise.race([meetTemporal(store, temporal), rejectedWhen(stopping)]);
       const problem = await searchAttributesProblem(temporal);
       if (problem !== undefined) throw new Error(problem);
-      return temporal;
+      return met;
     },
     startOutbox: ({ store, temporal }, { eager } = { eager: false }) => {
       const { retentionDays } = config;

@@ -15,7 +15,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
         `${others} API or worker processes use this database. Stop them first: they would start what the backup has unsent.`,
       );
     const store = await process.openStore();
-    const temporal = await process.openTemporal();
+    const temporal = await process.openTemporal(store);
     for (const line of reportLines(await afterRestore(store, createRestoreClient(temporal))))
       console.log(line);
   });

@@ -155,7 +155,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     const workflows = bundleWorkflows(log);
     workflows.catch(() => undefined);
     const store = await process.openStore();
-    const temporal = await process.openTemporal();
+    const temporal = await process.openTemporal(store);
     const outboxAndReconciler = process.startOutbox({ store, temporal });
     const model = modelOf(config);
     const worker = await process.open(

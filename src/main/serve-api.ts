@@ -167,7 +167,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     });
     try {
       log.info({ url: api.url }, 'the API listens');
-      const temporal = await process.openTemporal();
+      const temporal = await process.openTemporal(store);
       there.temporal = temporal;
       there.outboxAndReconciler = process.startOutbox({ store, temporal });
       await process.untilStopped();

@@ -14,7 +14,7 @@ import { createSignInLink } from '../dev/sign-in-link.ts';
 import { startTemporalServer, type TemporalServer } from '../dev/temporal-server.ts';
 import { welcomeText } from '../dev/welcome.ts';
 import type { Store } from '../store/database/access.ts';
-import type { Temporal } from '../temporal/connect.ts';
+import type { MetTemporal } from '../temporal/counterpart.ts';
 import { closeExampleDatabase } from '../tools/examples/example-database.ts';
 import { developmentSecret } from './development-secret.ts';
 import { openProcess, settings, type Process } from './process.ts';
@@ -75,7 +75,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
 
 interface Servers {
   readonly store: Store;
-  readonly temporal: Temporal;
+  readonly temporal: MetTemporal;
   readonly workflows: ReturnType<typeof bundleWorkflows>;
   /** undefined: TEMPORAL_ADDRESS names a server. */
   readonly child: TemporalServer | undefined;
@@ -93,7 +93,7 @@ async function openServers(process: Process): Promise<Servers> {
   workflows.catch(() => undefined);
   const child = config.temporal.address === null ? await temporalChild(process) : undefined;
   const store = await database;
-  const temporal = await process.openTemporal(child?.address);
+  const temporal = await process.openTemporal(store, child?.address);
   return { store, temporal, workflows, child };
 }
 

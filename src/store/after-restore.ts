@@ -11,6 +11,7 @@ import type { StoreTransaction } from './database/access.ts';
 import { audit } from './audit.ts';
 import { acknowledgeOutboxLines } from './outbox.ts';
 import type { CallState } from './queries/run-record.ts';
+import { markUnknown } from './runs/lost-record.ts';
 import { lockSessionAndRun } from './runs/runs.ts';
 import { settle } from './runs/settle.ts';
 
@@ -110,9 +111,6 @@ export async function withdrawStartsOfEnded(tx: StoreTransaction): Promise<numbe
   return rows.length;
 }
 
-const MAY_HAVE_HAPPENED =
-  'It is not known whether this call happened: the database was restored from a backup that is older than the end of this run.';
-
 /**
  * Ends a run whose workflow went further than the backup. Starts are taken off first, so that none
  * is sent in between. Calls that the backup shows as waiting are unknown, not closed: "never
@@ -128,10 +126,7 @@ export async function endRestoredRun(
   if (run === undefined) return undefined;
   if (isTerminal(run.status)) return settle(tx, runId, end, 'after-restore');
   await withdrawStarts(tx, runId);
-  await sql`update calls set state = 'UNKNOWN', evidence = ${why}, result = ${MAY_HAVE_HAPPENED}
-    where run_id = ${runId} and state in ('PROPOSED', 'APPROVED', 'DISPATCHING', 'UNKNOWN')`.execute(
-    tx.db,
-  );
+  await markUnknown(tx, runId, `the database was restored from a backup, and ${why}`);
   audit(tx, {
     orgId: run.orgId,
     runId,

@@ -1,7 +1,7 @@
 // RETENTION_DAYS: what is deleted of runs that ended so long ago are their stored events and
 // deltas, the bulk of a record; of the inbox the lines of what was decided so long ago; of webhooks
-// deliveries that are over. The run itself, its calls, decisions, audit lines and keys stay. A few at
-// a time, so that no request waits behind it.
+// deliveries that are over. Always: lines to Temporal that were said. The run itself, its calls,
+// decisions, audit lines and keys stay. A few at a time, so that no request waits behind it.
 
 import { sql } from 'kysely';
 import type { Store } from './database/access.ts';
@@ -55,6 +55,24 @@ export async function deleteOldDeliveries(store: Store, retentionDays: number): 
         select delivery_id from webhook_deliveries
         where status <> 'PENDING' and created_at < now() - make_interval(days => ${retentionDays})
         order by created_at limit ${DELIVERIES_AT_ONCE})
+      returning 1`.execute(tx.db);
+    return rows.length;
+  });
+}
+
+const OUTBOX_LINES_AT_ONCE = 1000;
+
+/**
+ * What was said to Temporal of runs that ended an hour ago: nobody asks for it any more. Whatever
+ * RETENTION_DAYS says. Lines that were deleted by this step.
+ */
+export async function deleteSaidOutboxLines(store: Store): Promise<number> {
+  return store.asReconciler(async (tx) => {
+    const { rows } = await sql`
+      delete from outbox where id in (
+        select o.id from outbox o left join runs r using (run_id)
+        where o.acknowledged_at < now() - interval '1 hour' and coalesce(r.closed_at < now() - interval '1 hour', r.run_id is null)
+        order by o.id limit ${OUTBOX_LINES_AT_ONCE})
       returning 1`.execute(tx.db);
     return rows.length;
   });

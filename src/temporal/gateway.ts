@@ -1,4 +1,4 @@
-// The three things ever said to a run's workflow. They name the workflow id only, never Temporal's
+// What is ever said to a run's workflow. They name the workflow id only, never Temporal's
 // run id. Saying one again changes nothing.
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +21,11 @@ export type WakeUp = Omit<Extract<OutboxMessage, { kind: 'SIGNAL' }>, 'kind'>;
 export interface Gateway {
   readonly start: (input: AgentRunInput) => Promise<GatewayAnswer>;
   readonly wake: (runId: string, what: WakeUp) => Promise<GatewayAnswer>;
+  /** The wake-up that workers of the first release know. */
+  readonly wakeAsBefore: (runId: string, pauseId: string) => Promise<GatewayAnswer>;
   readonly cancel: (runId: string) => Promise<GatewayAnswer>;
+  /** Of a workflow whose run has ended in the record, and that does not end by itself. */
+  readonly terminate: (runId: string, why: string) => Promise<GatewayAnswer>;
 }
 
 const key = {
@@ -130,6 +134,11 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
     },
     wake: (runId, what) =>
       unlessGone(() => client.workflow.getHandle(runId).signal(SIGNAL.decided, what)),
+    wakeAsBefore: (runId, pauseId) =>
+      unlessGone(() =>
+        client.workflow.getHandle(runId).signal(SIGNAL.approve, { decided: pauseId }),
+      ),
     cancel: (runId) => unlessGone(() => client.workflow.getHandle(runId).cancel()),
+    terminate: (runId, why) => unlessGone(() => client.workflow.getHandle(runId).terminate(why)),
   };
 }

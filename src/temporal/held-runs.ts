@@ -22,6 +22,6 @@ export async function lookAtHeld(store: Store, workflows: WorkflowObserver): Pro
   for (const runId of open) await store.asReconciler((tx) => noteHeld(tx, runId, true));
   const over = noted.filter((runId) => !paused.has(runId)).slice(0, ASKED_AT_ONCE);
   for (const runId of over)
-    if ((await workflows.status(runId)) !== 'PAUSED')
+    if ((await workflows.look(runId)).status !== 'PAUSED')
       await store.asReconciler((tx) => noteHeld(tx, runId, false));
 }

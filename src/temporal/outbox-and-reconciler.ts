@@ -2,8 +2,13 @@
 // connection; and what the record sheds in time.
 
 import type { Store } from '../store/database/access.ts';
-import { deleteOldDeliveries, deleteOldEvents, deleteOldInboxLines } from '../store/retention.ts';
-import type { Temporal } from './connect.ts';
+import {
+  deleteOldDeliveries,
+  deleteOldEvents,
+  deleteOldInboxLines,
+  deleteSaidOutboxLines,
+} from '../store/retention.ts';
+import { createAcquaintance, type MetTemporal } from './counterpart.ts';
 import { createGateway } from './gateway.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createReconciler } from './reconciler.ts';
@@ -16,12 +21,15 @@ export interface OutboxAndReconciler {
 
 export interface OutboxAndReconcilerDeps {
   readonly store: Store;
-  readonly temporal: Temporal;
+  readonly temporal: MetTemporal;
   /** Where a worker shares this connection, a run's first task comes back with its start. */
   readonly eager: boolean;
   /** null: kept. */
   readonly retentionDays: number | null;
-  readonly log: { warn: (o: object, m: string) => void };
+  readonly log: {
+    readonly warn: (o: object, m: string) => void;
+    readonly error: (o: object, m: string) => void;
+  };
 }
 
 const RETENTION_EVERY_MS = 600_000;
@@ -34,25 +42,30 @@ export function createOutboxAndReconciler({
   log,
 }: OutboxAndReconcilerDeps): OutboxAndReconciler {
   const gateway = createGateway(temporal, { eager });
+  const acquaintance = createAcquaintance(temporal, log);
   const outbox: Outbox = createOutbox({
     store,
     gateway,
+    acquaintance,
     log,
     onGone: (runId) => void reconciler.compare(runId),
   });
   const reconciler = createReconciler({
     store,
     workflows: createWorkflowObserver(temporal),
+    gateway,
+    acquaintance,
+    since: temporal.kept.since,
+    retentionMs: temporal.retentionMs,
     log,
     onReleased: () => outbox.nudge(),
   });
-  const retention =
-    retentionDays === null
-      ? undefined
-      : setInterval(() => void keepTo(retentionDays), RETENTION_EVERY_MS);
-  retention?.unref();
-  async function keepTo(days: number): Promise<void> {
+  const retention = setInterval(() => void shed(retentionDays), RETENTION_EVERY_MS);
+  retention.unref();
+  async function shed(days: number | null): Promise<void> {
     try {
+      while ((await deleteSaidOutboxLines(store)) > 0);
+      if (days === null) return;
       while ((await deleteOldEvents(store, days)) > 0);
       while ((await deleteOldInboxLines(store, days)) > 0);
       while ((await deleteOldDeliveries(store, days)) > 0);

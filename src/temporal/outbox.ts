@@ -11,6 +11,7 @@ import {
   returnOutboxLines,
   type OutboxLine,
 } from '../store/outbox.ts';
+import type { Acquaintance } from './counterpart.ts';
 import type { Gateway, GatewayAnswer } from './gateway.ts';
 
 export interface Outbox {
@@ -23,7 +24,9 @@ export interface Outbox {
 
 export interface OutboxDeps {
   readonly store: Store;
-  readonly gateway: Gateway;
+  readonly gateway: Pick<Gateway, 'start' | 'wake' | 'cancel'>;
+  /** Temporal is the one that the record belongs to, or this rejects: nothing is said to another. */
+  readonly acquaintance: Acquaintance;
   /** A run whose workflow is not there: it is to be compared with its record. */
   readonly onGone: (runId: string) => void;
   readonly log: { warn: (o: object, m: string) => void };
@@ -38,8 +41,10 @@ const LINES_AT_ONCE = 50;
 
 const idsOf = (lines: readonly OutboxLine[]): readonly number[] => lines.map((line) => line.id);
 
-export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbox {
+export function createOutbox({ store, gateway, acquaintance, onGone, log }: OutboxDeps): Outbox {
   const underWay = new Set<Promise<unknown>>();
+  /** Leases whose reply was lost: their lines are ours, and nobody else takes them for a while. */
+  const unheard: string[] = [];
   let stopped = false;
   let looking = false;
   let again = false;
@@ -61,10 +66,12 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
   /** True if the server took it. */
   async function sendLine(line: OutboxLine): Promise<boolean> {
     try {
+      await acquaintance.check();
       const sent = await callGateway(line);
       if (sent === 'gone') onGone(line.runId);
       return sent !== 'busy';
     } catch (error) {
+      acquaintance.doubt();
       log.warn(
         { err: error, runId: line.runId, kind: line.message.kind },
         'Temporal did not take an outbox line; it is tried again',
@@ -82,12 +89,17 @@ export function createOutbox({ store, gateway, onGone, log }: OutboxDeps): Outbo
   ): Promise<boolean> {
     let taken: readonly OutboxLine[] = [];
     for (;;) {
-      const lease = randomUUID();
-      const lines = await store.asReconciler(async (tx) => {
-        if (taken.length > 0) await acknowledgeOutboxLines(tx, idsOf(taken));
-        // A process that stops leaves what it has not begun to the others.
-        return stopped && runId === null ? [] : leaseOutboxLines(tx, runId, LINES_AT_ONCE, lease);
-      });
+      const lease = (runId === null ? unheard.pop() : undefined) ?? randomUUID();
+      const lines = await store
+        .asReconciler(async (tx) => {
+          if (taken.length > 0) await acknowledgeOutboxLines(tx, idsOf(taken));
+          // A process that stops leaves what it has not begun to the others.
+          return stopped && runId === null ? [] : leaseOutboxLines(tx, runId, LINES_AT_ONCE, lease);
+        })
+        .catch((error: unknown) => {
+          unheard.push(lease);
+          throw error;
+        });
       if (lines.length === 0) return true;
       const results = await Promise.all(lines.map(sendLine));
       taken = lines.filter((_, i) => results[i] === true);

@@ -1,15 +1,19 @@
-// Where Temporal's record and ours may have come apart: a workflow that closed (terminated, or
-// cancelled from outside) while its row is open. Every second one visibility query for what closed
-// since the last look less 30 s without having said how it ended, and a slow sweep over open rows
-// for what a query misses; and one for the runs that an operator holds.
+// Where Temporal's record and ours may have come apart, looked at from both sides. A workflow that
+// closed (terminated, or cancelled from outside) while its row is open: every second one visibility
+// query, and a slow sweep over open rows for what it misses. A workflow that is open while its row
+// has ended, or waits for what the record has decided: Temporal was restored from a backup. And for
+// the runs that an operator holds.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RunFailure } from '../contract/names.ts';
-import type { Settlement } from '../contract/turn.ts';
 import type { Store } from '../store/database/access.ts';
-import { openAfter, openAmong, startedExecution } from '../store/runs/open-runs.ts';
+import { endedAmong, openAfter, openAmong, startedRun } from '../store/runs/open-runs.ts';
 import { releaseStranded } from '../store/runs/runs.ts';
 import { settle } from '../store/runs/settle.ts';
+import { startAnew } from '../store/runs/start-anew.ts';
+import { createAbsences } from './absences.ts';
+import type { Acquaintance } from './counterpart.ts';
+import { endOf, isOpen, workflowIsLost } from './closed-as.ts';
+import type { Gateway } from './gateway.ts';
 import { lookAtHeld } from './held-runs.ts';
 import type { WorkflowObserver } from './workflow-observer.ts';
 
@@ -22,69 +26,112 @@ export interface Reconciler {
 export interface ReconcilerDeps {
   readonly store: Store;
   readonly workflows: WorkflowObserver;
-  /** A run that ended here may have released its session's next one. */
+  readonly gateway: Pick<Gateway, 'wake' | 'wakeAsBefore' | 'cancel' | 'terminate'>;
+  readonly acquaintance: Acquaintance;
+  /** Of starts before then an operator has said that Temporal may not know them. */
+  readonly since: Date;
+  /** How long Temporal remembers a closed workflow. */
+  readonly retentionMs: number;
+  /** A start waits to be sent: of a session's next run, or of one that is started anew. */
   readonly onReleased: () => void;
-  readonly log: { warn: (o: object, m: string) => void };
+  readonly log: {
+    readonly warn: (o: object, m: string) => void;
+    readonly error: (o: object, m: string) => void;
+  };
   readonly lookEveryMs?: number;
+  readonly walkEveryMs?: number;
+  /** For a test: the clock by which an absence is seen twice. */
+  readonly clock?: () => number;
 }
 
 const LOOK_EVERY_MS = 1000;
 /** Visibility lags behind: a close is seen again by so many looks. */
 const LOOK_BACK_MS = 30_000;
+/** The first look of a process: until it has seen a close it knows its own clock only. */
+const FIRST_LOOK_BACK_MS = 600_000;
 /** Open rows compared a second, the longest unseen first. */
 const SWEEP_AT_ONCE = 5;
-/** A row this young may have a start that is just being sent. */
+/** A row this young may have a start, or a decision, that is just being sent. */
 const SWEEP_OLDER_THAN_S = 20;
+/** Between two walks over all open workflows. */
+const WALK_EVERY_MS = 60_000;
 
-const terminated: RunFailure = {
-  code: 'TERMINATED',
-  message: 'The run was terminated by an operator. Start it again if it is still wanted.',
-};
-const lost: RunFailure = {
-  code: 'TERMINATED',
-  message: 'The workflow of this run is gone. Start it again if it is still wanted.',
-};
-
-export function createReconciler({
-  store,
-  workflows,
-  onReleased,
-  log,
-  lookEveryMs = LOOK_EVERY_MS,
-}: ReconcilerDeps): Reconciler {
+export function createReconciler(deps: ReconcilerDeps): Reconciler {
+  const { store, workflows, gateway, onReleased, log, lookEveryMs = LOOK_EVERY_MS } = deps;
+  const { walkEveryMs = WALK_EVERY_MS } = deps;
+  const absences = createAbsences(log, deps.clock);
+  /** Told once already, by the run: what they were told last. */
+  const told = new Map<string, string>();
   let stopped = false;
-  let since = Date.now() - LOOK_BACK_MS;
+  // By Temporal's clock, as soon as it has told one: this machine's may be wrong.
+  let since = Date.now() - FIRST_LOOK_BACK_MS;
   let swept = '';
+  let page: Uint8Array | undefined;
+  let walkAt = 0;
 
   async function compare(runId: string): Promise<void> {
     // Read first: what Temporal then says is about this execution or a later one. The other way
     // round the end of a failed execution would be taken for that of the one which took the run up.
-    const execution = await store.asReconciler((tx) => startedExecution(tx, runId));
+    const started = await store.asReconciler((tx) => startedRun(tx, runId));
     // A start that was never acknowledged is on its way, not lost; and a run whose start never was
     // is queued.
-    if (execution === undefined) return;
-    const status = await workflows.status(runId);
-    const end = endOf(status);
-    if (end === undefined) return;
-    const settled = await store.asReconciler(async (tx) =>
-      (await startedExecution(tx, runId)) === execution
+    if (started === undefined) return void told.delete(runId);
+    const look = await workflows.look(runId);
+    if (look.status !== 'NOT_FOUND') absences.found(runId);
+    if (isOpen(look.status)) return wakeIfBehind(runId, started, look.idleSince);
+    const { execution, takenAt } = started;
+    if (look.status === 'NOT_FOUND') {
+      if (!absences.missing(runId, takenAt < deps.since)) return;
+      // Older than what Temporal remembers of a closed one: nobody can tell what became of it.
+      const mayBeForgotten = Date.now() - takenAt.getTime() > deps.retentionMs;
+      if (!started.hasActed && !mayBeForgotten) {
+        await store.asReconciler((tx) => startAnew(tx, runId, takenAt));
+        log.warn(
+          { runId },
+          'a run whose workflow is gone was started again: nothing of it went out',
+        );
+        return onReleased();
+      }
+    }
+    const end = look.status === 'NOT_FOUND' ? workflowIsLost : endOf(look.status, started);
+    const settled = await store.asReconciler(async (tx) => {
+      const now = await startedRun(tx, runId);
+      return now?.execution === execution && now.takenAt.getTime() === takenAt.getTime()
         ? settle(tx, runId, end, 'temporal', { execution })
-        : undefined,
-    );
+        : undefined;
+    });
     if (settled === undefined) return;
     log.warn(
-      { runId, workflow: status, status: settled.status },
+      { runId, workflow: look.status, status: settled.status },
       'a run whose workflow had closed was settled',
     );
     onReleased();
   }
 
+  /**
+   * A workflow that waits for a pause which the record has decided: the wake-up was lost with a
+   * restored Temporal, or its worker is of a release that does not know it.
+   */
+  async function wakeIfBehind(
+    runId: string,
+    run: { readonly pausedSince: Date | null; readonly decidedPauseId: string | null },
+    idleSince: Date | undefined,
+  ): Promise<void> {
+    if (idleSince === undefined || run.pausedSince?.getTime() === idleSince.getTime())
+      return void told.delete(runId);
+    const pauseId = run.decidedPauseId ?? '';
+    const before = told.get(runId) === pauseId;
+    told.set(runId, pauseId);
+    await (before ? gateway.wakeAsBefore(runId, pauseId) : gateway.wake(runId, { pauseId }));
+    log.warn({ runId, pauseId }, 'a workflow that waits for what is decided was woken again');
+  }
+
   async function lookAtClosed(): Promise<void> {
-    const began = Date.now();
-    const closed = await workflows.closedSince(new Date(since - LOOK_BACK_MS));
-    since = began;
+    const closed = await workflows.closedSince(new Date(since));
+    for (const { closedAt } of closed) since = Math.max(since, closedAt.getTime() - LOOK_BACK_MS);
     if (closed.length === 0) return;
-    const open = await store.asReconciler((tx) => openAmong(tx, closed));
+    const ids = closed.map(({ runId }) => runId);
+    const open = await store.asReconciler((tx) => openAmong(tx, ids));
     for (const runId of open) await compare(runId);
   }
 
@@ -100,13 +147,40 @@ export function createReconciler({
     onReleased();
   }
 
+  /** A page of the open workflows: those whose row has ended are led to that end. */
+  async function walk(): Promise<void> {
+    if (page === undefined && performance.now() < walkAt) return;
+    const { runIds, next } = await workflows.openOnes(page);
+    page = next;
+    if (next === undefined) walkAt = performance.now() + walkEveryMs;
+    const ended = await store.asReconciler((tx) =>
+      endedAmong(tx, runIds, { sinceS: SWEEP_OLDER_THAN_S }),
+    );
+    for (const { runId, status } of ended) {
+      const look = await workflows.look(runId);
+      // One with a task under way asks the record by itself; one that an operator holds may not.
+      if (look.status !== 'RUNNING' || look.busy) continue;
+      const before = told.get(runId) === status;
+      told.set(runId, status);
+      if (before) await gateway.terminate(runId, `the run is ${status} in its record`);
+      else if (status === 'CANCELLED') await gateway.cancel(runId);
+      else await gateway.wake(runId, { pauseId: '' });
+      log.warn({ runId, status }, 'a workflow whose run has ended was told so');
+    }
+  }
+
+  // A server that knows no pause of workflows refuses to be asked for them.
+  const held = (): Promise<void> => lookAtHeld(store, workflows).catch(() => undefined);
+
   const loop = (async () => {
     while (!stopped) {
-      for (const look of [lookAtClosed, sweep, () => lookAtHeld(store, workflows)])
+      for (const look of [lookAtClosed, sweep, walk, held])
         try {
+          await deps.acquaintance.check();
           await look();
         } catch {
-          // Temporal or the database is away: nothing is concluded from that.
+          // Temporal or the database is away, or Temporal is another one: nothing is concluded.
+          deps.acquaintance.doubt();
         }
       await sleep(lookEveryMs, undefined, { ref: false });
     }
@@ -115,6 +189,7 @@ export function createReconciler({
   return {
     compare: async (runId) => {
       try {
+        await deps.acquaintance.check();
         await compare(runId);
       } catch {
         // The sweep comes by again.
@@ -125,20 +200,4 @@ export function createReconciler({
       await loop;
     },
   };
-}
-
-/** What a workflow that is not open says of its run; undefined while it is open. */
-function endOf(status: string): Settlement | undefined {
-  switch (status) {
-    case 'RUNNING':
-    case 'CONTINUED_AS_NEW':
-    case 'PAUSED':
-      return undefined;
-    case 'CANCELLED':
-      return { kind: 'CANCELLED' };
-    case 'TERMINATED':
-      return { kind: 'FAILED', failure: terminated };
-    default:
-      return { kind: 'FAILED', failure: lost };
-  }
 }

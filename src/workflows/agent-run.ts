@@ -23,7 +23,6 @@ import {
   isTerminal,
   RUN_FAILED,
   SEARCH_ATTRIBUTE,
-  type FailureCode,
   type RunFailure,
 } from '../contract/names.ts';
 import type {
@@ -38,6 +37,7 @@ import type {
 } from '../contract/turn.ts';
 import { agentLoop, type Ended, type LoopEnd, type ModelAnswer } from './agent-loop.ts';
 import { receiveDecisions, type ReceivedSignal } from './approvals.ts';
+import { failureOfStep, fromWorker, untilAnswered } from './by-hand.ts';
 import {
   callInPlace,
   extraOptions,
@@ -93,7 +93,8 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
     details = `This run waits for its model since ${waitingFor.since}: ${waitingFor.lastProblem}\n\nIt goes on by itself when the model answers; the pending activity shows the latest attempt. Nothing has to be done here, and it can be cancelled.`;
     show();
     await sleep(afterMs);
-    const reply = await work(`turn ${turn} · waits for ${input.model}`).callModel({ runId, turn });
+    const waits = work(`turn ${turn} · waits for ${input.model}`);
+    const reply = fromWorker(await waits.callModel({ runId, turn }));
     details = '';
     show();
     if (reply.kind === 'AWAY') throw new Error('a model call that waits was told to tell');
@@ -106,7 +107,8 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
     end = await agentLoop(input, {
       callModel: async (turn) => {
         const summary = `turn ${turn} · ${input.model}`;
-        const reply = await work(summary).callModel({ runId, turn, whenAway: 'tell' });
+        const asked = work(summary).callModel({ runId, turn, whenAway: 'tell' });
+        const reply = fromWorker(await asked);
         return reply.kind === 'AWAY' ? waitForModel(turn, reply) : reply;
       },
       suggestFollowUps: async (turn) => {
@@ -129,7 +131,7 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
           if (begun.kind !== 'NOT_YET') return begun;
           if (begun.afterMs > 0) await sleep(begun.afterMs);
         }
-        return work(call.label).runTool(request);
+        return fromWorker(await work(call.label).runTool(request));
       },
       ask: async (turn, n, pauseKind, callIds) => {
         for (;;) {
@@ -214,8 +216,7 @@ const failureOf = (failure: RunFailure): ApplicationFailure =>
 function endOf(error: unknown): { kind: 'CANCELLED' } | { kind: 'FAILED'; failure: RunFailure } {
   if (isCancellation(error)) return { kind: 'CANCELLED' };
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof ApplicationFailure && cause.type)
-    return { kind: 'FAILED', failure: { code: cause.type as FailureCode, message: cause.message } };
+  if (cause instanceof ApplicationFailure) return { kind: 'FAILED', failure: failureOfStep(cause) };
   if (cause instanceof TimeoutFailure)
     return {
       kind: 'FAILED',
@@ -235,7 +236,7 @@ async function settleRun(
   };
   return inStore(
     () => locally.settleRun(request),
-    () => untilDone.settleRun(request),
+    () => untilAnswered('status', () => untilDone.settleRun(request)),
   );
 }
 
@@ -247,7 +248,7 @@ async function claimDecision(
   const request = { runId, pause, signals };
   return inStore(
     () => locally.claimDecision(request),
-    () => untilDone.claimDecision(request),
+    () => untilAnswered('kind', () => untilDone.claimDecision(request)),
   );
 }
 

@@ -6,6 +6,7 @@
 import { condition, patched, setHandler, defineSignal, workflowInfo } from '@temporalio/workflow';
 import { SIGNAL, type DecisionSignal } from '../contract/names.ts';
 import type { PauseState } from '../contract/turn.ts';
+import { boundedPayload, MOST_SIGNALS } from './signal-payload.ts';
 
 /** An operator's signal. Its payload is unchecked: the store's side checks it. */
 export interface ReceivedSignal {
@@ -16,15 +17,6 @@ export interface ReceivedSignal {
   /** The pause that was shown when it came. */
   readonly pauseId: string;
 }
-
-/**
- * Signals are handed to the store as one input, which Temporal takes up to 2 MB. What an operator
- * may type fits into 16 KiB (a reason of 2,000 characters, each escaped), and fifty of those into
- * the input.
- */
-const MOST_CHARACTERS = 16_384;
-const MOST_SIGNALS = 50;
-const TOO_LONG = 'the payload is too long';
 
 // What the Web UI shows beside the names in its dialog.
 const DESCRIPTION = {
@@ -48,9 +40,6 @@ export interface Approvals {
 /** The wake-up of the first release. */
 const isWakeUp = (payload: unknown): boolean =>
   typeof payload === 'object' && payload !== null && 'decided' in payload;
-
-const bounded = (payload: unknown): unknown =>
-  JSON.stringify(payload ?? null).length > MOST_CHARACTERS ? TOO_LONG : (payload ?? null);
 
 export function receiveDecisions(
   claim: (pauseId: string, signals: readonly ReceivedSignal[]) => Promise<PauseState>,
@@ -78,7 +67,7 @@ export function receiveDecisions(
           received.push({
             id: `${workflowInfo().runId} ${++count}`,
             name,
-            payload: bounded(payload),
+            payload: boundedPayload(payload),
             pauseId: shown,
           });
       },

@@ -201,7 +201,9 @@ describe('the activity callModel', () => {
     const run = await drive(bench.store).start({
       agent: agent({ limits: { ...agent().limits, maxTotalTokens: 11 } }),
     });
-    await drive(bench.store).asks(run, 1, ['look']);
+    const [callId = ''] = await drive(bench.store).asks(run, 1, ['look']);
+    const { n } = await drive(bench.store).goesOut(run, callId);
+    await drive(bench.store).record(run, callId, n);
     let asked = 0;
     await assert.rejects(
       attempt(async () => (asked++, answer('x')), run.runId, 2),

@@ -164,6 +164,21 @@ describe('the activity runTool', () => {
     assert.equal((await attempt()).kind, 'DONE');
   });
 
+  it('is told as dispatched in the audit when bytes may have gone, not when a worker lacks the tool', async () => {
+    const { attempt, run } = await proposed(
+      coded(async (ctx) => (await ctx.beforeWrite(), 'done')),
+    );
+    const told = async (): Promise<readonly unknown[]> =>
+      (
+        await sql<{ n: unknown }>`select data->>'n' as n from audit
+          where run_id = ${run.runId} and action = 'call.dispatched'`.execute(bench.db.kysely)
+      ).rows.map((row) => row.n);
+    for (let i = 0; i < 3; i++) await assert.rejects(attempt([]));
+    assert.deepEqual(await told(), []);
+    assert.equal((await attempt()).kind, 'DONE');
+    assert.deepEqual(await told(), ['4']);
+  });
+
   it('a tool whose version changed since the approval is asked about again', async () => {
     const { attempt } = await proposed(coded(async () => 'done'));
     assert.deepEqual(await attempt([coded(async () => 'done', { version: 2 })]), {

@@ -174,7 +174,8 @@ function recordIsWhole(row: Row): void {
   assert.equal(count('call.approved'), row.decisions.filter((d) => d.action === 'APPROVE').length);
   assert.equal(count('call.rejected'), row.decisions.filter((d) => d.action === 'REJECT').length);
   for (const call of row.calls)
-    assert.equal(count('call.dispatched', call.call_id), call.dispatch_n);
+    // A claim that no byte went out under is none.
+    assert.ok(count('call.dispatched', call.call_id) <= call.dispatch_n);
   for (const status of TERMINAL)
     assert.equal(count(`run.${status.toLowerCase()}`), row.status === status ? 1 : 0);
   assert.equal(count('run.paused'), row.pauses.length);

@@ -19,6 +19,8 @@ export interface ProductOptions {
   readonly noWait?: boolean;
   /** A compiled tree, as the image has it, instead of this one's sources. */
   readonly compiledIn?: string;
+  /** The sources of the first release, instead of this one's. */
+  readonly firstReleaseIn?: string;
 }
 export interface ProductProcess {
   readonly url: string;
@@ -48,6 +50,11 @@ const COMPILED = {
   api: ['lib/main/api.js'],
   worker: ['lib/main/worker.js'],
 } as const;
+const FIRST_RELEASE = {
+  start: ['bin/start.mjs'],
+  api: ['--import', 'tsx', 'src/api/server.ts'],
+  worker: ['--import', 'tsx', 'src/worker.ts'],
+} as const;
 const KEPT = [
   'PATH',
   'HOME',
@@ -74,6 +81,7 @@ export async function startProduct({
   env,
   noWait = false,
   compiledIn,
+  firstReleaseIn,
 }: ProductOptions): Promise<ProductProcess> {
   const port = env['PORT'] === undefined ? await freePort() : Number(env['PORT']);
   const url = `http://127.0.0.1:${port}`;
@@ -106,9 +114,10 @@ export async function startProduct({
       timeoutMs,
     );
   const start = async (): Promise<void> => {
-    const command = compiledIn === undefined ? COMMAND[role] : COMPILED[role];
+    const commands = firstReleaseIn ? FIRST_RELEASE : compiledIn ? COMPILED : COMMAND;
+    const command = commands[role];
     const options = {
-      cwd: compiledIn ?? ROOT,
+      cwd: firstReleaseIn ?? compiledIn ?? ROOT,
       env: { ...shellEnvironment(), ...env, PORT: String(port) },
       detached: true,
     } as const;

@@ -3,7 +3,7 @@
 // into a folder shared by all test runs.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, openSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { findTemporal } from '../../src/dev/find-temporal.ts';
@@ -21,6 +21,10 @@ export interface TemporalRig {
   readonly pid: () => number | undefined;
   readonly kill9: () => Promise<void>;
   readonly start: () => Promise<void>;
+  /** Copies its database away; the server is down for a moment. */
+  readonly backup: () => Promise<void>;
+  /** Puts the copy back. */
+  readonly restore: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -46,6 +50,7 @@ export async function startTemporal(): Promise<TemporalRig> {
   const folder = mkdtempSync(join(tmpdir(), 'holdpoint-temporal-'));
   const [port, uiPort, httpPort] = [await freePort(), await freePort(), await freePort()];
   const metricsPort = await freePort();
+  mkdirSync(join(folder, 'data'));
   const namespace = 'default';
   const cli = createTemporalCli(path, `127.0.0.1:${port}`);
   let child: ChildProcess | undefined;
@@ -64,7 +69,7 @@ export async function startTemporal(): Promise<TemporalRig> {
       uiPort,
       httpPort,
       metricsPort,
-      dbFile: join(folder, 'temporal.db'),
+      dbFile: join(folder, 'data', 'temporal.db'),
       namespace,
     });
     child = spawn(path, args, { cwd: folder, stdio: ['ignore', log, log] });
@@ -74,6 +79,11 @@ export async function startTemporal(): Promise<TemporalRig> {
     child?.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   });
+  const copied = async (from: string, to: string): Promise<void> => {
+    await end('SIGTERM');
+    cpSync(join(folder, from), join(folder, to), { recursive: true });
+    await start();
+  };
   await start();
   return {
     address: `127.0.0.1:${port}`,
@@ -81,6 +91,12 @@ export async function startTemporal(): Promise<TemporalRig> {
     namespace,
     cli: (args) => cli(args, 60_000),
     start,
+    backup: () => copied('data', 'backup'),
+    restore: async () => {
+      await end('SIGKILL');
+      rmSync(join(folder, 'data'), { recursive: true, force: true });
+      await copied('backup', 'data');
+    },
     pid: () => child?.pid,
     kill9: () => end('SIGKILL'),
     stop: async () => {

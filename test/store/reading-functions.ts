@@ -6,6 +6,6 @@ export const READING =
   'readRun readUsage readVisibleRun findVisibleRun readStanding mediaOf ' +
   'mediaBytes lockRun lockSessionAndRun listSessions findSession ' +
   'readConversation readTurnRow turnWorkOf readInbox readInboxHead ' +
-  'runsWithExpired startedExecution openAfter openAmong readHistory ' +
+  'runsWithExpired startedRun endedAmong missingBeforeEnd readCounterpart isNew openAfter openAmong readHistory ' +
   'readReply statusOf readCallSchema listDeliveries listWebhooks ' +
   'findWebhook heldRuns';

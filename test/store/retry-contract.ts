@@ -10,7 +10,7 @@ import {
   leaseOutboxLines,
   type OutboxLine,
 } from '../../src/store/outbox.ts';
-import { startedExecution } from '../../src/store/runs/open-runs.ts';
+import { startedRun } from '../../src/store/runs/open-runs.ts';
 import { retryRun } from '../../src/store/runs/retry.ts';
 import type { NewRun } from '../../src/store/runs/runs.ts';
 import { settle } from '../../src/store/runs/settle.ts';
@@ -116,7 +116,8 @@ export function describeRetry(bench: () => Bench): void {
 
     it('its workflow is not looked for until the start of its own execution was taken', async () => {
       const run = await step().start();
-      const started = () => bench().store.asReconciler((tx) => startedExecution(tx, run.runId));
+      const started = async () =>
+        (await bench().store.asReconciler((tx) => startedRun(tx, run.runId)))?.execution;
       assert.equal(await started(), undefined);
       await send(run);
       assert.equal(await started(), 1);

@@ -24,11 +24,12 @@ import { recordReply } from '../../src/store/turns/replies.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import { agent, all, person, type Bench, type drive } from './fixture.ts';
 import { READING } from './reading-functions.ts';
+import { SEAM_ROWS } from './seam-transactions.ts';
 
 type Steps = ReturnType<typeof drive>;
 /** Prepares a run, and gives what is then played twice. */
 type Scenario = (s: Steps, bench: Bench) => Promise<{ runId: string; work: Work<unknown> }>;
-type Row =
+export type Row =
   | { readonly scenarios: Readonly<Record<string, Scenario>>; readonly counts?: string }
   | { readonly reads: true }
   /** Played as a part of these. */
@@ -304,7 +305,15 @@ export const ROWS: Readonly<Record<string, Row>> = {
         })(s, undefined as never);
       },
       'a failure': settling((s) => s.start(), failed),
-      'a completion': settling(approved, { kind: 'COMPLETED', turn: 1 }),
+      'a completion': async (s, { db }) => {
+        const run = await s.start();
+        await s.answers(run, 1, 'done');
+        await sql`update runs set status = 'RUNNING', closed_at = null where run_id = ${run.runId}`.execute(
+          db.kysely,
+        );
+        return settling(async () => run, { kind: 'COMPLETED', turn: 1 })(s, undefined as never);
+      },
+      'a completion whose record is lost': settling(approved, { kind: 'COMPLETED', turn: 1 }),
     },
   },
   beginFollowUps: {
@@ -372,11 +381,6 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   acknowledgeOutboxLines: { scenarios: { lines: onLines(outbox.acknowledgeOutboxLines) } },
   returnOutboxLines: { scenarios: { lines: onLines(outbox.returnOutboxLines) } },
-  withdrawStart: {
-    scenarios: {
-      'an unsent start': ofStarted((tx, runId) => outbox.withdrawStart(tx, runId)),
-    },
-  },
   endRestoredRun: {
     scenarios: {
       'an open run': async (s) => {
@@ -393,11 +397,6 @@ export const ROWS: Readonly<Record<string, Row>> = {
       },
     },
   },
-  withdrawStarts: {
-    scenarios: {
-      'an unsent start': ofStarted((tx, runId) => restored.withdrawStarts(tx, runId)),
-    },
-  },
   ...each(READING, reads),
   ...each(
     'retryDelivery addTrial announceExpiringPauses leaseDeliveries recordOutcomes ' +
@@ -405,6 +404,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
     { elsewhere: 'test/store/webhooks-contract.ts' },
   ),
   ...each('audit openPause appendEvents appendEvent releaseNextOfSession', { partOf: 'settle' }),
+  markUnknown: { partOf: 'settle' },
+  ...SEAM_ROWS,
   ...each('auditOnce unanswered finish', { partOf: 'recordCall' }),
   ...each('decide expireDue resumeIfDecided', { partOf: 'castVotes' }),
   ...each('addOutboxLine attachMedia', { partOf: 'startRun' }),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
+import { StoreUnavailableError, type Store } from '../../src/store/database/access.ts';
 import type { GatewayAnswer } from '../../src/temporal/gateway.ts';
 import { createOutbox, type Outbox } from '../../src/temporal/outbox.ts';
 import { until } from '../rig/wait.ts';
@@ -9,23 +10,32 @@ import { scriptedGateway, type Heard, type ScriptedGateway } from './scripted.ts
 describe('the outbox', () => {
   let bench: Bench;
   let outboxes: Outbox[] = [];
+  let stranger = false;
   before(async () => {
     bench = await openBench();
   });
   afterEach(async () => {
     await Promise.all(outboxes.map((outbox) => outbox.stop()));
     outboxes = [];
+    stranger = false;
     await sql`delete from outbox`.execute(bench.db.kysely);
   });
   after(() => bench.close());
 
   /** One process; `answer` is what Temporal says to each line. */
-  function opened(answer?: (said: Heard) => GatewayAnswer | Promise<GatewayAnswer>) {
+  function opened(
+    answer?: (said: Heard) => GatewayAnswer | Promise<GatewayAnswer>,
+    store = bench.store,
+  ) {
     const script = scriptedGateway(answer);
     const gone: string[] = [];
     const outbox = createOutbox({
-      store: bench.store,
+      store,
       gateway: script.gateway,
+      acquaintance: {
+        check: () => (stranger ? Promise.reject(new Error('a stranger')) : Promise.resolve()),
+        doubt: () => undefined,
+      },
       onGone: (runId) => void gone.push(runId),
       log: { warn: () => undefined },
     });
@@ -201,5 +211,35 @@ describe('the outbox', () => {
       [first.runId, second.runId],
     );
     assert.equal(await taken(third.runId), false);
+  });
+
+  it('says nothing to a Temporal that is not the one it met, and says it when that one is back', async () => {
+    stranger = true;
+    const { outbox, of } = opened();
+    const { runId } = await threeLines();
+    assert.equal(await outbox.send(runId), false);
+    assert.deepEqual([of(runId), await taken(runId)], [[], false]);
+    stranger = false;
+    await until('it is said', () => taken(runId));
+  });
+
+  it('a lease whose reply was lost is taken up at the next look, not when it is over', async () => {
+    const { runId } = await threeLines();
+    const { store } = bench;
+    let lost = 0;
+    const deaf: Store = {
+      ...store,
+      asReconciler: async (work) => {
+        const value = await store.asReconciler(work);
+        if (Array.isArray(value) && value.length > 0 && lost++ === 0)
+          throw new StoreUnavailableError(true, true, undefined);
+        return value;
+      },
+    };
+    const began = performance.now();
+    opened(undefined, deaf);
+    await until('every line is said', () => taken(runId));
+    assert.equal(lost > 0, true);
+    assert.ok(performance.now() - began < 5000, 'a lease lasts ten seconds');
   });
 });

@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
-import { createReconciler, type Reconciler } from '../../src/temporal/reconciler.ts';
+import { LOOK_AGAIN_AFTER_MS } from '../../src/temporal/absences.ts';
+import {
+  createReconciler,
+  type Reconciler,
+  type ReconcilerDeps,
+} from '../../src/temporal/reconciler.ts';
 import { acknowledgeOutboxLines, leaseOutboxLines } from '../../src/store/outbox.ts';
 import { retryRun } from '../../src/store/runs/retry.ts';
 import type { NewRun } from '../../src/store/runs/runs.ts';
 import { settle } from '../../src/store/runs/settle.ts';
 import { until } from '../rig/wait.ts';
-import { drive, openBench, type Bench } from '../store/fixture.ts';
-import { scriptedWorkflows } from './scripted.ts';
+import { all, drive, openBench, person, type Bench } from '../store/fixture.ts';
+import { scriptedGateway, scriptedWorkflows } from './scripted.ts';
 
 const LOOK_EVERY_MS = 20;
 
@@ -44,17 +49,42 @@ describe('the reconciler', () => {
     await acknowledged(run);
     return run;
   }
-  function opened(script = scriptedWorkflows()) {
+  function opened(script = scriptedWorkflows(), more: Partial<ReconcilerDeps> = {}) {
     let released = 0;
+    let late = 0;
+    const gateway = scriptedGateway();
+    const loud: string[] = [];
     const reconciler = createReconciler({
       store: bench.store,
       workflows: script.workflows,
+      gateway: gateway.gateway,
+      acquaintance: { check: () => Promise.resolve(), doubt: () => undefined },
+      since: new Date(0),
+      retentionMs: 86_400_000,
       onReleased: () => released++,
-      log: { warn: () => undefined },
+      log: { warn: () => undefined, error: (_, line) => loud.push(line) },
       lookEveryMs: LOOK_EVERY_MS,
+      clock: () => performance.now() + late,
+      ...more,
     });
     reconcilers.push(reconciler);
-    return { ...script, reconciler, released: () => released };
+    const later = (ms = LOOK_AGAIN_AFTER_MS + 1) => (late += ms);
+    return { ...script, of: gateway.of, loud, later, reconciler, released: () => released };
+  }
+  const startsOf = async ({ runId }: NewRun): Promise<readonly (Date | null)[]> =>
+    (
+      await sql<{ acknowledged_at: Date | null }>`
+        select acknowledged_at from outbox where run_id = ${runId} and kind = 'START'`.execute(
+        bench.db.kysely,
+      )
+    ).rows.map((row) => row.acknowledged_at);
+  /** A run with a call that went out. */
+  async function acted(): Promise<NewRun> {
+    const run = await started();
+    const [callId = ''] = await step().asks(run, 1, ['note']);
+    const { n } = await step().goesOut(run, callId);
+    await step().record(run, callId, n, { kind: 'ANSWERED', result: 'ok', isError: false });
+    return run;
   }
   const end = async (run: NewRun): Promise<string> => {
     const { status, errorCode } = await step().read(run);
@@ -101,10 +131,10 @@ describe('the reconciler', () => {
       ...script,
       workflows: {
         ...script.workflows,
-        status: async () => {
+        look: async () => {
           await retry();
           await acknowledged(run);
-          return 'FAILED';
+          return { status: 'FAILED', idleSince: undefined, busy: false };
         },
       },
     });
@@ -167,22 +197,24 @@ describe('the reconciler', () => {
     );
   });
 
-  it('looks at what closed since its last look less 30 s, and a look that failed is made up for', async () => {
-    const { looks, away } = opened();
-    await until('two looks', () => looks.length >= 2, 10_000, 5);
-    away(true);
-    const failed = looks.length;
-    await until('two failed looks', () => looks.length >= failed + 2, 10_000, 5);
-    away(false);
-    const back = looks.length;
-    await until('one more', () => looks.length > back, 10_000, 5);
-    const at = (index: number) => looks[index] ?? assert.fail();
-    const near = (is: number, wanted: number): void =>
-      assert.ok(Math.abs(is - wanted) < 15, `${is}, not ${wanted}`);
-    assert.ok(at(0).since <= at(0).at - 60_000, 'the first looks a minute back');
-    near(at(1).since, at(0).at - 30_000);
-    near(at(failed + 1).since, at(failed).since);
-    near(at(back).since, at(failed).since);
+  it("looks at what closed by Temporal's clock, whatever its own says, 30 s back, and makes up for looks that failed", async () => {
+    const script = scriptedWorkflows();
+    for (const skewMs of [-60_000, 60_000]) {
+      const run = await started();
+      script.statuses.set(run.runId, 'TERMINATED');
+      script.closed.set(run.runId, new Date(Date.now() + skewMs));
+      const before = script.looks.length;
+      script.away(true);
+      const { looks } = opened(script);
+      await until('two failed looks', () => looks.length > before + 1, 10_000, 5);
+      script.away(false);
+      await until('it is seen', async () => (await end(run)) === 'FAILED TERMINATED', 10_000, 5);
+      const seen = looks.length;
+      await until('two more looks', () => looks.length > seen + 1, 10_000, 5);
+      const newest = Math.max(...[...script.closed.values()].map((at) => at.getTime()));
+      assert.equal(looks.at(-1)?.since, newest - 30_000);
+      await Promise.all(reconcilers.map((one) => one.stop()));
+    }
   });
 
   it('compares what closed with the rows that are open, and no others', async () => {
@@ -190,7 +222,7 @@ describe('the reconciler', () => {
     const [open, ended] = [await started(), await started()];
     await step().answers(ended, 1, 'done');
     for (const run of [open, ended]) {
-      script.closed.add(run.runId);
+      script.closed.set(run.runId, new Date());
       script.statuses.set(run.runId, 'TERMINATED');
     }
     opened(script);
@@ -263,5 +295,179 @@ describe('the reconciler', () => {
     await until('more looks', () => script.looks.length > looks + 5, 10_000, 5);
     assert.equal(await starts(behind), 0, 'one that waits for another is left waiting');
     assert.equal(released(), 1, 'told once');
+  });
+
+  describe('where Temporal does not know a workflow', () => {
+    const alone = async (run: NewRun, more: Partial<ReconcilerDeps> = {}) => {
+      const made = opened(undefined, more);
+      await made.reconciler.compare(run.runId);
+      return made;
+    };
+
+    it('looks twice, with time in between, before it concludes anything', async () => {
+      const run = await acted();
+      const { reconciler, later, statuses } = await alone(run);
+      later(LOOK_AGAIN_AFTER_MS - 1000);
+      await reconciler.compare(run.runId);
+      assert.equal(await end(run), 'RUNNING');
+      statuses.set(run.runId, 'RUNNING');
+      await reconciler.compare(run.runId);
+      statuses.delete(run.runId);
+      later();
+      await reconciler.compare(run.runId);
+      assert.equal(await end(run), 'RUNNING', 'it was there in between');
+      later();
+      await reconciler.compare(run.runId);
+      assert.equal(await end(run), 'FAILED TERMINATED');
+    });
+
+    it('starts a run again of which nothing went out, and ends one of which something did', async () => {
+      const [fresh, done] = [await started(), await acted()];
+      const { reconciler, later, released } = await alone(fresh);
+      await reconciler.compare(done.runId);
+      later();
+      for (const run of [fresh, done]) await reconciler.compare(run.runId);
+      assert.equal(await end(fresh), 'QUEUED');
+      assert.deepEqual(await startsOf(fresh), [null], 'the same start, to be sent once more');
+      assert.equal(await end(done), 'FAILED TERMINATED');
+      assert.equal(released(), 2);
+      const lines = await bench.store.asReconciler((tx) =>
+        leaseOutboxLines(tx, fresh.runId, 10, randomUUID()),
+      );
+      assert.equal(lines.length, 1);
+    });
+
+    it('ends one that it may have forgotten after its retention: nobody can tell what it did', async () => {
+      const run = await started();
+      const { reconciler, later } = await alone(run, { retentionMs: 0 });
+      later();
+      await reconciler.compare(run.runId);
+      assert.equal(await end(run), 'FAILED TERMINATED');
+    });
+
+    it('concludes nothing where it knows hardly any, and says so loudly', async () => {
+      const runs: NewRun[] = [];
+      for (let i = 0; i < 5; i++) runs.push(await acted());
+      const { reconciler, later, statuses, loud } = opened();
+      const [there] = runs;
+      statuses.set(there?.runId ?? '', 'RUNNING');
+      const compareAll = async (): Promise<void> => {
+        for (const run of runs) await reconciler.compare(run.runId);
+      };
+      await compareAll();
+      later();
+      await compareAll();
+      for (const run of runs) assert.equal(await end(run), 'RUNNING');
+      assert.match(loud.join(), /^[^]*does not know 4 of 5 open runs[^]*$/);
+      for (const run of runs.slice(0, 3)) statuses.set(run.runId, 'RUNNING');
+      await compareAll();
+      later();
+      await compareAll();
+      assert.deepEqual(await Promise.all(runs.map(end)), [
+        ...['RUNNING', 'RUNNING', 'RUNNING', 'FAILED TERMINATED', 'FAILED TERMINATED'],
+      ]);
+    });
+
+    it('concludes it of all that began before an operator said that Temporal is another one', async () => {
+      const runs: NewRun[] = [];
+      for (let i = 0; i < 4; i++) runs.push(await acted());
+      const since = new Date(Date.now() + 1000);
+      const { reconciler, later } = opened(undefined, { since });
+      for (const run of runs) await reconciler.compare(run.runId);
+      later();
+      for (const run of runs) {
+        await reconciler.compare(run.runId);
+        assert.equal(await end(run), 'FAILED TERMINATED');
+      }
+    });
+
+    it('believes nothing of a Temporal that is not the one it met', async () => {
+      const run = await acted();
+      const check = () => Promise.reject(new Error('another Temporal'));
+      const acquaintance = { check, doubt: () => undefined };
+      const { reconciler, statuses, closed, looks } = await alone(run, { acquaintance });
+      statuses.set(run.runId, 'TERMINATED');
+      closed.set(run.runId, new Date());
+      await reconciler.compare(run.runId);
+      await new Promise((done) => setTimeout(done, 5 * LOOK_EVERY_MS));
+      assert.equal(await end(run), 'RUNNING');
+      assert.deepEqual(looks, []);
+    });
+  });
+
+  describe('where Temporal is behind the record', () => {
+    async function decided(): Promise<{ run: NewRun; pauseId: string }> {
+      const run = await started();
+      const callIds = await step().asks(run, 1, ['send']);
+      await step().pause(run, 1, 1, callIds);
+      await step().vote(run, person('lea'), all('APPROVE'));
+      return { run, pauseId: step().pauseId(run, 1, 1) };
+    }
+
+    it('wakes a workflow that waits for what is decided, the second time as the first release did', async () => {
+      const { run, pauseId } = await decided();
+      const { reconciler, statuses, idleSince, of } = opened();
+      statuses.set(run.runId, 'RUNNING');
+      idleSince.set(run.runId, new Date(0));
+      await reconciler.compare(run.runId);
+      assert.deepEqual(of(run.runId), [`SIGNAL ${pauseId}`]);
+      await reconciler.compare(run.runId);
+      assert.deepEqual(of(run.runId).slice(1), [`SIGNAL AS BEFORE ${pauseId}`]);
+      idleSince.delete(run.runId);
+      await reconciler.compare(run.runId);
+      assert.equal(of(run.runId).length, 2, 'one that does not wait is left alone');
+    });
+
+    it('wakes one that waits for an earlier pause, and none that waits for the one that is open', async () => {
+      const { run } = await decided();
+      const callIds = await step().asks(run, 2, ['pay']);
+      await step().pause(run, 2, 1, callIds);
+      const { rows } = await sql<{ opened_at: Date }>`
+        select opened_at from pauses where run_id = ${run.runId} and closed_at is null`.execute(
+        bench.db.kysely,
+      );
+      const { reconciler, statuses, idleSince, of } = opened();
+      statuses.set(run.runId, 'RUNNING');
+      idleSince.set(run.runId, rows[0]?.opened_at ?? assert.fail());
+      await reconciler.compare(run.runId);
+      assert.deepEqual(of(run.runId), []);
+      idleSince.set(run.runId, new Date(0));
+      await reconciler.compare(run.runId);
+      assert.equal(of(run.runId).length, 1);
+    });
+
+    it('leads a workflow whose run has ended to that end: woken, cancelled, and terminated if it stays', async () => {
+      const [done, cancelled, busy, open] = [
+        ...[await started(), await started(), await started(), await started()],
+      ] as [NewRun, NewRun, NewRun, NewRun];
+      for (const run of [done, busy]) await step().answers(run, 1, 'done');
+      await step().cancel(cancelled);
+      await sql`update runs set closed_at = now() - interval '1 minute' where closed_at is not null`.execute(
+        bench.db.kysely,
+      );
+      await acknowledged(cancelled);
+      const script = scriptedWorkflows();
+      for (const run of [done, cancelled, busy, open]) script.statuses.set(run.runId, 'RUNNING');
+      script.busy.add(busy.runId);
+      script.open.push([done.runId, open.runId], [cancelled.runId, busy.runId]);
+      const { of } = opened(script, { walkEveryMs: 5 * LOOK_EVERY_MS });
+      await until('both were told twice', () => of(cancelled.runId).length >= 2, 10_000, 5);
+      assert.deepEqual(of(done.runId).slice(0, 2), ['SIGNAL ', 'TERMINATE']);
+      assert.deepEqual(of(cancelled.runId).slice(0, 2), ['CANCEL', 'TERMINATE']);
+      assert.deepEqual([of(busy.runId), of(open.runId)], [[], []]);
+    });
+
+    it('takes a completion from the workflow where the record has the answer, else says what is lost', async () => {
+      const [whole, lost] = [await started(), await started()];
+      await step().answers(whole, 1, 'done');
+      await sql`update runs set status = 'RUNNING', closed_at = null, content = '' where run_id = ${whole.runId}`.execute(
+        bench.db.kysely,
+      );
+      const { reconciler, statuses } = opened();
+      for (const run of [whole, lost]) statuses.set(run.runId, 'COMPLETED');
+      for (const run of [whole, lost]) await reconciler.compare(run.runId);
+      assert.equal((await step().read(whole)).content, 'done');
+      assert.deepEqual([await end(whole), await end(lost)], ['COMPLETED', 'FAILED RECORD_LOST']);
+    });
   });
 });

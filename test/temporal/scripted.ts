@@ -34,7 +34,9 @@ export function scriptedGateway(
     gateway: {
       start: (input: AgentRunInput) => say(input.runId, 'START'),
       wake: (runId, { pauseId }) => say(runId, `SIGNAL ${pauseId}`),
+      wakeAsBefore: (runId, pauseId) => say(runId, `SIGNAL AS BEFORE ${pauseId}`),
       cancel: (runId) => say(runId, 'CANCEL'),
+      terminate: (runId) => say(runId, 'TERMINATE'),
     },
   };
 }
@@ -43,7 +45,13 @@ export interface ScriptedWorkflows {
   readonly workflows: WorkflowObserver;
   /** How each workflow stands; NOT_FOUND where it is not said. */
   readonly statuses: Map<string, string>;
-  readonly closed: Set<string>;
+  /** Of those that say that they wait for people. */
+  readonly idleSince: Map<string, Date>;
+  readonly busy: Set<string>;
+  /** With when, by Temporal's clock. */
+  readonly closed: Map<string, Date>;
+  /** Open workflows, a page each. */
+  readonly open: (readonly string[])[];
   /** Runs that were asked about, in order. */
   readonly asked: readonly string[];
   /** From when on each look at closed ones wanted to know, and when it came. */
@@ -54,7 +62,10 @@ export interface ScriptedWorkflows {
 
 export function scriptedWorkflows(): ScriptedWorkflows {
   const statuses = new Map<string, string>();
-  const closed = new Set<string>();
+  const idleSince = new Map<string, Date>();
+  const busy = new Set<string>();
+  const closed = new Map<string, Date>();
+  const open: (readonly string[])[] = [];
   const asked: string[] = [];
   const looks: { since: number; at: number }[] = [];
   let isAway = false;
@@ -62,18 +73,30 @@ export function scriptedWorkflows(): ScriptedWorkflows {
     if (isAway) throw new Error('Temporal does not answer');
   };
   return {
-    ...{ statuses, closed, asked, looks },
+    ...{ statuses, idleSince, busy, closed, open, asked, looks },
     away: (now) => (isAway = now),
     workflows: {
-      status: async (runId) => {
+      look: async (runId) => {
         asked.push(runId);
         answers();
-        return statuses.get(runId) ?? 'NOT_FOUND';
+        return {
+          status: statuses.get(runId) ?? 'NOT_FOUND',
+          idleSince: idleSince.get(runId),
+          busy: busy.has(runId),
+        };
       },
       closedSince: async (since) => {
         looks.push({ since: since.getTime(), at: Date.now() });
         answers();
-        return [...closed];
+        return [...closed]
+          .filter(([, at]) => at > since)
+          .map(([runId, closedAt]) => ({ runId, closedAt }));
+      },
+      openOnes: async (page) => {
+        answers();
+        const at = page?.[0] ?? 0;
+        const next = at + 1 < open.length ? Uint8Array.of(at + 1) : undefined;
+        return { runIds: open[at] ?? [], next };
       },
       paused: async (most) => {
         answers();

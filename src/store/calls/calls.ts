@@ -134,13 +134,7 @@ function recordClaim(
         data: { callId, name: row.name, arguments: JSON.parse(row.arguments) as unknown },
       },
     ]);
-  audit(tx, {
-    orgId: run.orgId,
-    runId,
-    actor: 'holdpoint',
-    action: 'call.dispatched',
-    data: { callId, n: row.dispatch_n + 1, hash: row.arguments_hash },
-  });
+  if (mayGo(row)) goesOut(tx, run, { callId, n: row.dispatch_n + 1, hash: row.arguments_hash });
 }
 
 interface LastAttempt {
@@ -186,7 +180,7 @@ export async function checkClaim(
     return 'LOST';
   }
   if (hashNow(run, callId, row) === claimed.hash && row.arguments === claimed.arguments)
-    return letWrite(tx, callId);
+    return letWrite(tx, run, callId, row);
   if (row.approval === 'required') {
     const again = await proposeAgain(tx, run, callId, row, 'ARGUMENTS_CHANGED');
     return again.kind === 'ASK_AGAIN' ? 'ASK_AGAIN' : 'LOST';
@@ -200,7 +194,24 @@ export async function checkClaim(
 }
 
 /** From here on the call may have happened, whatever becomes of its worker. */
-function letWrite(tx: StoreTransaction, callId: string): 'GO' {
-  tx.write(sql`update calls set unsent_n = null where call_id = ${callId}`);
+async function letWrite(
+  tx: StoreTransaction,
+  run: LockedRun,
+  callId: string,
+  row: CallRow,
+): Promise<'GO'> {
+  const { rows } =
+    await sql`update calls set unsent_n = null where call_id = ${callId} and unsent_n is not null returning 1`.execute(
+      tx.db,
+    );
+  // Played again, this look finds that it has let the call go.
+  if (rows.length > 0) goesOut(tx, run, { callId, n: row.dispatch_n, hash: row.arguments_hash });
   return 'GO';
 }
+
+/** Bytes may go out from here on: what the record says of a call that was made. */
+const goesOut = (
+  tx: StoreTransaction,
+  { orgId, runId }: LockedRun,
+  data: { readonly callId: string; readonly n: number; readonly hash: string },
+): void => audit(tx, { orgId, runId, actor: 'holdpoint', action: 'call.dispatched', data });

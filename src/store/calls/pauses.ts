@@ -37,7 +37,12 @@ export async function openPause(
     from (select date_trunc('milliseconds', clock_timestamp()) as t) now, runs r join agent_snapshots s using (revision)
     where c.run_id = ${run.runId} and c.call_id = any(${p.callIds}) and c.state = ${waitsIn} and r.run_id = c.run_id
     returning c.call_id`.execute(tx.db);
-  if (waiting.rows.length > 0) return { pauseId, opened: 'NOW' };
+  if (waiting.rows.length > 0) {
+    // One whose decision a failover has forgotten: its calls are asked about in this one.
+    await sql`update pauses set closed_at = clock_timestamp() where run_id = ${run.runId} and closed_at is null
+      and pause_id <> ${pauseId}`.execute(tx.db);
+    return { pauseId, opened: 'NOW' };
+  }
   await sql`delete from pauses where pause_id = ${pauseId}`.execute(tx.db);
   return { pauseId, opened: 'NOTHING_WAITS' };
 }

@@ -6,6 +6,8 @@ import pg from 'pg';
 
 const CHANNEL = 'holdpoint_runs';
 const RECONNECT_AFTER_MS = 500;
+/** A server gone silent: the connection is given up for a new one. No statement here takes long. */
+const QUERY_TIMEOUT_MS = 5000;
 /** NOTIFY's limit is 8,000 bytes, an id has 40. */
 const IDS_PER_NOTIFY = 150;
 
@@ -36,7 +38,8 @@ export function createNotifyChannel(
     const next = createClient(connectionString);
     const again = (): void => {
       if (client === next) client = undefined;
-      next.removeAllListeners('end');
+      // Once: what else it has to say is of no matter.
+      next.removeAllListeners().on('error', () => undefined);
       next.end().catch(() => undefined);
       if (!closed) setTimeout(() => void connect(connectionString), RECONNECT_AFTER_MS).unref();
     };
@@ -64,8 +67,10 @@ export function createNotifyChannel(
         for (const id of ids) outgoing.delete(id);
         await client.query('select pg_notify($1, $2)', [CHANNEL, ids.join(',')]);
       }
-    } catch {
+    } catch (error) {
       outgoing = new Set();
+      // A connection on which a query was lost tells nobody anything any more.
+      client?.emit('error', error);
     } finally {
       flushing = false;
     }
@@ -91,6 +96,7 @@ const createClient = (connectionString: string): pg.Client =>
     keepAlive: true,
     application_name: 'holdpoint announcer',
     connectionTimeoutMillis: 2500,
+    query_timeout: QUERY_TIMEOUT_MS,
   });
 
 /** Of the connection's server process; the driver has it and its types do not. */

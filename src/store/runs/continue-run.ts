@@ -50,3 +50,21 @@ export async function cancelRun(tx: StoreTransaction, runId: string, actor: stri
   await settle(tx, runId, { kind: 'CANCELLED' }, actor);
   addOutboxLine(tx, run.orgId, runId, { kind: 'CANCEL' });
 }
+
+/** A cancellation takes this long from the record to the workflow, where all is well. */
+const ON_ITS_WAY_S = 2;
+
+/**
+ * The workflow of a cancelled run has found that out by itself: the request that it waits for is
+ * said once more, unless it is on its way. True where there is a line to be sent.
+ */
+export async function cancelAgain(tx: StoreTransaction, runId: string): Promise<boolean> {
+  const run = await lockRun(tx, runId);
+  if (run?.status !== 'CANCELLED') return false;
+  await sql`update outbox set acknowledged_at = null, claimed_until = null, claimed_by = null
+    where run_id = ${runId} and kind = 'CANCEL' and acknowledged_at < clock_timestamp() - make_interval(secs => ${ON_ITS_WAY_S})`.execute(
+    tx.db,
+  );
+  addOutboxLine(tx, run.orgId, runId, { kind: 'CANCEL' });
+  return true;
+}

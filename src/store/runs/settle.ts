@@ -14,6 +14,7 @@ import { addPausedDeliveries, addSettledDeliveries } from '../webhooks/new-deliv
 import { openPause, viewPause } from '../calls/pauses.ts';
 import type { OperatorDecisions } from '../calls/vote-policy.ts';
 import { readRun, type RunRecord } from '../queries/run-record.ts';
+import { markUnknown, missingBeforeEnd, recordLost } from './lost-record.ts';
 import { lockRun, lockSessionAndRun, releaseNextOfSession, type LockedRun } from './runs.ts';
 import { activeMs } from '../turns/attempts.ts';
 
@@ -137,15 +138,16 @@ async function announceQueued(tx: StoreTransaction, run: LockedRun): Promise<voi
 async function settleTerminal(
   tx: StoreTransaction,
   runId: string,
-  s: TerminalSettlement,
+  asked: TerminalSettlement,
   actor: string,
   options: SettleOptions,
 ): Promise<Settled | undefined> {
   const run = await lockSessionAndRun(tx, runId);
   if (run === undefined) return undefined;
-  const over = outlived(run, s, options);
+  const over = outlived(run, asked, options);
   if (over !== undefined) return over;
   if (isTerminal(run.status)) return stands(run);
+  const s = await asTheRecordAllows(tx, runId, asked);
   const failure = s.kind === 'FAILED' ? s.failure : undefined;
   closeCalls(tx, run);
   const { rows } = await sql<{ added: string }>`
@@ -182,6 +184,21 @@ async function settleTerminal(
   if (s.kind !== 'COMPLETED') await withdrawStart(tx, runId);
   if ((await releaseNextOfSession(tx, run)) !== undefined) options.onReleased?.();
   return { status: s.kind, ...(failure ? { failure } : {}) };
+}
+
+/** COMPLETED only where the record has all that led there. */
+async function asTheRecordAllows(
+  tx: StoreTransaction,
+  runId: string,
+  asked: TerminalSettlement,
+): Promise<TerminalSettlement> {
+  const missing =
+    asked.kind === 'COMPLETED' ? await missingBeforeEnd(tx, runId, asked.turn) : undefined;
+  const s: TerminalSettlement =
+    missing === undefined ? asked : { kind: 'FAILED', failure: recordLost(missing) };
+  if (s.kind === 'FAILED' && s.failure.code === 'RECORD_LOST')
+    await markUnknown(tx, runId, 'the database was put back to an earlier state');
+  return s;
 }
 
 /**

@@ -8,6 +8,7 @@ import type { StoreTransaction } from '../database/access.ts';
 import { keepThrough } from '../events/deltas.ts';
 import type { NewEvent } from '../events/events.ts';
 import { endedAs, lockRun, type LockedRun, type RunOptions } from '../runs/runs.ts';
+import { recordLost } from '../runs/lost-record.ts';
 import type { Waiting } from '../runs/waiting.ts';
 import { activeMsSince } from './attempts.ts';
 import { readHistory, type Exchange } from './history.ts';
@@ -22,6 +23,7 @@ export interface PastTurn {
     readonly callId: string;
     readonly name: string;
     readonly arguments: string;
+    readonly state?: string;
     readonly result: string | null;
     readonly proposedArguments: string | null;
     readonly httpStatus?: number | null;
@@ -65,6 +67,8 @@ export type TurnStart =
       readonly reply: StoredReply;
       readonly activeMs: number;
     }
+  /** The workflow was told of more than the record has. */
+  | { readonly kind: 'BEHIND'; readonly failure: RunFailure }
   | { readonly kind: 'WORK'; readonly work: TurnWork };
 
 export async function beginTurn(
@@ -88,6 +92,8 @@ export async function beginTurn(
       reply: await readReply(tx, runId, turn),
       activeMs,
     };
+  const missing = missingBefore(turn, work.turns);
+  if (missing !== undefined) return { kind: 'BEHIND', failure: recordLost(missing) };
 
   const own = work.attempts === 0 ? undefined : await ownAttempt(tx, attemptId);
   const before = own === undefined ? work.attempts : work.attempts - 1;
@@ -136,6 +142,16 @@ async function beginAttempt(
   return row.seq;
 }
 
+/** What a transcript would leave out. */
+function missingBefore(turn: number, turns: readonly PastTurn[]): string | undefined {
+  if (turns.length < turn - 1) return "a model's reply";
+  const open = turns.flatMap((past) => past.calls.filter((call) => !hasOutcome(call.state)));
+  return open.length > 0 ? 'the outcome of a call' : undefined;
+}
+
+const hasOutcome = (state: string | undefined): boolean =>
+  state === 'SUCCEEDED' || state === 'FAILED' || state === 'REJECTED' || state === 'LEFT';
+
 /** The event of an attempt that this transaction has begun when it was played before. */
 async function ownAttempt(tx: StoreTransaction, attemptId: string): Promise<number | undefined> {
   const { rows } = await sql<{ event_seq: number | null }>`
@@ -175,7 +191,7 @@ export async function readTurnRow(
       case when (r.waiting->>'turn')::int = ${turn} then r.waiting end as waiting,
       (select count(*) from attempts a where a.run_id = r.run_id and a.turn = ${turn} and a.kind = 'MODEL') as attempts,
       coalesce((select jsonb_agg(jsonb_build_object('turn', t.turn, 'text', t.text, 'cameAs', t.came_as, 'calls', coalesce((
-          select jsonb_agg(jsonb_build_object('callId', c.call_id, 'name', c.name, 'arguments', c.arguments, 'result', c.result,
+          select jsonb_agg(jsonb_build_object('callId', c.call_id, 'name', c.name, 'arguments', c.arguments, 'state', c.state, 'result', c.result,
             'proposedArguments', c.proposed_arguments, 'httpStatus', c.http_status) order by c.idx)
           from calls c where c.run_id = t.run_id and c.turn = t.turn), '[]')) order by t.turn)
         from turns t where t.run_id = r.run_id), '[]') as turns
