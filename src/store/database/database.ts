@@ -15,6 +15,8 @@ export interface Database {
   readonly kysely: Kysely<Tables>;
   /** Address for connections outside the pool (LISTEN); undefined for PGlite. */
   readonly url?: string;
+  /** When a statement was last answered, on the clock of `performance.now()`. */
+  readonly answeredAt: () => number;
   readonly close: () => Promise<void>;
 }
 
@@ -47,8 +49,15 @@ export async function openPostgres(url: string): Promise<Database> {
   // The pool listens while a connection is idle only: one that breaks between two statements of a
   // transaction would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
-  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
-  return { kind: 'postgres', kysely, url, close: () => kysely.destroy() };
+  const guarded = guard(pool);
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: guarded.pool }) });
+  return {
+    kind: 'postgres',
+    kysely,
+    url,
+    answeredAt: guarded.answeredAt,
+    close: () => kysely.destroy(),
+  };
 }
 
 /**
@@ -62,20 +71,27 @@ const PREPARED = 150;
  * connection. And a connection on which a query was lost leaves the pool: no other query shall wait on
  * it.
  */
-function guarded(pool: pg.Pool): PostgresPool {
+function guard(pool: pg.Pool): Pick<Database, 'answeredAt'> & { readonly pool: PostgresPool } {
+  let answeredAt = -Infinity;
   const names = new Map<string, string>();
   function nameOf(text: string): string | undefined {
     if (!names.has(text) && names.size < PREPARED) names.set(text, `holdpoint_${names.size}`);
     return names.get(text);
   }
-  return {
+  const guarded: PostgresPool = {
     connect: async () => {
       const client = await pool.connect();
       let broken = false;
       const query = async (text: string, values: unknown[] = []) => {
         const name = values.length > 0 ? nameOf(text) : undefined;
         try {
-          return await client.query({ text, values, ...(name === undefined ? {} : { name }) });
+          const answer = await client.query({
+            text,
+            values,
+            ...(name === undefined ? {} : { name }),
+          });
+          answeredAt = performance.now();
+          return answer;
         } catch (error) {
           broken ||= isConnectionLoss(error);
           throw error;
@@ -85,15 +101,19 @@ function guarded(pool: pg.Pool): PostgresPool {
     },
     end: () => pool.end(),
   };
+  return { pool: guarded, answeredAt: () => answeredAt };
 }
 
 /** `dir` undefined: in memory, for tests. */
 export async function openPglite(dir?: string): Promise<Database> {
   const lite = dir === undefined ? await PGlite.create() : await PGlite.create(dir);
   const pool = new pg.Pool({ ...createPgConfig(lite), max: 1 });
-  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
+  const guarded = guard(pool);
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: guarded.pool }) });
   return {
     kind: 'pglite',
+    // In this process: it may be busy, and is never away.
+    answeredAt: () => Infinity,
     kysely,
     close: async () => {
       await kysely.destroy();
