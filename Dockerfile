@@ -1,6 +1,8 @@
 # One image for both roles: `node lib/main/api.js` (the default) and `node lib/main/worker.js`; `node lib/main/migrate.js` migrates.
 # Nothing of it runs as root, and nothing writes outside /data and /tmp.
-FROM node:22.21.1-bookworm-slim AS build
+# By digest where one is given: deploy/pin-images.sh looks it up.
+ARG NODE_IMAGE=node:22.21.1-bookworm-slim
+FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # No package needs its install script: docs/operations.md says why.
@@ -11,7 +13,7 @@ COPY console ./console
 COPY client ./client
 RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
-FROM node:22.21.1-bookworm-slim
+FROM ${NODE_IMAGE}
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data AGENTS_DIR=/app/agents
 WORKDIR /app
 # The Temporal SDK's native part reads the system's certificates, which the slim image lacks. The newest ones: they are data.

@@ -42,7 +42,8 @@ export async function install({ withDev }) {
   if (installed(lockText, withDev)) return;
   console.log('Installing packages (npm ci), once: about 20 s …');
   const started = Date.now();
-  const child = spawn('npm', ['ci', '--no-audit', '--no-fund'], {
+  // No package needs its install script: docs/operations.md says why.
+  const child = spawn('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
   });

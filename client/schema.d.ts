@@ -910,7 +910,7 @@ export interface components {
               approvers: string[] | null;
               /** @description Neither the run’s user nor who started it may decide. */
               fourEyes: boolean;
-              /** @description Decisions in this run about calls of the same tool, oldest first. */
+              /** @description The last decisions in this run about calls of the same tool, oldest first. */
               earlier: components['schemas']['EarlierDecision'][];
             }[];
             callId?: string;
@@ -1025,7 +1025,7 @@ export interface components {
       youMay: boolean;
       /** @description Only where `youMay` is false. */
       whyNot?: string;
-      /** @description Decisions in this run about calls of the same tool, oldest first. */
+      /** @description The last decisions in this run about calls of the same tool, oldest first. */
       earlier: components['schemas']['EarlierDecision'][];
     };
     WaitingFor: {
@@ -1089,6 +1089,8 @@ export interface components {
           | 'INTERNAL';
         message: string;
       };
+      /** @description Only in lists, of a run that is too long for one: texts end with a mark, `tools`, `pending` and `reasoningSteps` are the last ones, arguments that are too long stand as text under `[cut]`. The whole is at this address. */
+      cut?: string;
       /** Format: date-time */
       createdAt: string;
       /** Format: date-time */
@@ -1174,7 +1176,7 @@ export interface components {
       youMay: boolean;
       /** @description Only where `youMay` is false. */
       whyNot?: string;
-      /** @description Decisions in this run about calls of the same tool, oldest first. */
+      /** @description The last decisions in this run about calls of the same tool, oldest first. */
       earlier: components['schemas']['EarlierDecision'][];
       pauseId: string;
       runId: string;
@@ -1228,7 +1230,7 @@ export interface components {
       youMay: boolean;
       /** @description Only where `youMay` is false. */
       whyNot?: string;
-      /** @description Decisions in this run about calls of the same tool, oldest first. */
+      /** @description The last decisions in this run about calls of the same tool, oldest first. */
       earlier: components['schemas']['EarlierDecision'][];
       pauseId: string;
       runId: string;
@@ -1388,7 +1390,7 @@ export interface components {
       createdAt: string;
       /** Format: date-time */
       updatedAt: string;
-      /** @description Of completed exchanges, in order, without follow-ups. Who decides about a run sees them up to that run. */
+      /** @description Of completed exchanges, in order, without follow-ups. Who decides about a run sees them up to that run. Of a conversation of more than 3 MiB the older texts are cut, with a mark that says where the whole is. */
       messages: components['schemas']['Message'][];
     };
     Message: {

@@ -1,6 +1,6 @@
 // `npm run fuzz -- [requests] [seed]`: 5,000 requests made from the OpenAPI document, against the
-// API over a store in memory, as the test does with a tenth of them. The seed is printed; the same
-// one makes the same requests.
+// API over a store in memory, as the test does with a tenth of them; and a tenth as many draws of each
+// kind of hostile sizes. The seed is printed; the same one makes the same requests.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,13 @@ const [requests = '5000', seed] = process.argv.slice(2);
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { status } = spawnSync(
   process.execPath,
-  [`${root}node_modules/mocha/bin/mocha.js`, 'test/api/fuzz.test.ts', '--timeout', '0'],
+  [
+    `${root}node_modules/mocha/bin/mocha.js`,
+    'test/api/fuzz.test.ts',
+    'test/api/fuzz-sizes.test.ts',
+    '--timeout',
+    '0',
+  ],
   {
     cwd: root,
     stdio: 'inherit',

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { readAuth, readOidc, type AuthSettings, type OidcSettings } from './settings/auth.ts';
 import { withoutPassword } from './settings/in-force.ts';
 import { readModel, type ModelSettings } from './settings/model.ts';
+import { databaseAddress } from './settings/secret-files.ts';
 import { createSettingsReader, type Environment, type SettingsReader } from './settings/read.ts';
 import { isOwnSetting, type LOG_LEVELS, type OPERATOR_DECISIONS } from './settings/settings.ts';
 import { readTemporal, type TemporalSettings } from './settings/temporal.ts';
@@ -27,6 +28,8 @@ export interface Config {
   /** null: the embedded database under the data directory (`npm start` only). */
   readonly databaseUrl: string | null;
   readonly migrationDatabaseUrl: string | null;
+  /** API and worker bring the schema up to date when they start. */
+  readonly migrateAtStart: boolean;
   readonly auth: AuthSettings;
   /** Where people sign in to the console; null: by a token. */
   readonly oidc: OidcSettings | null;
@@ -36,6 +39,9 @@ export interface Config {
   readonly maxTokenAgeS: number;
   readonly operatorDecisions: (typeof OPERATOR_DECISIONS)[number];
   readonly syncWaitMaxS: number;
+  /** How long a connection is kept without a request. */
+  readonly keepAliveS: number;
+  readonly maxConnections: number;
   /** How long a run waits for a model that is away; 0: not at all. */
   readonly modelPatienceS: number;
   readonly egressAllow: readonly string[];
@@ -74,8 +80,9 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     temporal: readTemporal(settings),
     temporalCli: read('TEMPORAL_CLI'),
     temporalUiUrl: uiUrl === null ? null : withoutPassword(uiUrl).replace(/\/+$/, ''),
-    databaseUrl: read('DATABASE_URL'),
-    migrationDatabaseUrl: read('MIGRATION_DATABASE_URL'),
+    databaseUrl: databaseAddress(settings, 'DATABASE_URL'),
+    migrationDatabaseUrl: databaseAddress(settings, 'MIGRATION_DATABASE_URL'),
+    migrateAtStart: read('MIGRATE_AT_START') ?? !settings.isSet('MIGRATION_DATABASE_URL'),
     auth: readAuth(settings, production && serves),
     oidc: readOidc(settings),
     orgClaim: read('JWT_ORG_CLAIM'),
@@ -84,6 +91,8 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     maxTokenAgeS: read('JWT_MAX_AGE_S'),
     operatorDecisions: read('OPERATOR_DECISIONS', production ? 'reject-only' : undefined),
     syncWaitMaxS: read('SYNC_WAIT_MAX_S'),
+    keepAliveS: read('KEEP_ALIVE_S'),
+    maxConnections: read('MAX_CONNECTIONS'),
     modelPatienceS: read('MODEL_PATIENCE_S'),
     egressAllow: read('EGRESS_ALLOW') ?? [],
     corsOrigins: read('CORS_ORIGINS') ?? [],

@@ -1,12 +1,11 @@
 // A model's reply as the store keeps it: its calls checked against their tools' schemas, with the
 // policy of each and the hash that an approval covers. Pure.
 
-import type { AgentSnapshot, ToolSnapshot } from '../contract/agent.ts';
-import type { RetryClass } from '../contract/turn.ts';
+import type { AgentSnapshot } from '../contract/agent.ts';
 import { storable } from '../json/storable.ts';
 import { cameAsText } from '../models/came-as.ts';
 import type { ModelReply, ModelToolCall } from '../models/model.ts';
-import { approvedToolVersion } from '../store/calls/approved-tool.ts';
+import { approvedToolVersion, policyOf } from '../store/calls/approved-tool.ts';
 import { callIdOf, hashOfCall } from '../store/calls/call-hash.ts';
 import type { StoredCall, StoredReply } from '../store/turns/replies.ts';
 import type { TurnWork } from '../store/turns/turns.ts';
@@ -45,12 +44,7 @@ function storedCall(
   const callId = callIdOf(runId, turn, idx);
   const name = storable(call.name).text.slice(0, 200);
   const tool = work.agent.tools.find((t) => t.name === call.name);
-  const policy = {
-    approval: tool?.approval ?? ('never' as const),
-    risk: tool?.risk ?? ('normal' as const),
-    retry: retryOf(tool),
-    approvers: tool?.approvers ?? null,
-  };
+  const policy = policyOf(tool);
   const toolVersion =
     tool === undefined ? '' : approvedToolVersion(tool, work.agent.approvals, policy);
   const checked =
@@ -78,9 +72,6 @@ function storedCall(
       : `The call was not run: ${checked.problem}${text === '{}' ? ` The arguments were: ${storable(call.argumentsText).text.slice(0, 2000)}` : ''}`,
   };
 }
-
-const retryOf = (tool: ToolSnapshot | undefined): RetryClass =>
-  tool?.readOnly ? 'readOnly' : tool?.idempotent ? 'idempotent' : 'never';
 
 /** An agent may have hundreds of tools, and a reply a thousand calls of none of them. */
 const MAX_NAMED_TOOLS = 30;

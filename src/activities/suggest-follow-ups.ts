@@ -82,7 +82,11 @@ const ListSchema = z.array(z.string());
 
 /** A JSON array of strings, with or without a fence around it; anything else is no follow-up. */
 export function questionsOf(reply: Pick<ModelReply, 'text'>): readonly string[] {
-  const text = reply.text.replace(/^\s*```(?:json)?\s*|\s*```\s*$/g, '');
+  // Trimmed first: a pattern that begins with spaces looks at a row of them from each of them.
+  const text = reply.text
+    .trim()
+    .replace(/^```(?:json)?/, '')
+    .replace(/```$/, '');
   const parsed = parseStrict(text);
   const list = parsed.ok ? ListSchema.safeParse(parsed.value) : undefined;
   if (list?.success !== true) return [];

@@ -94,7 +94,7 @@ export type Message = z.infer<typeof MessageSchema>;
 export const ConversationSchema = SessionSchema.extend({
   messages: z.array(MessageSchema).meta({
     description:
-      'Of completed exchanges, in order, without follow-ups. Who decides about a run sees them up to that run.',
+      'Of completed exchanges, in order, without follow-ups. Who decides about a run sees them up to that run. Of a conversation of more than 3 MiB the older texts are cut, with a mark that says where the whole is.',
   }),
 }).meta({ id: 'Conversation' });
 export type Conversation = z.infer<typeof ConversationSchema>;

@@ -104,7 +104,7 @@ export const PendingCallSchema = z
     }),
     whyNot: z.string().optional().meta({ description: 'Only where `youMay` is false.' }),
     earlier: z.array(EarlierDecisionSchema).meta({
-      description: 'Decisions in this run about calls of the same tool, oldest first.',
+      description: 'The last decisions in this run about calls of the same tool, oldest first.',
     }),
   })
   .meta({ id: 'PendingCall' });
@@ -182,6 +182,10 @@ export const RunResponseSchema = z
       .object({ code: z.enum(FAILURE_CODE), message: z.string() })
       .optional()
       .meta({ description: 'Only when FAILED.' }),
+    cut: z.string().optional().meta({
+      description:
+        'Only in lists, of a run that is too long for one: texts end with a mark, `tools`, `pending` and `reasoningSteps` are the last ones, arguments that are too long stand as text under `[cut]`. The whole is at this address.',
+    }),
     createdAt: Timestamp,
     updatedAt: Timestamp,
   })
@@ -245,5 +249,3 @@ export const StartBodySchema = z
   })
   .meta({ id: 'StartBody', description: 'What to ask.' });
 export type StartBody = z.infer<typeof StartBodySchema>;
-
-export const RUN_ID = /^run_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

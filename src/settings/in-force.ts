@@ -70,6 +70,10 @@ function callersInForce(config: Config): readonly Line[] {
     ['browser origins', corsOrigins.join(', ') || 'none'],
     ['page', publicUrl ?? 'where the API listens'],
     [
+      'connections',
+      `at most ${config.maxConnections}, kept ${config.keepAliveS} s without a request`,
+    ],
+    [
       'tokens',
       `${keys[auth.kind]}, claims ${orgClaim} and ${rolesClaim}, at most ${maxTokenAgeS} s`,
     ],

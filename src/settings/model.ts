@@ -2,6 +2,8 @@
 // production refuses.
 
 import type { SettingsReader } from './read.ts';
+import { secretOf } from './secret-files.ts';
+import { word } from './values.ts';
 
 export type ModelSettings =
   | { readonly kind: 'demo' }
@@ -15,12 +17,10 @@ export type ModelSettings =
     };
 
 /** `demoRefused`: this process asks models, in production. */
-export function readModel(
-  { read, isSet, problem }: SettingsReader,
-  demoRefused: boolean,
-): ModelSettings {
+export function readModel(settings: SettingsReader, demoRefused: boolean): ModelSettings {
+  const { read, isSet, problem } = settings;
   const baseUrl = read('OPENAI_BASE_URL');
-  const apiKey = read('OPENAI_API_KEY');
+  const apiKey = secretOf(settings, 'OPENAI_API_KEY', word);
   const httpsProxy = read('HTTPS_PROXY');
   const noProxy = read('NO_PROXY');
   if (isSet('OPENAI_BASE_URL') || apiKey !== null)

@@ -36,6 +36,7 @@ const model = {
     'The address of an OpenAI-compatible server. It may carry a query (Azure: ?api-version=…), which stays behind the path of each request. Not set, nor a key: the built-in demonstration model.',
   ),
   OPENAI_API_KEY: setting(word, "The key for the model's server. Set alone: OpenAI's own server."),
+  OPENAI_API_KEY_FILE: setting(values.secretFile, 'A file that holds that key, instead.'),
   HTTPS_PROXY: setting(web, 'A proxy for calls to a model behind an https address.'),
   NO_PROXY: setting(word, 'Hosts that are reached without that proxy.'),
   // An outage that lasts longer is news to a person anyway.
@@ -85,7 +86,19 @@ const database = {
   ),
   MIGRATION_DATABASE_URL: setting(
     postgres,
-    'The same database as another role, for `npm run migrate`. Not set: API and worker migrate when they start.',
+    'The same database as another role, for `npm run migrate`.',
+  ),
+  MIGRATE_AT_START: setting(
+    values.yesOrNo,
+    'Whether API and worker migrate when they start: true or false. Not set: where MIGRATION_DATABASE_URL is not.',
+  ),
+  DATABASE_PASSWORD_FILE: setting(
+    values.secretFile,
+    'A file that holds the password of DATABASE_URL alone, so that it stands in no environment.',
+  ),
+  MIGRATION_DATABASE_PASSWORD_FILE: setting(
+    values.secretFile,
+    'The same for MIGRATION_DATABASE_URL.',
   ),
   RETENTION_DAYS: setting(
     values.wholeNumber(1, 36_500),
@@ -98,6 +111,7 @@ const tokens = {
     values.key,
     'The secret of HS256 tokens, at least 32 bytes. Neither this nor JWKS_URI, in development: a secret of our own.',
   ),
+  JWT_SECRET_FILE: setting(values.secretFile, 'A file that holds that secret, instead.'),
   JWKS_URI: setting(
     web,
     'The key server of RS256, PS256, ES256 and EdDSA tokens; it needs issuer and audience too.',
@@ -144,6 +158,17 @@ const network = {
     values.wholeNumber(1, 3600),
     "The longest wait of one request, in seconds: above an agent's time limit, below the 300 s at which common clients give up.",
     '270',
+  ),
+  // A connection that is closed at the moment a balancer chooses it loses a request.
+  KEEP_ALIVE_S: setting(
+    values.wholeNumber(1, 3600),
+    'Seconds that a connection is kept without a request: longer than the balancer in front keeps it (60 s is common).',
+    '65',
+  ),
+  MAX_CONNECTIONS: setting(
+    values.wholeNumber(1, 1_000_000),
+    'Connections that the API holds at once, streams and waiting callers included; more are refused.',
+    '5000',
   ),
   EGRESS_ALLOW: setting(
     values.exceptions,

@@ -78,6 +78,14 @@ export const key = (text: string): Parsed<string> =>
     ? { value: text }
     : { problem: `must be at least 32 bytes long, it has ${Buffer.byteLength(text)}` };
 
+/** A secret alone in a file, as container runtimes mount it; a line's end behind it is not of it. */
+export const secretFile = (path: string): Parsed<string> => {
+  const content = fileContent(path);
+  if ('problem' in content) return content;
+  const text = new TextDecoder().decode(content.value).trim();
+  return text === '' ? { problem: `names the file "${path}", which is empty` } : { value: text };
+};
+
 export const fileContent = (path: string): Parsed<Uint8Array> => {
   try {
     return { value: new Uint8Array(readFileSync(path)) };

@@ -4,6 +4,7 @@
 import type { ToolSnapshot } from '../contract/agent.ts';
 import { canonicalJson } from '../json/canonical.ts';
 import { parseStrict } from '../json/strict.ts';
+import { checkedInTime } from './bounded-check.ts';
 import { compileSchema, readableError } from './input-schema.ts';
 
 export type Arguments = Readonly<Record<string, unknown>>;
@@ -34,7 +35,10 @@ export function checkArguments(rawText: string, tool: ToolSnapshot | undefined):
 export function argumentsProblem(value: Arguments, tool: ToolSnapshot): string | undefined {
   const schema = compileSchema(tool.input);
   if (!schema.ok) return "the tool's input schema cannot be used.";
-  if (schema.validate(value) === true) return undefined;
+  const fits = schema.costly ? checkedInTime(schema.validate, value) : schema.validate(value);
+  if (fits === true) return undefined;
+  if (fits === undefined)
+    return "the arguments take too long to check against the tool's input: make them shorter or simpler.";
   const problems = [...new Set((schema.validate.errors ?? []).map(readableError))];
   const more =
     problems.length > MAX_LISTED_PROBLEMS

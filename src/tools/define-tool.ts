@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import type { ToolSnapshot } from '../contract/agent.ts';
 import { canonicalJson, sha256Hex } from '../json/canonical.ts';
+import { sourceDigest } from './source-digest.ts';
 
 export interface ToolContext {
   readonly runId: string;
@@ -36,9 +37,10 @@ export interface ToolDefinition<Shape extends z.ZodRawShape> {
   readonly name: string;
   readonly description: string;
   /**
-   * Counted up when what the tool does changes: open approvals of it are then asked about again.
+   * `import.meta.url`. Where that file or what it imports of the project changes, it is another
+   * tool, and open approvals of it are asked about again.
    */
-  readonly version: number;
+  readonly source: string;
   readonly input: z.ZodObject<Shape>;
   /** Changes nothing: needs no approval, may be repeated. */
   readonly readOnly?: boolean;
@@ -69,7 +71,9 @@ export function defineTool<Shape extends z.ZodRawShape>(
     name,
     description,
     input,
-    version: sha256Hex(canonicalJson({ version: definition.version, schema: input })).slice(0, 16),
+    version: sha256Hex(
+      canonicalJson({ source: sourceDigest(definition.source), schema: input }),
+    ).slice(0, 16),
     readOnly,
     idempotent,
     quick,

@@ -11,7 +11,8 @@ import { storable } from '../json/storable.ts';
 import { ToolError, type ToolContext } from './define-tool.ts';
 import { noAnswerProblem } from './answer-status.ts';
 import { httpAddress, namesIn } from './http-address.ts';
-import { argumentNames, fillSecrets, splitUrl } from './places.ts';
+import { createMask, sentFromAddress, type Mask } from './mask.ts';
+import { argumentNames, fillSecrets, secretNames, splitUrl } from './places.ts';
 import { MAX_RESULT_BYTES, resultText } from './result-text.ts';
 import type { ToolResult } from './tool-result.ts';
 
@@ -35,17 +36,20 @@ export async function callHttpTool(
   };
   try {
     const hasBody = tool.http.method !== 'GET' && tool.http.method !== 'DELETE';
+    const url = httpAddress(tool.http, args, reveal);
+    const headers = headersOf(tool.http, ctx, hasBody, reveal);
+    for (const sent of [...sentFromAddress(url), ...hostOf(tool.http, url)]) used.add(sent);
     const answer = await callDeclared({
       method: tool.http.method,
-      url: httpAddress(tool.http, args, reveal),
-      headers: headersOf(tool.http, ctx, hasBody, reveal),
+      url,
+      headers,
       ...(hasBody ? { body: canonicalJson(bodyOf(args, tool.http)) } : {}),
       timeoutMs: tool.timeoutMs,
       signal: ctx.signal,
       maxBytes: READ_BYTES,
       beforeWrite: ctx.beforeWrite,
     });
-    return resultOf(tool, answer, ctx, used);
+    return resultOf(tool, answer, ctx, createMask(used));
   } catch (error) {
     if (error instanceof ToolError)
       return { kind: 'DONE', text: resultText(error.message), isError: true };
@@ -82,6 +86,12 @@ function headersOf(
   };
 }
 
+/** The Host header is made of a secret where the origin is. */
+const hostOf = ({ url }: HttpCall, address: string): readonly string[] =>
+  secretNames(splitUrl(url).origin).length > 0 && URL.canParse(address)
+    ? [new URL(address).host]
+    : [];
+
 const legalValue = (text: string): string =>
   storable(text).text.replace(/[^\x20-\x7e]|^ +| +$/gu, encodeURIComponent);
 
@@ -89,7 +99,7 @@ function resultOf(
   tool: ToolSnapshot,
   answer: DeclaredAnswer,
   ctx: ToolContext,
-  secrets: ReadonlySet<string>,
+  mask: Mask,
 ): ToolResult {
   switch (answer.kind) {
     case 'ANSWER': {
@@ -104,7 +114,7 @@ function resultOf(
         };
       return {
         kind: 'DONE',
-        text: resultText(withoutSecrets(answer.text, secrets), answer.truncated),
+        text: resultText(mask(answer.text), answer.truncated),
         isError: httpStatus >= 400,
         httpStatus,
       };
@@ -117,22 +127,4 @@ function resultOf(
     case 'UNANSWERED':
       return answer;
   }
-}
-
-/**
- * A receiver may echo what it was sent. Very short values are left: they would blank out half the
- * text, and are no secrets.
- */
-function withoutSecrets(text: string, secrets: ReadonlySet<string>): string {
-  let kept = text;
-  for (const value of secrets) {
-    if (value.length < 4) continue;
-    for (const spelling of new Set([
-      value,
-      JSON.stringify(value).slice(1, -1),
-      encodeURIComponent(storable(value).text),
-    ]))
-      kept = kept.replaceAll(spelling, '[secret]');
-  }
-  return kept;
 }

@@ -8,6 +8,7 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { FormatsPlugin } from 'ajv-formats';
 import { canonicalJson, sha256Hex } from '../json/canonical.ts';
+import { mayBeCostly } from './bounded-check.ts';
 import { closed } from './closed-schema.ts';
 import { linearUniqueItems } from './unique-items.ts';
 
@@ -16,7 +17,7 @@ const addFormats = createRequire(import.meta.url)('ajv-formats') as FormatsPlugi
 
 export type InputSchema = Readonly<Record<string, unknown>>;
 export type CompiledSchema =
-  | { readonly ok: true; readonly validate: ValidateFunction }
+  | { readonly ok: true; readonly validate: ValidateFunction; readonly costly: boolean }
   | { readonly ok: false; readonly problem: string };
 
 /** More tools than one process is seen to serve; a compiled schema takes some 20 KB. */
@@ -56,7 +57,7 @@ function compileFirst(schema: InputSchema, drafts: readonly Draft[]): CompiledSc
       const ajv = draft({ strict: false, allErrors: true, logger: false });
       addFormats(ajv);
       linearUniqueItems(ajv);
-      return { ok: true, validate: ajv.compile(closed(bare)) };
+      return { ok: true, validate: ajv.compile(closed(bare)), costly: mayBeCostly(bare) };
     } catch (error) {
       problem ||= error instanceof Error ? error.message.slice(0, 300) : 'cannot be compiled';
     }

@@ -18,15 +18,17 @@ describe('the activity runTool', () => {
   });
   after(() => bench.close());
 
+  /** Another file stands in for the same one, changed. */
+  const CHANGED = new URL('quietly.ts', import.meta.url).href;
   type Act = (ctx: ToolContext) => Promise<string>;
   const coded = (
     act: Act,
-    more: { readonly version?: number; readonly idempotent?: boolean } = {},
+    more: { readonly source?: string; readonly idempotent?: boolean } = {},
   ): CodeTool =>
     defineTool({
       name: 'act',
       description: 'Acts.',
-      version: 1,
+      source: import.meta.url,
       input: z.object({ x: z.number() }),
       ...more,
       run: (_args, ctx) => act(ctx),
@@ -179,9 +181,9 @@ describe('the activity runTool', () => {
     assert.deepEqual(await told(), ['4']);
   });
 
-  it('a tool whose version changed since the approval is asked about again', async () => {
+  it('a tool whose code changed since the approval is asked about again', async () => {
     const { attempt } = await proposed(coded(async () => 'done'));
-    assert.deepEqual(await attempt([coded(async () => 'done', { version: 2 })]), {
+    assert.deepEqual(await attempt([coded(async () => 'done', { source: CHANGED })]), {
       kind: 'ASK_AGAIN',
     });
   });

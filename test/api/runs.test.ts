@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
-import { RUN_ID, RunResponseSchema } from '../../src/contract/run.ts';
+import { RUN_ID } from '../../src/contract/names.ts';
+import { RunResponseSchema } from '../../src/contract/run.ts';
 import { StoreUnavailableError, type Store } from '../../src/store/database/access.ts';
 import { newOrg, sharedStore, startApiRig, UNKNOWN_RUN, type ApiRig } from './api-rig.ts';
 import { until } from '../rig/wait.ts';

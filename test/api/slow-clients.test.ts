@@ -1,14 +1,19 @@
 // Raw sockets against the server as it runs, with node's own HTTP below every layer of ours.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import type { Server } from 'node:http';
 import { createGuardedServer } from '../../src/api/http/slow-clients.ts';
 import { createApp } from '../../src/api/app.ts';
 import { createAuthenticate } from '../../src/api/auth/authenticate.ts';
+import { until } from '../rig/wait.ts';
 import { tellsNothing } from '../rig/tells-nothing.ts';
 import { CONFIG, SECRET, sharedStore, token } from './api-rig.ts';
+
+const KEEP_ALIVE_MS = 12_000;
+const MAX_CONNECTIONS = 40;
 
 interface Exchange {
   readonly text: string;
@@ -35,7 +40,10 @@ describe('clients that hold a socket', () => {
       log: quiet,
     });
     const handle = app.callback();
-    server = createGuardedServer((req, res) => void handle(req, res));
+    server = createGuardedServer((req, res) => void handle(req, res), {
+      keepAliveMs: KEEP_ALIVE_MS,
+      maxConnections: MAX_CONNECTIONS,
+    });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     port = (server.address() as AddressInfo).port;
   });
@@ -137,6 +145,65 @@ describe('clients that hold a socket', () => {
         lines.map((line) => [line.split(': ')[0]?.toLowerCase(), line.split(': ')[1]]),
       );
       tellsNothing({ method: 'GET', status, headers, text: body });
+    }
+  });
+
+  const GET_LIVE = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n';
+
+  it('a kept connection that sends what is no request is closed, one that sends nothing is kept as long as is set', async () => {
+    const [blank, silent] = await Promise.all([
+      exchange([GET_LIVE, ...Array<string>(100).fill('\r\n')], 400, 20_000),
+      exchange([GET_LIVE], 0, 20_000),
+    ]);
+    for (const { text } of [blank, silent]) assert.match(text, /^HTTP\/1\.1 200 /);
+    assert.ok(blank.closed && blank.ms < KEEP_ALIVE_MS, `${blank.ms} ms`);
+    assert.ok(silent.closed && silent.ms > KEEP_ALIVE_MS - 1000, `${silent.ms} ms`);
+    assert.ok(silent.ms < KEEP_ALIVE_MS + 4000, `${silent.ms} ms`);
+  });
+
+  it('a kept connection takes its next request at any moment of that time', async () => {
+    const waits = Array<string>(10).fill('');
+    const { text } = await exchange(
+      [
+        GET_LIVE,
+        ...waits,
+        GET_LIVE,
+        ...waits,
+        GET_LIVE.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'),
+      ],
+      700,
+      30_000,
+    );
+    assert.equal(text.match(/^HTTP\/1\.1 200 /gm)?.length, 3);
+  });
+
+  it('a chunked body does not go on after its answer', async () => {
+    const head = post(1)
+      .replace(/Bearer [^\r]*/, 'Bearer none')
+      .replace('Content-Length: 1', 'Transfer-Encoding: chunked');
+    const chunk = `10000\r\n${'a'.repeat(0x10000)}\r\n`;
+    const { text, closed, ms } = await exchange(
+      [head, ...Array<string>(200).fill(chunk)],
+      100,
+      15_000,
+    );
+    assert.match(text, /^HTTP\/1\.1 401 /, 'and it was there to be read');
+    assert.ok(closed && ms < 6000, `${ms} ms`);
+  });
+
+  it('no more connections are held than are set, and one that ends makes room', async () => {
+    const sockets = Array.from({ length: MAX_CONNECTIONS }, () => connect(port, '127.0.0.1'));
+    try {
+      await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+      const refused = await exchange([GET_LIVE], 0, 3000);
+      assert.ok(refused.closed && refused.text === '', refused.text);
+      const [first] = sockets;
+      first?.destroy();
+      await until('a request is taken again', async () =>
+        (await exchange([GET_LIVE], 0, 300)).text.startsWith('HTTP/1.1 200'),
+      );
+    } finally {
+      for (const socket of sockets) socket.destroy();
     }
   });
 });

@@ -3,6 +3,7 @@
 // three roles, migrations as the owner, the two roles of the product in production.
 
 import assert from 'node:assert/strict';
+import { digestOfSources } from '../../src/tools/source-digest.ts';
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,6 +45,13 @@ describe('the deployment, without a container engine', function () {
     await npm('run', 'build');
     await npm('prune', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund');
     assert.ok(!existsSync(join(build, 'node_modules/typescript')));
+    const kept = JSON.parse(readFileSync(join(build, 'lib/tools/source-digests.json'), 'utf8'));
+    const source = new URL('../../src/tools/examples/send-email.ts', import.meta.url).href;
+    assert.equal(
+      kept['tools/examples/send-email'],
+      digestOfSources(source),
+      'the compiled tools are those of the source: approvals hold for both',
+    );
     const copied = readFileSync(join(ROOT, 'Dockerfile'), 'utf8').matchAll(
       /^COPY (?:--from=build \/app\/)?(\S+) (\.\/\S*)$/gm,
     );

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -57,5 +62,51 @@ describe('docker-compose.yml', () => {
     for (const name of ['postgres', 'temporal', 'temporal-postgres'])
       for (const network of compose.services[name]?.networks ?? [])
         assert.equal(compose.networks[network]?.internal, true, `${name} on ${network}`);
+  });
+
+  const ENVIRONMENT_ONLY = new Set(['temporal']);
+  it('gives passwords to containers as files, where their images take files', () => {
+    for (const [name, { environment }] of Object.entries(compose.services)) {
+      const said = Object.entries(environment).filter(
+        ([key, value]) =>
+          /PASSWORD|PWD|SECRET|API_KEY/.test(`${key} ${String(value)}`) && !key.endsWith('_FILE'),
+      );
+      assert.equal(said.length, ENVIRONMENT_ONLY.has(name) ? 1 : 0, `${name}: ${String(said)}`);
+    }
+  });
+
+  it('gives the password of the tables’ owner to nobody who does not migrate', () => {
+    for (const [name, service] of Object.entries(compose.services)) {
+      const knows = /OWNER_PASSWORD|owner_password|MIGRATION_/.test(JSON.stringify(service));
+      assert.equal(knows, name === 'migrate' || name === 'postgres', name);
+    }
+    for (const role of ['api', 'worker'])
+      assert.equal(compose.services[role]?.environment['MIGRATE_AT_START'], 'false', role);
+  });
+
+  it('deploy/pin-images.sh pins every image that it names, and those that are built', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdpoint-pin-'));
+    const digest = `sha256:${'ab'.repeat(32)}`;
+    // What the command answers stands in for the registries: there is no digest to be had here.
+    await writeFile(join(folder, 'docker'), `#!/bin/sh\necho ${digest}\n`, { mode: 0o755 });
+    for (const name of ['docker-compose.yml', 'Dockerfile'])
+      await writeFile(join(folder, name), read(name));
+    await mkdir(join(folder, 'deploy'));
+    await writeFile(join(folder, 'deploy', 'pin-images.sh'), read('deploy/pin-images.sh'));
+    const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` };
+    await promisify(execFile)('sh', [join(folder, 'deploy', 'pin-images.sh')], { env });
+    const made = z
+      .object({ services: z.record(z.string(), z.record(z.string(), z.unknown())) })
+      .parse(parse(readFileSync(join(folder, 'docker-compose.images.yml'), 'utf8')));
+    await rm(folder, { recursive: true });
+    assert.deepEqual(
+      Object.keys(made.services).toSorted(),
+      Object.keys(compose.services).toSorted(),
+    );
+    for (const [name, service] of Object.entries(made.services)) {
+      assert.match(JSON.stringify(service), new RegExp(`:[\\w.-]+@${digest}`), name);
+      if (service['image'] !== undefined)
+        assert.equal(service['image'], `${compose.services[name]?.image}@${digest}`);
+    }
   });
 });

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { sql, type RawBuilder } from 'kysely';
 import { hashOfCall } from '../../src/store/calls/call-hash.ts';
 import type { NewRun } from '../../src/store/runs/runs.ts';
-import { all, drive, one, person, tool, agent, type Bench } from './fixture.ts';
+import { all, drive, one, person, refusedAs, tool, agent, type Bench } from './fixture.ts';
 
 const guarded = tool('send', { approvers: ['user:lea'] });
 
@@ -50,15 +50,42 @@ export function describeApprovedTool(bench: () => Bench): void {
         assert.deepEqual([call?.state, call?.askedAgain], ['PROPOSED', 'TOOL_CHANGED']);
       });
 
-    it('goes out where nothing was changed, and again once the change itself was approved', async () => {
+    for (const [what, approvers] of [
+      ['anybody', sql`null`],
+      ['somebody else', sql`'["user:bo"]'`],
+    ] as const)
+      it(`is asked about again among those whom the run's snapshot names, where its row was changed to name ${what}`, async () => {
+        const { run, callId } = await approved();
+        await change(inRow(sql`approvers = ${approvers}, risk = 'high'`)(run));
+        assert.equal((await step().claim(run, callId)).kind, 'ASK_AGAIN');
+        await step().pause(run, 1, 2, [callId]);
+        const [asked] = (await step().read(run)).calls;
+        assert.deepEqual([asked?.approvers, asked?.risk], [['user:lea'], 'normal']);
+        await assert.rejects(
+          step().vote(run, person('bo'), one(callId, 'APPROVE')),
+          refusedAs('FORBIDDEN'),
+        );
+        await step().vote(run, person('lea'), one(callId, 'APPROVE'));
+        assert.equal((await step().claim(run, callId)).kind, 'DISPATCH');
+      });
+
+    it('is not opened to anybody where both the row and the snapshot were changed', async () => {
       const { run, callId } = await approved();
-      await change(inRow(sql`approvers = '["user:lea", "user:bo"]'`)(run));
+      await change(inRow(sql`approvers = null`)(run));
+      await change(inSnapshot('{tools,0,description}', '"Does nothing."')(run));
       assert.equal((await step().claim(run, callId)).kind, 'ASK_AGAIN');
-      await step().pause(run, 1, 2, [callId]);
-      await step().vote(run, person('bo'), one(callId, 'APPROVE'));
-      assert.equal((await step().claim(run, callId)).kind, 'DISPATCH');
+      assert.deepEqual((await step().read(run)).calls[0]?.approvers, ['user:lea']);
+    });
+
+    it('goes out where nothing was changed; with other code of its tool it is asked about once more, and once', async () => {
       const plain = await approved();
       assert.equal((await step().claim(plain.run, plain.callId)).kind, 'DISPATCH');
+      const code = await approved();
+      const claim = () => step().claim(code.run, code.callId, 'of the next release');
+      assert.equal((await claim()).kind, 'ASK_AGAIN');
+      await step().pause(code.run, 1, 2, [code.callId]);
+      await step().vote(code.run, person('lea'), one(code.callId, 'APPROVE'));
+      assert.equal((await claim()).kind, 'DISPATCH');
     });
 
     it('a guarded call whose row says that it needs no approval is not run', async () => {

@@ -141,7 +141,7 @@ describe('the store on PostgreSQL', () => {
       const free = await freePort();
       url.host = `127.0.0.1:${free}`;
       const opening = openWhenThere(
-        { databaseUrl: url.href, migrationDatabaseUrl: null },
+        { databaseUrl: url.href, migrateAtStart: true },
         quiet,
         new AbortController().signal,
       );
@@ -165,7 +165,7 @@ describe('the store on PostgreSQL', () => {
       const stopping = new AbortController();
       const nobody = `postgres://nobody@127.0.0.1:${await freePort()}/none`;
       const opening = openWhenThere(
-        { databaseUrl: nobody, migrationDatabaseUrl: null },
+        { databaseUrl: nobody, migrateAtStart: true },
         quiet,
         stopping.signal,
       );
@@ -175,7 +175,7 @@ describe('the store on PostgreSQL', () => {
       wrong.pathname = '/no_such_database';
       await assert.rejects(
         openWhenThere(
-          { databaseUrl: wrong.href, migrationDatabaseUrl: null },
+          { databaseUrl: wrong.href, migrateAtStart: true },
           quiet,
           new AbortController().signal,
         ),

@@ -184,7 +184,7 @@ describe('tenants in PostgreSQL', () => {
     const { url } = await deployment('createrole createdb', true);
     const { store, close } = await openStore({
       databaseUrl: url,
-      migrationDatabaseUrl: null,
+      migrateAtStart: true,
       dir: '',
     });
     await drive(store).start();
@@ -198,7 +198,7 @@ describe('tenants in PostgreSQL', () => {
   it('a login that owns nothing works after npm run migrate and a grant, and is told to the letter what lacks before', async () => {
     const { url, owner, name } = await deployment('', false);
     const open = (): ReturnType<typeof openStore> =>
-      openStore({ databaseUrl: url, migrationDatabaseUrl: owner, dir: '' });
+      openStore({ databaseUrl: url, migrateAtStart: false, dir: '' });
     const admin = await openPostgres(owner);
     await migrateToLatest(admin);
     await admin.close();
@@ -213,7 +213,7 @@ describe('tenants in PostgreSQL', () => {
   it('a login that may neither create nor become the role is told what to do', async () => {
     const { url } = await deployment('', true);
     await assert.rejects(
-      openStore({ databaseUrl: url, migrationDatabaseUrl: null, dir: '' }),
+      openStore({ databaseUrl: url, migrateAtStart: true, dir: '' }),
       /grant holdpoint_service to .*MIGRATION_DATABASE_URL/,
     );
   });

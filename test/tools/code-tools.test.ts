@@ -19,7 +19,8 @@ const Input = z.object({ a: z.string().optional() });
 const define = (
   run: ToolDefinition<typeof Input.shape>['run'],
   over: Partial<ToolDefinition<typeof Input.shape>> = {},
-) => defineTool({ name: 'one', description: '', version: 1, input: Input, run, ...over });
+) =>
+  defineTool({ name: 'one', description: '', source: import.meta.url, input: Input, run, ...over });
 const runOne = (
   run: ToolDefinition<typeof Input.shape>['run'],
   ctx: Partial<ToolContext> = {},
@@ -38,10 +39,19 @@ describe('tools in code', () => {
     const run = (): Promise<string> => Promise.resolve('');
     assert.equal(define(run).approval, 'required');
     assert.equal(define(run, { readOnly: true }).approval, 'never');
-    assert.notEqual(define(run).version, define(run, { version: 2 }).version);
     assert.notEqual(
       define(run).version,
-      defineTool({ name: 'one', description: '', version: 1, input: z.object({}), run }).version,
+      define(run, { source: new URL('snapshots.ts', import.meta.url).href }).version,
+    );
+    assert.notEqual(
+      define(run).version,
+      defineTool({
+        name: 'one',
+        description: '',
+        source: import.meta.url,
+        input: z.object({}),
+        run,
+      }).version,
     );
     assert.throws(() => define(run, { quick: true }), /must be readOnly or idempotent/);
     assert.equal('$schema' in define(run).input, false);

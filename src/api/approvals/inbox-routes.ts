@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { AppError } from '../../contract/errors.ts';
 import { InboxFrameSchema, WaitingPageSchema } from '../../contract/lists.ts';
 import type { Position } from '../../contract/position.ts';
-import { RUN_ID } from '../../contract/run.ts';
+import { RUN_ID } from '../../contract/names.ts';
 import { StoreUnavailableError } from '../../store/database/access.ts';
 import { readInboxHead, type InboxPosition } from '../../store/queries/inbox.ts';
 import { listWaiting } from '../../store/queries/run-lists.ts';

@@ -2,7 +2,12 @@
 // Knows no list.
 
 import { z } from 'zod';
-import type { After, Listed, PageWanted } from '../../store/queries/run-lists.ts';
+import {
+  PAGE_MAX_BYTES,
+  type After,
+  type Listed,
+  type PageWanted,
+} from '../../store/queries/run-lists.ts';
 import { documentedAs } from './documented-as.ts';
 import type { Answer, AnswerNote } from './route.ts';
 
@@ -109,10 +114,13 @@ export function pageAnswer<T>(
   path: string,
   query: Values,
   cursor: CursorKind,
-  { items, hasMore, next }: Listed<T>,
+  { items, places, hasMore: more, end }: Listed<T>,
   present: (item: T) => unknown,
 ): Answer {
-  const nextCursor = next === undefined ? null : cursor.write(next);
+  const data = thatFit(items.map(present));
+  const hasMore = more || data.length < items.length;
+  const next = data.length < items.length ? places[data.length - 1] : end;
+  const nextCursor = hasMore && next !== undefined ? cursor.write(next) : null;
   const kept = Object.entries(query).flatMap(([name, value]): [string, string][] => {
     if (name === 'after' || value === undefined) return [];
     return [[name, value instanceof Date ? value.toISOString() : String(value)]];
@@ -124,6 +132,15 @@ export function pageAnswer<T>(
   return {
     status: 200,
     ...(link === undefined ? {} : { headers: { Link: link } }),
-    body: { data: items.map(present), hasMore, nextCursor },
+    body: { data, hasMore, nextCursor },
   };
+}
+
+/** As many as a page may come to, the first one always. */
+export function thatFit<T>(items: readonly T[]): readonly T[] {
+  let bytes = 0;
+  const over = items.findIndex(
+    (item) => (bytes += Buffer.byteLength(JSON.stringify(item))) > PAGE_MAX_BYTES,
+  );
+  return over === -1 ? items : items.slice(0, Math.max(1, over));
 }

@@ -10,6 +10,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../../contract/errors.ts';
 import { problemOf } from './problem.ts';
@@ -25,6 +26,11 @@ const PACE_BYTES = 64 * 1024;
 const PACE_WINDOW_S = 5;
 /** For the refusal to be written, if the client reads at all. */
 const LAST_WORDS_MS = 500;
+
+/** Of a body, after its answer. */
+const REST_MS = 2000;
+/** Between two looks at a connection without a request. */
+const IDLE_LOOK_MS = 5000;
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
@@ -49,9 +55,19 @@ export function watchPace(req: IncomingMessage, onSlow: () => void): () => void 
   return () => clearInterval(timer);
 }
 
-export function createGuardedServer(handle: RequestListener): Server {
+export interface ConnectionLimits {
+  readonly keepAliveMs: number;
+  readonly maxConnections: number;
+}
+
+export function createGuardedServer(
+  handle: RequestListener,
+  { keepAliveMs, maxConnections }: ConnectionLimits,
+): Server {
   const server = createServer(
     {
+      // Node's own clock of it begins again with every byte; createIdleWatch's does not.
+      keepAliveTimeout: keepAliveMs,
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: CHECK_EVERY_MS,
       // A stream or a long wait is one request; bodies have the pace.
@@ -64,7 +80,16 @@ export function createGuardedServer(handle: RequestListener): Server {
       else handle(req, res);
     },
   );
-  server.on('request', (req) => {
+  server.maxConnections = maxConnections;
+  const idle = createIdleWatch(keepAliveMs);
+  server.on('request', (req, res: ServerResponse) => {
+    idle.begins(req.socket);
+    res.once('close', () => {
+      idle.ends(req.socket);
+      // Answered, and the body still comes: it is read by nobody. For a client that wants to know
+      // what it was answered there is time to read it.
+      if (!req.complete) setTimeout(() => req.complete || req.socket.destroy(), REST_MS).unref();
+    });
     // Also a body that is not read: an answer may have been given before it came.
     watchPace(req, () =>
       setTimeout(() => req.complete || req.socket.destroy(), LAST_WORDS_MS).unref(),
@@ -79,6 +104,47 @@ export function createGuardedServer(handle: RequestListener): Server {
     refuse(res, 417, 'This expectation cannot be met; leave the Expect header out.');
   });
   return server;
+}
+
+interface IdleWatch {
+  readonly begins: (socket: Socket) => void;
+  readonly ends: (socket: Socket) => void;
+}
+
+/**
+ * A connection that is kept has until `keepAliveMs` for its next request, whatever else it sends;
+ * one that sends something which is still no request at the second look is doing nothing useful.
+ */
+function createIdleWatch(keepAliveMs: number): IdleWatch {
+  const open = new WeakMap<Socket, { requests: number; timer?: NodeJS.Timeout }>();
+  function watch(socket: Socket): NodeJS.Timeout {
+    const before = socket.bytesRead;
+    const since = performance.now();
+    let said = false;
+    const timer = setInterval(
+      () => {
+        const over = performance.now() - since >= keepAliveMs;
+        if (socket.destroyed) return clearInterval(timer);
+        if (over || said) socket.destroy();
+        said = socket.bytesRead > before;
+      },
+      Math.min(IDLE_LOOK_MS, keepAliveMs),
+    );
+    return timer.unref();
+  }
+  return {
+    begins: (socket) => {
+      const state = open.get(socket) ?? { requests: 0 };
+      state.requests++;
+      clearInterval(state.timer);
+      open.set(socket, state);
+    },
+    ends: (socket) => {
+      const state = open.get(socket);
+      if (state === undefined || --state.requests > 0 || socket.destroyed) return;
+      state.timer = watch(socket);
+    },
+  };
 }
 
 const BY_CODE: Readonly<Record<string, readonly [number, string]>> = {

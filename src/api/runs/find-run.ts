@@ -2,7 +2,7 @@
 // is answered as what is not there.
 
 import { AppError } from '../../contract/errors.ts';
-import { RUN_ID } from '../../contract/run.ts';
+import { RUN_ID } from '../../contract/names.ts';
 import { findVisibleRun, type FoundRun, type RunName } from '../../store/queries/visibility.ts';
 import type { AppDeps } from '../deps.ts';
 import type { Route, RouteRequest } from '../http/route.ts';

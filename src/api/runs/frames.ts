@@ -5,6 +5,7 @@
 import type { Position } from '../../contract/position.ts';
 import type { Store, StoreTransaction } from '../../store/database/access.ts';
 import { positionOf, readLines, readRecordState, type Line } from '../../store/events/read.ts';
+import { itemOf } from '../../store/queries/run-lists.ts';
 import { readRun, type RunRecord } from '../../store/queries/run-record.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
 import { presentLine, type IdentifiedFrame } from './present-event.ts';
@@ -33,7 +34,11 @@ export const readRunLines = (store: Store, wanted: FramesWanted): Promise<Lines>
   store.asOrg(wanted.orgId, async (tx) => {
     const { lines, more } = await readLines(tx, wanted.runId, wanted);
     const last = lines.at(-1);
-    const run = lines.some(showsRun) ? await readRun(tx, wanted.orgId, wanted.runId) : undefined;
+    // On a stream the last frame is the whole run; on a page it is an item.
+    const scope = wanted.framesOnly ? itemOf(lines.length) : undefined;
+    const run = lines.some(showsRun)
+      ? await readRun(tx, wanted.orgId, wanted.runId, scope)
+      : undefined;
     return {
       lines,
       run,

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { RunCountsSchema, RunPageSchema } from '../../contract/lists.ts';
-import { RUN_ID } from '../../contract/run.ts';
+import { RUN_ID } from '../../contract/names.ts';
 import { countRuns, listRuns } from '../../store/queries/run-lists.ts';
 import type { AppDeps } from '../deps.ts';
 import { defineCursor, pageAnswer, pageNote, pageQuery, wanted } from '../http/page.ts';

@@ -72,6 +72,9 @@ function presentEvent(
   }
 }
 
+/** Where neither the line nor the run, which may be cut, says who decides: not everybody. */
+const UNTOLD = { guarded: true, approvers: [] } as const;
+
 /**
  * As it was at the pause, whatever became of it since. The policy is the run's, which never changes;
  * lines of an earlier release do not hold it.
@@ -86,7 +89,7 @@ function pauseOf(
     run.calls.map(({ callId, guarded, approvers }) => [callId, { guarded, approvers }]),
   );
   const pending = calls.map((call) =>
-    presentPending(run, { ...call, ...policyOf.get(call.callId) }, viewer, at),
+    presentPending(run, { ...UNTOLD, ...call, ...policyOf.get(call.callId) }, viewer, at),
   );
   return { pauseId, pending };
 }

@@ -6,6 +6,7 @@ import type { PendingCall } from '../../contract/run.ts';
 import { voterProblem } from '../../store/calls/vote-policy.ts';
 import type { CallRecord, EarlierDecision, RunRecord } from '../../store/queries/run-record.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
+import { beginningOf, EARLIER_CUTS, NO_CUTS, type Cuts } from './cut-text.ts';
 
 type PendingRun = Pick<RunRecord, 'quorum' | 'fourEyes' | 'startedBy' | 'userId' | 'createdAt'>;
 
@@ -13,18 +14,21 @@ type PendingRun = Pick<RunRecord, 'quorum' | 'fourEyes' | 'startedBy' | 'userId'
 export function presentOpenCall(
   run: Pick<PendingRun, 'quorum' | 'fourEyes' | 'createdAt'>,
   call: CallRecord,
+  cuts: Cuts = NO_CUTS,
 ): Omit<PendingCall, 'youMay' | 'whyNot'> {
   const kind = call.pauseKind ?? 'APPROVAL';
   return {
     callId: call.callId,
     kind,
     name: call.name,
-    arguments: argumentsOf(call.arguments),
+    arguments: cuts.arguments(call.arguments),
     argumentsHash: call.argumentsHash,
-    ...(call.description === null ? {} : { description: call.description }),
+    ...(call.description === null ? {} : { description: cuts.text(call.description) }),
     risk: call.risk,
     ...(call.askedAgain === null ? {} : { askedAgain: call.askedAgain }),
-    ...(kind === 'OUTCOME_UNKNOWN' && call.evidence !== null ? { evidence: call.evidence } : {}),
+    ...(kind === 'OUTCOME_UNKNOWN' && call.evidence !== null
+      ? { evidence: cuts.text(call.evidence) }
+      : {}),
     requestedAt: call.requestedAt ?? run.createdAt.toISOString(),
     expiresAt: call.expiresAt,
     // The total, not what is missing: a repeated click on an unknown outcome must never need
@@ -41,7 +45,7 @@ export function presentOpenCall(
 const presentEarlier = ({ reason, ...e }: EarlierDecision): PendingCall['earlier'][number] => ({
   ...e,
   by: [...e.by],
-  arguments: argumentsOf(e.arguments),
+  arguments: EARLIER_CUTS.arguments(e.arguments),
   ...(reason === null ? {} : { reason }),
 });
 
@@ -51,10 +55,11 @@ export function presentPending(
   call: CallRecord,
   viewer: Viewer,
   asOf: Date = new Date(),
+  cuts: Cuts = NO_CUTS,
 ): PendingCall {
   const whyNot = mayNotVote(run, call, viewer, asOf);
   return {
-    ...presentOpenCall(run, call),
+    ...presentOpenCall(run, call, cuts),
     youMay: whyNot === undefined,
     ...(whyNot === undefined ? {} : { whyNot }),
   };
@@ -83,20 +88,5 @@ export const presentWaiting = (run: RunRecord, call: CallRecord, viewer: Viewer)
   agentId: run.agentId,
   userId: run.userId,
   startedBy: run.startedBy,
-  // A half of a surrogate pair is no character.
-  input: run.input.slice(0, WAITING_INPUT_MAX_CHARS).replace(/[\ud800-\udbff]$/, ''),
+  input: beginningOf(run.input, WAITING_INPUT_MAX_CHARS),
 });
-
-type Arguments = Record<string, unknown>;
-
-export function argumentsOf(text: string): Arguments {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isArguments(value) ? value : {};
-  } catch {
-    return {}; // changed behind our back: what ran or is asked about is never taken from here
-  }
-}
-
-const isArguments = (value: unknown): value is Arguments =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -5,13 +5,15 @@ import { isTerminal } from '../../contract/names.ts';
 import type { Decision, RunResponse } from '../../contract/run.ts';
 import type { CallRecord, RecordedDecision, RunRecord } from '../../store/queries/run-record.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
-import { argumentsOf, presentPending } from './present-pending.ts';
+import { addressOf, cutsOf, NO_CUTS, type Cuts } from './cut-text.ts';
+import { presentPending } from './present-pending.ts';
 
 type ToolEntry = RunResponse['tools'][number];
 
 /** `viewer`: whom it is shown to, for `youMay`. */
 export function presentRun(run: RunRecord, viewer: Viewer): RunResponse {
-  const content = run.status === 'COMPLETED' ? run.content : '';
+  const cuts = cutsOf(run);
+  const content = run.status === 'COMPLETED' ? cuts.message(run.content) : '';
   const paused = run.status === 'PAUSED' && run.pauseId !== null;
   return {
     runId: run.runId,
@@ -20,7 +22,7 @@ export function presentRun(run: RunRecord, viewer: Viewer): RunResponse {
     userId: run.userId,
     orgId: run.orgId,
     status: run.status,
-    input: run.input,
+    input: cuts.message(run.input),
     content,
     output: content,
     metadata: {
@@ -32,28 +34,29 @@ export function presentRun(run: RunRecord, viewer: Viewer): RunResponse {
       ...(run.status === 'COMPLETED' && run.finishReason !== null
         ? { finishReason: run.finishReason }
         : {}),
-      ...(run.followUps === null ? {} : { followUps: [...run.followUps] }),
+      ...(run.followUps === null ? {} : { followUps: run.followUps.map(cuts.text) }),
       agentRevision: run.revision,
     },
     ...(run.status === 'RUNNING' && run.waiting != null
       ? { waitingFor: presentWaitingFor(run.waiting) }
       : {}),
     ...(run.held && !isTerminal(run.status) ? { heldBy: 'operator' as const } : {}),
-    tools: run.calls.flatMap((call) => presentOutcome(run, call) ?? []),
+    tools: run.calls.flatMap((call) => presentOutcome(run, call, cuts) ?? []),
     reasoningSteps: run.reasoning
-      .flatMap(({ reasoning, text }) => [reasoning, text])
+      .flatMap(({ reasoning, text }) => [cuts.text(reasoning), cuts.text(text)])
       .filter((step) => step !== ''),
     ...(paused
       ? {
           pauseId: run.pauseId,
           pending: run.calls
             .filter((call) => call.pauseId === run.pauseId)
-            .map((call) => presentPending(run, call, viewer)),
+            .map((call) => presentPending(run, call, viewer, new Date(), cuts)),
         }
       : {}),
     ...(run.status === 'FAILED' && run.errorCode !== null
-      ? { error: { code: run.errorCode, message: run.errorMessage ?? '' } }
+      ? { error: { code: run.errorCode, message: cuts.message(run.errorMessage ?? '') } }
       : {}),
+    ...(run.cut === true ? { cut: addressOf(run.runId) } : {}),
     createdAt: run.createdAt.toISOString(),
     updatedAt: run.updatedAt.toISOString(),
   };
@@ -71,15 +74,15 @@ const NOBODY_KNOWS =
 /**
  * The call's line in `tools`; undefined for one that has no outcome (yet), or was never dispatched.
  */
-function presentOutcome(run: RunRecord, call: CallRecord): ToolEntry | undefined {
+function presentOutcome(run: RunRecord, call: CallRecord, cuts: Cuts): ToolEntry | undefined {
   switch (call.state) {
     case 'SUCCEEDED':
-      return entry(call, { result: call.result ?? '', isError: false });
+      return entry(call, cuts, { result: call.result ?? '', isError: false });
     case 'FAILED':
     case 'REJECTED':
-      return entry(call, { result: call.result ?? '', isError: true });
+      return entry(call, cuts, { result: call.result ?? '', isError: true });
     case 'LEFT':
-      return entry(call, {
+      return entry(call, cuts, {
         result: call.result ?? NOBODY_KNOWS,
         isError: true,
         outcome: 'UNKNOWN',
@@ -88,7 +91,11 @@ function presentOutcome(run: RunRecord, call: CallRecord): ToolEntry | undefined
     case 'UNKNOWN':
       // In an open run a person is still going to be asked, or the answer is still awaited.
       return isTerminal(run.status)
-        ? entry(call, { result: call.result ?? NOBODY_KNOWS, isError: true, outcome: 'UNKNOWN' })
+        ? entry(call, cuts, {
+            result: call.result ?? NOBODY_KNOWS,
+            isError: true,
+            outcome: 'UNKNOWN',
+          })
         : undefined;
     case 'PROPOSED':
     case 'APPROVED':
@@ -99,21 +106,25 @@ function presentOutcome(run: RunRecord, call: CallRecord): ToolEntry | undefined
 
 const entry = (
   call: CallRecord,
+  cuts: Cuts,
   outcome: Pick<ToolEntry, 'result' | 'isError' | 'outcome'>,
 ): ToolEntry => ({
   callId: call.callId,
   name: call.name,
-  arguments: argumentsOf(call.arguments),
+  arguments: cuts.arguments(call.arguments),
   ...outcome,
+  result: cuts.text(outcome.result),
   durationMs: Math.max(0, Math.round(call.durationMs)),
   ...(call.httpStatus == null ? {} : { httpStatus: call.httpStatus }),
-  ...(call.decision === null ? {} : { decision: presentDecision(call.decision) }),
+  ...(call.decision === null ? {} : { decision: presentDecision(call.decision, cuts) }),
 });
 
-export const presentDecision = (d: RecordedDecision): Decision => ({
+export const presentDecision = (d: RecordedDecision, cuts: Cuts = NO_CUTS): Decision => ({
   action: d.action,
   by: [...d.by],
   at: d.at,
-  ...(d.reason === null ? {} : { reason: d.reason }),
-  ...(d.proposedArguments === null ? {} : { proposedArguments: argumentsOf(d.proposedArguments) }),
+  ...(d.reason === null ? {} : { reason: cuts.text(d.reason) }),
+  ...(d.proposedArguments === null
+    ? {}
+    : { proposedArguments: cuts.arguments(d.proposedArguments) }),
 });

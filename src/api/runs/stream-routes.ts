@@ -13,7 +13,7 @@ import { openEventStream, STREAM_HEADERS } from '../http/event-stream.ts';
 import { AFTER_POSITION, lastEventId } from '../http/last-event-id.ts';
 import { followRun } from './follow-run.ts';
 import { createSharedReads, presentLines, readRunLines, within } from './frames.ts';
-import { LIMIT, LIMIT_DEFAULT, pageNote } from '../http/page.ts';
+import { LIMIT, LIMIT_DEFAULT, pageNote, thatFit } from '../http/page.ts';
 import {
   defineRoute,
   type Answer,
@@ -119,9 +119,10 @@ const listEvents = (deps: AppDeps, named: RouteName): Route =>
         limit: limit + 1,
         framesOnly: true,
       };
-      const frames = presentLines(await readRunLines(deps.store, wanted), request.caller);
-      const data = frames.slice(0, limit).map(({ id, frame }) => ({ id, ...frame }));
-      const hasMore = frames.length > limit;
+      const lines = await readRunLines(deps.store, wanted);
+      const frames = presentLines(lines, request.caller);
+      const data = thatFit(frames.slice(0, limit).map(({ id, frame }) => ({ id, ...frame })));
+      const hasMore = lines.more || frames.length > data.length;
       const nextCursor = hasMore ? (data.at(-1)?.id ?? null) : null;
       const next = `${pathOfRun(agentId, runId)}/events?limit=${limit}&after=${nextCursor}`;
       return {

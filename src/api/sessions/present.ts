@@ -1,6 +1,7 @@
 // The only way from a session's record to JSON. What is not named here never leaves.
 
 import type { Conversation, Message, Session } from '../../contract/lists.ts';
+import { cutsOf } from '../runs/cut-text.ts';
 import type { ExchangeRecord, SessionRecord } from '../../store/runs/sessions.ts';
 
 export const presentSession = (s: SessionRecord): Session => ({
@@ -18,8 +19,13 @@ export const presentConversation = (
   exchanges: readonly ExchangeRecord[],
 ): Conversation => ({
   ...presentSession(session),
-  messages: exchanges.flatMap(({ runId, question, askedAt, answer, answeredAt }): Message[] => [
-    { role: 'user', content: question, runId, createdAt: askedAt.toISOString() },
-    { role: 'assistant', content: answer, runId, createdAt: answeredAt.toISOString() },
-  ]),
+  messages: exchanges.flatMap(
+    ({ runId, question, askedAt, answer, answeredAt, cut }): Message[] => {
+      const { text } = cutsOf({ runId, cut });
+      return [
+        { role: 'user', content: text(question), runId, createdAt: askedAt.toISOString() },
+        { role: 'assistant', content: text(answer), runId, createdAt: answeredAt.toISOString() },
+      ];
+    },
+  ),
 });

@@ -140,7 +140,8 @@ function spoken() {
   return {
     add: (piece: string): void => void (all += piece),
     all: () => all,
-    newOf: (whole: string): string => (whole.startsWith(all) ? whole.slice(all.length) : ''),
+    newOf: (whole: string): string =>
+      whole.length > all.length && whole.startsWith(all) ? whole.slice(all.length) : '',
   };
 }
 

@@ -22,6 +22,11 @@ export function createBodyReader({ onData, onBody }: BodyEvents): BodyReader {
   const open: string[] = [];
   let openLength = 0;
   let data: string[] = [];
+  let dataLength = 0;
+  const add = (line: string): void => {
+    data.push(line);
+    dataLength += line.length;
+  };
   let form: 'UNKNOWN' | 'STREAM' | 'JSON' = 'UNKNOWN';
   let afterReturn = false;
 
@@ -41,6 +46,7 @@ export function createBodyReader({ onData, onBody }: BodyEvents): BodyReader {
     if (data.length === 0) return;
     const lines = data;
     data = [];
+    dataLength = 0;
     const whole = lines.join('\n');
     // Some servers leave the empty line between events out: each line is one then.
     if (lines.length > 1 && !isJson(whole)) for (const line of lines) onData(line, last);
@@ -51,14 +57,13 @@ export function createBodyReader({ onData, onBody }: BodyEvents): BodyReader {
     if (line === '') return dispatch(last);
     if (line.startsWith(':')) return;
     // An error without a field's name in front, in the middle of a stream.
-    if (line.startsWith('{')) return void data.push(line);
+    if (line.startsWith('{')) return add(line);
     const at = line.indexOf(':');
     const field = at < 0 ? line : line.slice(0, at);
     const value = at < 0 ? '' : line.slice(at + 1).replace(/^ /, '');
-    if (field === 'data') data.push(value);
+    if (field === 'data') add(value);
     // llama.cpp's older servers name the field after what is in it.
-    else if (field === 'error')
-      data.push(`{"error":${isJson(value) ? value : JSON.stringify(value)}}`);
+    else if (field === 'error') add(`{"error":${isJson(value) ? value : JSON.stringify(value)}}`);
   }
 
   function takeLines(piece: string): void {
@@ -93,7 +98,7 @@ export function createBodyReader({ onData, onBody }: BodyEvents): BodyReader {
       if (rest !== '') takeLine(rest, true);
       dispatch(true);
     },
-    pending: () => openLength + data.reduce((sum, line) => sum + line.length, 0),
+    pending: () => openLength + dataLength,
   };
 }
 

@@ -4,7 +4,7 @@
 
 import type { CallFields } from '../model.ts';
 import { endOfObject } from './object-end.ts';
-import { listOf, mergeValues, recordOf, textOf } from './values.ts';
+import { listOf, mergeInto, recordOf, textOf } from './values.ts';
 
 export interface OpenCall extends CallFields {
   readonly id: string;
@@ -18,8 +18,8 @@ interface Building {
   pieces: string[];
   /** Whether the arguments so far are one whole object. */
   readonly object: ReturnType<typeof endOfObject>;
-  fields: Record<string, unknown>;
-  functionFields: Record<string, unknown>;
+  readonly fields: Record<string, unknown>;
+  readonly functionFields: Record<string, unknown>;
 }
 
 interface Taken {
@@ -81,7 +81,9 @@ export function createCallCollector(): CallCollector {
     const text = argumentsOf(given);
     let call = continued(index, id, name);
     if (call !== undefined && repeats(call, id, name, text)) return { call, added: '' };
+    const before = all.length;
     if (call === undefined || startsAnother(call, id, name, text)) call = open(index, id);
+    const opened = all.length > before ? OPENED : '';
     call.id ||= id;
     call.name ||= name;
     if (id !== '' && !byId.has(id)) byId.set(id, call);
@@ -89,8 +91,8 @@ export function createCallCollector(): CallCollector {
       call.pieces.push(text);
       call.object.take(text);
     }
-    call.functionFields = mergeValues(call.functionFields, functionFields);
-    return { call, added: name + text };
+    mergeInto(call.functionFields, functionFields);
+    return { call, added: opened + name + text + weightOf(functionFields) };
   }
 
   return {
@@ -98,8 +100,8 @@ export function createCallCollector(): CallCollector {
       const { index, id, type: _, function: of, ...fields } = recordOf(fragment);
       const at = typeof index === 'number' ? index : undefined;
       const { call, added } = takeAt(at, textOf(id), of);
-      call.fields = mergeValues(call.fields, fields);
-      return added;
+      mergeInto(call.fields, fields);
+      return added + weightOf(fields);
     },
     takeFunctionCall: (value) =>
       Object.keys(recordOf(value)).length === 0 ? '' : takeAt('function_call', '', value).added,
@@ -125,6 +127,13 @@ export function createCallCollector(): CallCollector {
     },
   };
 }
+
+/** An empty call is kept, too: it counts as what it takes at least. */
+const OPENED = ' '.repeat(32);
+
+/** What is kept of fields that nobody here knows, as it counts towards the reply. */
+const weightOf = (fields: Readonly<Record<string, unknown>>): string =>
+  Object.keys(fields).length === 0 ? '' : JSON.stringify(fields);
 
 /** Calls of a whole message: each member is one. */
 export function wholeCalls(message: Readonly<Record<string, unknown>>): CallCollector {

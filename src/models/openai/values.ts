@@ -21,16 +21,22 @@ export const thoughtOf = (value: unknown): string =>
     .map((part) => textOf(recordOf(part)['thinking']))
     .join('');
 
-/** Later fields win; null says nothing. */
-export function mergeValues(before: Fields, more: Fields): Record<string, unknown> {
-  const merged: Record<string, unknown> = { ...before };
+/**
+ * Later fields win; null says nothing. In place: copied for each piece, they would cost the square of
+ * what was sent.
+ */
+export function mergeInto(merged: Record<string, unknown>, more: Fields): void {
   for (const [name, value] of Object.entries(more)) {
     if (value === null || value === undefined) continue;
-    const there = merged[name];
-    merged[name] =
-      isPlain(there) && isPlain(value) ? mergeValues(recordOf(there), recordOf(value)) : value;
+    const there = Object.hasOwn(merged, name) ? merged[name] : undefined;
+    if (isPlain(there) && isPlain(value))
+      mergeInto(there as Record<string, unknown>, recordOf(value));
+    else
+      Object.defineProperty(merged, name, {
+        value,
+        ...{ writable: true, enumerable: true, configurable: true },
+      });
   }
-  return merged;
 }
 
 const isPlain = (value: unknown): boolean =>

@@ -14,6 +14,14 @@ export interface CallPolicy {
   readonly approvers: readonly string[] | null;
 }
 
+/** What a tool's definition says of its calls. */
+export const policyOf = (tool: ToolSnapshot | undefined): CallPolicy => ({
+  approval: tool?.approval ?? 'never',
+  risk: tool?.risk ?? 'normal',
+  retry: tool?.readOnly ? 'readOnly' : tool?.idempotent ? 'idempotent' : 'never',
+  approvers: tool?.approvers ?? null,
+});
+
 const PREFIX = 'v2:';
 
 export const approvedToolVersion = (

@@ -6,7 +6,12 @@ import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
 import type { ToolSnapshot } from '../../contract/agent.ts';
 import type { LockedRun } from '../runs/runs.ts';
-import { approvedToolVersion, isApprovedToolVersion } from './approved-tool.ts';
+import {
+  approvedToolVersion,
+  isApprovedToolVersion,
+  policyOf,
+  type CallPolicy,
+} from './approved-tool.ts';
 import { hashOfCall } from './call-hash.ts';
 import { hashNow, type CallRow } from './call-row.ts';
 import { finish } from './outcomes.ts';
@@ -27,13 +32,10 @@ export async function changeOf(
 ): Promise<Changed | undefined> {
   const now = hashNow(run, callId, row);
   const bound = isApprovedToolVersion(row.tool_version);
-  const versionNow = bound
-    ? approvedToolVersion(
-        { ...tool, version: codeVersion ?? tool.version },
-        row.agent.approvals,
-        row,
-      )
-    : codeVersion;
+  const toolNow = { ...tool, version: codeVersion ?? tool.version };
+  const versionOf = (policy: CallPolicy): string | undefined =>
+    bound ? approvedToolVersion(toolNow, row.agent.approvals, policy) : codeVersion;
+  const versionNow = versionOf(row);
   const toolChanged = versionNow !== undefined && versionNow !== row.tool_version;
   const textChanged =
     now !== (row.approval === 'required' ? row.approved_hash : row.arguments_hash);
@@ -41,19 +43,36 @@ export async function changeOf(
   // needed none may not.
   const guarded = row.approval === 'required' || tool.approval === 'required';
   if (!textChanged && !(toolChanged && guarded)) return undefined;
-  if (row.approval === 'required')
-    return proposeAgain(
-      tx,
-      run,
-      callId,
-      row,
-      textChanged ? 'ARGUMENTS_CHANGED' : 'TOOL_CHANGED',
-      versionNow,
-    );
+  if (row.approval === 'required') {
+    const policy = policyToAskUnder(row, tool, toolNow);
+    const toolVersion = versionOf(policy);
+    const why = textChanged ? 'ARGUMENTS_CHANGED' : 'TOOL_CHANGED';
+    return proposeAgain(tx, run, callId, row, why, { policy, toolVersion });
+  }
   const what = textChanged ? 'its stored arguments were' : 'the policy of its tool was';
   const result = `This call was not run: ${what} changed after the model had asked for it.`;
   finish(tx, run, callId, row, { state: 'FAILED', result });
   return { kind: 'DONE', result };
+}
+
+/**
+ * A row that was changed does not say who is asked: the snapshot does, where it is what the call was
+ * proposed under. Where the snapshot is what was changed, the row still says it; a row that takes
+ * anybody is not believed then.
+ */
+function policyToAskUnder(row: CallRow, tool: ToolSnapshot, toolNow: ToolSnapshot): CallPolicy {
+  const told = policyOf(tool);
+  const unchanged = [tool, toolNow].some(
+    (each) => approvedToolVersion(each, row.agent.approvals, told) === row.tool_version,
+  );
+  if (unchanged) return told;
+  const { approval, risk, retry, approvers } = row;
+  return { approval, risk, retry, approvers: approvers ?? told.approvers };
+}
+
+interface AskedUnder {
+  readonly policy: CallPolicy;
+  readonly toolVersion: string | undefined;
 }
 
 export async function proposeAgain(
@@ -62,9 +81,10 @@ export async function proposeAgain(
   callId: string,
   row: CallRow,
   why: 'ARGUMENTS_CHANGED' | 'TOOL_CHANGED',
-  versionNow?: string,
+  under: AskedUnder = { policy: row, toolVersion: undefined },
 ): Promise<Changed> {
-  const toolVersion = versionNow ?? row.tool_version;
+  const { policy } = under;
+  const toolVersion = under.toolVersion ?? row.tool_version;
   const readable = isObject(row.arguments);
   if (!readable) {
     const result =
@@ -80,7 +100,8 @@ export async function proposeAgain(
     toolVersion,
     arguments: row.arguments,
   });
-  await sql`update calls set state = 'PROPOSED', asked_again = ${why}, arguments_hash = ${hash}, tool_version = ${toolVersion} where call_id = ${callId}`.execute(
+  await sql`update calls set state = 'PROPOSED', asked_again = ${why}, arguments_hash = ${hash}, tool_version = ${toolVersion},
+    risk = ${policy.risk}, retry = ${policy.retry}, approvers = ${policy.approvers === null ? null : JSON.stringify(policy.approvers)}::jsonb where call_id = ${callId}`.execute(
     tx.db,
   );
   audit(tx, {

@@ -46,8 +46,8 @@ export interface Store {
 
 /**
  * What was asked could not be done in time. `uncertain`: a commit was sent and its reply lost.
- * `slow`: the database had answered in the same transaction, so it is there; this was too much for
- * it.
+ * `slow`: the database has answered meanwhile, in this transaction or another, so it is there; this
+ * was too much for it.
  */
 export class StoreUnavailableError extends Error {
   readonly uncertain: boolean;
@@ -97,13 +97,16 @@ const GIVE_UP_AFTER_MS = 2600;
 // No caller waits for a worker's transaction, and giving one up that only takes long would have a
 // model asked and paid again. Below the 10 s of the activities that repeat one.
 const WORKER_GIVES_UP_AFTER_MS = 8000;
+/** A database that has answered anybody this lately is there. */
+const IN_SIGHT_MS = 1000;
 const CONFLICT_RETRIES = 20;
 
 export function createStore(db: Database, announcer: Announcer): Store {
   async function transact<T>(as: As, work: Work<T>): Promise<T> {
     // Not the wall clock: put back by an hour, it would have a caller wait for an hour.
     const patienceMs = as === 'worker' ? WORKER_GIVES_UP_AFTER_MS : GIVE_UP_AFTER_MS;
-    const giveUpAt = performance.now() + patienceMs;
+    const askedAt = performance.now();
+    const giveUpAt = askedAt + patienceMs;
     let uncertain = false;
     for (let attempt = 1; ; attempt++) {
       const announced = new Map<string, 'STATUS' | 'EVENTS'>();
@@ -130,7 +133,12 @@ export function createStore(db: Database, announcer: Announcer): Store {
         if (!isConnectionLoss(error)) throw error;
         uncertain ||= progress.atCommit;
         if (performance.now() >= giveUpAt)
-          throw new StoreUnavailableError(uncertain, progress.entered, error);
+          throw new StoreUnavailableError(
+            uncertain,
+            progress.entered ||
+              db.answeredAt() > Math.max(askedAt, performance.now() - IN_SIGHT_MS),
+            error,
+          );
         await sleep(100);
       }
     }

@@ -15,29 +15,38 @@ export interface Connection {
  */
 const PREPARED = 150;
 
+export interface Connections {
+  readonly connect: () => Promise<Connection>;
+  /** When a statement was last answered, on the clock of `performance.now()`. */
+  readonly answeredAt: () => number;
+}
+
 /**
  * Planning a statement costs as much again as running it: it is prepared, by a name, once a
  * connection. And a connection on which a query was lost leaves the pool: no other transaction
  * waits on it.
  */
-export function connectTo(pool: pg.Pool): () => Promise<Connection> {
+export function connectTo(pool: pg.Pool): Connections {
+  let answeredAt = -Infinity;
   const names = new Map<string, string>();
   function nameOf(text: string): string | undefined {
     if (!names.has(text) && names.size < PREPARED) names.set(text, `holdpoint_${names.size}`);
     return names.get(text);
   }
-  return async () => {
+  const connect = async (): Promise<Connection> => {
     const client = await pool.connect();
     let broken = false;
     return {
       query: async (text, values) => {
         const name = values.length > 0 ? nameOf(text) : undefined;
         try {
-          return await client.query({
+          const answer = await client.query({
             text,
             values: [...values],
             ...(name === undefined ? {} : { name }),
           });
+          answeredAt = performance.now();
+          return answer;
         } catch (error) {
           broken ||= isConnectionLoss(error);
           throw error;
@@ -46,4 +55,5 @@ export function connectTo(pool: pg.Pool): () => Promise<Connection> {
       release: () => client.release(broken),
     };
   };
+  return { connect, answeredAt: () => answeredAt };
 }

@@ -17,6 +17,8 @@ export interface Database {
   readonly connect: () => Promise<Connection>;
   /** Address for connections outside the pool (LISTEN); undefined for PGlite. */
   readonly url?: string;
+  /** When a statement was last answered, on the clock of `performance.now()`. */
+  readonly answeredAt: () => number;
   readonly close: () => Promise<void>;
 }
 
@@ -50,11 +52,11 @@ export async function openPostgres(url: string): Promise<Database> {
   // The pool listens while a connection is idle only: one that breaks between two statements of a
   // transaction would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
-  const connect = connectTo(pool);
+  const { connect, answeredAt } = connectTo(pool);
   const kysely = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: forKysely(pool, connect) }),
   });
-  return { kind: 'postgres', kysely, connect, url, close: () => kysely.destroy() };
+  return { kind: 'postgres', kysely, connect, answeredAt, url, close: () => kysely.destroy() };
 }
 
 /** What kysely itself drives: migrations and single statements. */
@@ -67,12 +69,14 @@ const forKysely = (pool: pg.Pool, connect: () => Promise<Connection>): PostgresP
 export async function openPglite(dir?: string): Promise<Database> {
   const lite = dir === undefined ? await PGlite.create() : await PGlite.create(dir);
   const pool = new pg.Pool({ ...batchedConnection(lite), pipeline: true, max: 1 });
-  const connect = connectTo(pool);
+  const { connect } = connectTo(pool);
   const kysely = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: forKysely(pool, connect) }),
   });
   return {
     kind: 'pglite',
+    // In this process: it may be busy, and is never away.
+    answeredAt: () => Infinity,
     kysely,
     connect,
     close: async () => {

@@ -12,8 +12,8 @@ import { rowLevelSecurityProblem } from './row-level-security.ts';
 export interface StoreSettings {
   /** null: embedded, in `dir`. */
   readonly databaseUrl: string | null;
-  /** Another role for the migrations; set, the service does not migrate at start. */
-  readonly migrationDatabaseUrl: string | null;
+  /** False: another role migrates, before. */
+  readonly migrateAtStart: boolean;
   readonly dir: string;
 }
 
@@ -28,7 +28,7 @@ export async function openStore(settings: StoreSettings): Promise<OpenStore> {
       ? await openPglite(settings.dir)
       : await openPostgres(settings.databaseUrl);
   try {
-    if (settings.migrationDatabaseUrl === null) await migrateToLatest(db);
+    if (settings.migrateAtStart) await migrateToLatest(db);
     const problem = await rowLevelSecurityProblem(db);
     if (problem !== undefined) throw new Error(problem);
   } catch (error) {

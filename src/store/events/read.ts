@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import type { Position } from '../../contract/position.ts';
 import { isTerminal, type RunStatus } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
+import { PAGE_MAX_BYTES } from '../queries/run-lists.ts';
 import { HIDDEN, type EventKind } from './events.ts';
 import { unseenPart, type Delta, type DeltaKind } from './live-deltas.ts';
 
@@ -42,16 +43,45 @@ export interface LinesWanted {
 }
 
 /**
- * In order; fewer than `limit` rows means that these were the last for now. The first delta may be
- * the rest of a stored chunk.
+ * In order; `more`: these need not be the last for now. The first delta may be the rest of a stored
+ * chunk. A page ends early where its lines are long.
  */
 export async function readLines(
   tx: StoreTransaction,
   runId: string,
   wanted: LinesWanted,
 ): Promise<{ lines: readonly Line[]; more: boolean }> {
-  const { after, limit } = wanted;
-  const hidden = wanted.framesOnly ? sql`and kind <> all(${HIDDEN})` : sql``;
+  let position = wanted.after;
+  const lines: Line[] = [];
+  let bytes = 0;
+  for (;;) {
+    const limit = Math.min(
+      wanted.limit - lines.length,
+      wanted.framesOnly ? LINES_AT_ONCE : Infinity,
+    );
+    const rows = await readRows(tx, runId, { ...wanted, after: position, limit });
+    for (const row of rows) {
+      const line = lineOf(row, position);
+      if (line === undefined) continue;
+      position = positionOf(line);
+      lines.push(line);
+    }
+    const more = rows.length === limit;
+    if (!wanted.framesOnly || !more || lines.length >= wanted.limit) return { lines, more };
+    bytes += Buffer.byteLength(JSON.stringify(rows));
+    if (bytes > PAGE_MAX_BYTES / 2) return { lines, more };
+  }
+}
+
+/** Of a page: an event may come to 256 KiB, and what is read in vain is at most as many. */
+const LINES_AT_ONCE = 8;
+
+async function readRows(
+  tx: StoreTransaction,
+  runId: string,
+  { after, limit, framesOnly }: LinesWanted,
+): Promise<readonly Row[]> {
+  const hidden = framesOnly ? sql`and kind <> all(${HIDDEN})` : sql``;
   const { rows } = await sql<Row>`
     select * from (
       (select seq, 0::bigint as "offset", kind, data, null as text, turn, at from events
@@ -61,13 +91,7 @@ export async function readLines(
         where d.run_id = ${runId} and (d.seq, d.chunk_offset) > (${after.seq}::bigint, ${after.offset}::bigint)
         order by d.seq, d.chunk_offset limit ${limit})
     ) line order by seq, "offset" limit ${limit}`.execute(tx.db);
-  let position = after;
-  const lines = rows.flatMap((row): Line[] => {
-    const line = lineOf(row, position);
-    if (line !== undefined) position = positionOf(line);
-    return line === undefined ? [] : [line];
-  });
-  return { lines, more: rows.length === limit };
+  return rows;
 }
 
 function lineOf(

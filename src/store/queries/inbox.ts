@@ -5,7 +5,8 @@
 import { sql } from 'kysely';
 import type { PauseKind } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
-import { readRuns, type CallRecord, type RecordedDecision, type RunRecord } from './run-record.ts';
+import { howManyFit, readCalls } from './run-lists.ts';
+import type { CallRecord, RecordedDecision, RunRecord } from './run-record.ts';
 
 /**
  * A reader is first given what waits as of the line `head`, and has it up to the line `given` of
@@ -43,6 +44,7 @@ interface Row {
   readonly pauseKind: PauseKind;
   readonly at: Date;
   readonly decision: RecordedDecision | null;
+  readonly bytesSoFar: number;
 }
 
 export interface InboxHead {
@@ -67,25 +69,25 @@ export async function readInbox(
   from: InboxPosition,
   limit: number,
 ): Promise<InboxLines> {
-  const { rows } = await sql<Row>`
-    select l.seq, l.kind, l.run_id as "runId", l.call_id as "callId", l.pause_id as "pauseId", p.kind as "pauseKind", l.at,
-      case when l.kind = 'DECIDED' and d.call_id is not null then jsonb_build_object('action', d.action, 'by', d.deciders, 'at',
-        to_char(d.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'reason', d.reason,
-        'proposedArguments', d.proposed_arguments) end as decision
-    from inbox_lines l join pauses p on p.pause_id = l.pause_id
-      left join decisions d on d.call_id = l.call_id and d.pause_id = l.pause_id
-    where l.org_id = ${orgId} and (l.seq > ${from.head} or (l.seq > ${from.given} and l.kind = 'WAITING' and not exists (
-      select 1 from inbox_lines left_since where left_since.call_id = l.call_id and left_since.pause_id = l.pause_id
-        and left_since.kind = 'DECIDED' and left_since.seq <= ${from.head})))
-    order by l.seq limit ${limit}`.execute(tx.db);
-  const ids = [...new Set(rows.map((row) => row.runId))];
-  const runs = new Map(
-    ids.length === 0
-      ? []
-      : (await readRuns(tx, sql`r.org_id = ${orgId} and r.run_id = any(${ids})`)).map((run) => [
-          run.runId,
-          run,
-        ]),
+  const { rows: read } = await sql<Row>`
+    select l.*, (sum(bytes) over (order by seq))::float8 as "bytesSoFar" from (
+      select l.seq, l.kind, l.run_id as "runId", l.call_id as "callId", l.pause_id as "pauseId", p.kind as "pauseKind", l.at,
+        octet_length(c.arguments) + coalesce(octet_length(c.evidence), 0) as bytes,
+        case when l.kind = 'DECIDED' and d.call_id is not null then jsonb_build_object('action', d.action, 'by', d.deciders, 'at',
+          to_char(d.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'reason', d.reason,
+          'proposedArguments', d.proposed_arguments) end as decision
+      from inbox_lines l join pauses p on p.pause_id = l.pause_id join calls c on c.call_id = l.call_id
+        left join decisions d on d.call_id = l.call_id and d.pause_id = l.pause_id
+      where l.org_id = ${orgId} and (l.seq > ${from.head} or (l.seq > ${from.given} and l.kind = 'WAITING' and not exists (
+        select 1 from inbox_lines left_since where left_since.call_id = l.call_id and left_since.pause_id = l.pause_id
+          and left_since.kind = 'DECIDED' and left_since.seq <= ${from.head})))
+      order by l.seq limit ${limit}) l
+    order by seq`.execute(tx.db);
+  const rows = read.slice(0, howManyFit(read));
+  const runs = await readCalls(
+    tx,
+    orgId,
+    rows.map((row) => row.callId),
   );
   const lines = rows.flatMap(({ seq, kind, runId, callId, pauseId, pauseKind, at, decision }) => {
     const run = runs.get(runId);
@@ -95,7 +97,7 @@ export async function readInbox(
     return [{ kind, position, at, run, call: { ...call, pauseId, pauseKind }, decision }];
   });
   const last = rows.at(-1);
-  const more = rows.length === limit;
+  const more = read.length === limit || rows.length < read.length;
   // What was to be given of the first part has been: from here on it is every line.
   const reached = last === undefined ? from : positionAfter(from, last.seq);
   return { lines, position: more ? reached : { ...reached, given: reached.head }, more };

@@ -5,7 +5,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { RunStatus } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
-import { readRuns, type CallRecord, type RunRecord } from './run-record.ts';
+import { readRuns, type CallRecord, type RunRecord, type RunScope } from './run-record.ts';
 import { mayVoteOn, visibleTo, type Viewer } from './visibility.ts';
 
 /**
@@ -22,11 +22,26 @@ export interface PageWanted {
   readonly after?: After | undefined;
 }
 
+/**
+ * What a page comes to at most, as JSON: an item that is more than its share is cut, and a page
+ * that is too long all the same ends before its `limit`.
+ */
+export const PAGE_MAX_BYTES = 4 * 2 ** 20;
+
+/** Room for what JSON adds to texts. */
+const itemMaxBytes = (limit: number): number => Math.floor((PAGE_MAX_BYTES * 3) / 4 / limit);
+export const itemOf = (limit: number): RunScope => ({
+  kind: 'ITEM',
+  itemMaxBytes: itemMaxBytes(limit),
+});
+
 export interface Listed<T> {
   readonly items: readonly T[];
+  /** Where each item stands: a page may end behind any of them. */
+  readonly places: readonly After[];
   readonly hasMore: boolean;
-  /** Of the last item, where there are more. */
-  readonly next: After | undefined;
+  /** Where all of them end; undefined where there are none. */
+  readonly end: After | undefined;
 }
 
 /** Takes a page out of one row more than it has. */
@@ -36,9 +51,8 @@ export function listed<T>(
   placeOf: (row: T) => After,
 ): Listed<T> {
   const items = rows.slice(0, limit);
-  const last = items.at(-1);
-  const hasMore = rows.length > limit;
-  return { items, hasMore, next: hasMore && last !== undefined ? placeOf(last) : undefined };
+  const places = items.map(placeOf);
+  return { items, places, hasMore: rows.length > limit, end: places.at(-1) };
 }
 
 export const allOf = (
@@ -85,6 +99,7 @@ export async function listRuns(
     tx,
     where,
     sql`order by r.created_at desc, r.run_id desc limit ${page.limit + 1}`,
+    itemOf(page.limit),
   );
   return listed(runs, page, (run) => ({ at: run.createdAt, ids: [run.runId] }));
 }
@@ -119,7 +134,14 @@ interface WaitingPlace {
   readonly turn: number;
   readonly idx: number;
   readonly requestedAt: Date;
+  /** Of the page, this call included. */
+  readonly bytesSoFar: number;
 }
+
+const placeOfWaiting = ({ requestedAt, runId, turn, idx }: WaitingPlace): After => ({
+  at: requestedAt,
+  ids: [runId, String(turn), String(idx)],
+});
 
 /**
  * Open calls that the viewer, who holds `runs:approve`, may vote on; oldest first, those of one
@@ -141,27 +163,47 @@ export async function listWaiting(
         ${page.after.ids[1]}::int, ${page.after.ids[2]}::int)`,
   ]);
   const { rows } = await sql<WaitingPlace>`
-    select c.call_id as "callId", c.run_id as "runId", c.turn, c.idx, c.requested_at as "requestedAt"
-    from calls c join runs r on r.run_id = c.run_id join agent_snapshots s using (revision)
-    where ${where} order by c.requested_at, c.run_id, c.turn, c.idx limit ${page.limit + 1}`.execute(
-    tx.db,
-  );
-  const places = listed(rows, page, ({ requestedAt, runId, turn, idx }) => ({
-    at: requestedAt,
-    ids: [runId, String(turn), String(idx)],
-  }));
-  if (places.items.length === 0) return { ...places, items: [] };
-  const ids = [...new Set(places.items.map((place) => place.runId))];
-  const runs = new Map(
-    (await readRuns(tx, sql`r.run_id = any(${ids})`)).map((run) => [run.runId, run]),
+    select "callId", "runId", turn, idx, "requestedAt", (sum(bytes) over (order by "requestedAt", "runId", turn, idx))::float8 as "bytesSoFar" from (
+      select c.call_id as "callId", c.run_id as "runId", c.turn, c.idx, c.requested_at as "requestedAt",
+        octet_length(c.arguments) + coalesce(octet_length(c.evidence), 0) as bytes
+      from calls c join runs r on r.run_id = c.run_id join agent_snapshots s using (revision)
+      where ${where} order by c.requested_at, c.run_id, c.turn, c.idx limit ${page.limit + 1}) c
+    order by "requestedAt", "runId", turn, idx`.execute(tx.db);
+  const limit = Math.min(page.limit, howManyFit(rows));
+  const { items: places, ...rest } = listed(rows, { limit }, placeOfWaiting);
+  const runs = await readCalls(
+    tx,
+    viewer.orgId,
+    places.map((place) => place.callId),
   );
   // Between the two statements somebody may have decided: such a call waits no more.
-  const items = places.items.flatMap(({ runId, callId }) => {
-    const run = runs.get(runId);
+  const items = places.flatMap((place) => {
+    const run = runs.get(place.runId);
     const call = run?.calls.find(
-      (c) => c.callId === callId && c.pauseId !== null && c.pauseId === run.pauseId,
+      (c) => c.callId === place.callId && c.pauseId !== null && c.pauseId === run.pauseId,
     );
-    return run === undefined || call === undefined ? [] : [{ run, call }];
+    return run === undefined || call === undefined ? [] : [{ run, call, place }];
   });
-  return { ...places, items };
+  return { ...rest, items, places: items.map(({ place }) => placeOfWaiting(place)) };
+}
+
+/** Of rows in order; the first one always does. */
+export const howManyFit = (rows: readonly { readonly bytesSoFar: number }[]): number =>
+  Math.max(1, rows.filter(({ bytesSoFar }) => bytesSoFar <= PAGE_MAX_BYTES).length);
+
+/** The runs that have these calls, by id, with these calls alone. */
+export async function readCalls(
+  tx: StoreTransaction,
+  orgId: string,
+  callIds: readonly string[],
+): Promise<ReadonlyMap<string, RunRecord>> {
+  if (callIds.length === 0) return new Map();
+  const which = sql`c.call_id = any(${callIds})`;
+  const runs = await readRuns(
+    tx,
+    sql`r.org_id = ${orgId} and r.run_id in (select run_id from calls c where ${which})`,
+    sql``,
+    { kind: 'CALLS', which },
+  );
+  return new Map(runs.map((run) => [run.runId, run]));
 }

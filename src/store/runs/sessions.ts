@@ -5,7 +5,14 @@ import { sql } from 'kysely';
 import { OPEN } from './open-runs.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
-import { allOf, listed, type Listed, type PageWanted } from '../queries/run-lists.ts';
+import {
+  allOf,
+  listed,
+  PAGE_MAX_BYTES,
+  type Listed,
+  type PageWanted,
+} from '../queries/run-lists.ts';
+import { CUT_TEXT_CHARS } from '../queries/run-record.ts';
 import { exchangeVisibleTo, sessionVisibleTo, type Viewer } from '../queries/visibility.ts';
 
 export interface SessionRecord {
@@ -70,11 +77,13 @@ export interface ExchangeRecord {
   readonly askedAt: Date;
   readonly answer: string;
   readonly answeredAt: Date;
+  /** The texts may go on. */
+  readonly cut: boolean;
 }
 
 /**
  * Completed exchanges, as the model is shown them: without follow-ups. Only those that the viewer
- * may read.
+ * may read. The newest ones whole, as far as a page goes; of older ones each text begins.
  */
 export async function readConversation(
   tx: StoreTransaction,
@@ -82,10 +91,13 @@ export async function readConversation(
   s: SessionRecord,
 ): Promise<readonly ExchangeRecord[]> {
   const { rows } = await sql<ExchangeRecord>`
-    select m.run_id as "runId", m.input as question, m.created_at as "askedAt", t.text as answer, m.closed_at as "answeredAt"
-    from runs m join turns t on t.run_id = m.run_id and t.kind = 'ANSWER'
-    where m.org_id = ${s.orgId} and m.user_id = ${s.userId} and m.session_id = ${s.sessionId} and m.status = 'COMPLETED'
-      and ${exchangeVisibleTo(viewer)} order by m.session_seq`.execute(tx.db);
+    select "runId", case when fits then question else left(question, ${sql.lit(CUT_TEXT_CHARS + 1)}) end as question, "askedAt",
+      case when fits then answer else left(answer, ${sql.lit(CUT_TEXT_CHARS + 1)}) end as answer, "answeredAt", not fits as cut
+    from (select m.run_id as "runId", m.input as question, m.created_at as "askedAt", t.text as answer, m.closed_at as "answeredAt", m.session_seq,
+        sum(octet_length(m.input) + octet_length(t.text)) over (order by m.session_seq desc) <= ${sql.lit((PAGE_MAX_BYTES * 3) / 4)} as fits
+      from runs m join turns t on t.run_id = m.run_id and t.kind = 'ANSWER'
+      where m.org_id = ${s.orgId} and m.user_id = ${s.userId} and m.session_id = ${s.sessionId} and m.status = 'COMPLETED'
+        and ${exchangeVisibleTo(viewer)}) m order by session_seq`.execute(tx.db);
   return rows;
 }
 

@@ -13,7 +13,7 @@ import { withdrawStart } from '../outbox.ts';
 import { addPausedDeliveries, addSettledDeliveries } from '../webhooks/new-deliveries.ts';
 import { openPause, viewPause } from '../calls/pauses.ts';
 import type { OperatorDecisions } from '../calls/vote-policy.ts';
-import { readRun, type RunRecord } from '../queries/run-record.ts';
+import { OPEN_CALLS, readRun, type RunRecord } from '../queries/run-record.ts';
 import { markUnknown, missingBeforeEnd, recordLost } from './lost-record.ts';
 import { lockRun, lockSessionAndRun, releaseNextOfSession, type LockedRun } from './runs.ts';
 import { activeMs } from '../turns/attempts.ts';
@@ -118,7 +118,7 @@ async function openCallsOf(
   run: LockedRun,
   pauseId: string,
 ): Promise<Pick<RunRecord, 'quorum' | 'fourEyes' | 'calls'>> {
-  const record = await readRun(tx, run.orgId, run.runId);
+  const record = await readRun(tx, run.orgId, run.runId, OPEN_CALLS);
   return {
     quorum: record?.quorum ?? 1,
     fourEyes: record?.fourEyes ?? false,

@@ -4,7 +4,7 @@
 
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
-import { readRuns } from '../queries/run-record.ts';
+import { OPEN_CALLS, readRuns } from '../queries/run-record.ts';
 import { addExpiringDeliveries } from './new-deliveries.ts';
 
 const CALLS_AT_ONCE = 200;
@@ -22,7 +22,7 @@ export async function announceExpiringPauses(tx: StoreTransaction): Promise<bool
     returning run_id, pause_id`.execute(tx.db);
   const pauses = new Map(rows.map((row) => [row.pause_id, row.run_id]));
   for (const [pauseId, runId] of pauses) {
-    const [run] = await readRuns(tx, sql`r.run_id = ${runId}`);
+    const [run] = await readRuns(tx, sql`r.run_id = ${runId}`, sql``, OPEN_CALLS);
     if (run?.pauseId !== pauseId) continue;
     const calls = run.calls.filter((call) => call.pauseId === pauseId);
     addExpiringDeliveries(tx, runId, pauseId, { ...run, calls });

@@ -17,7 +17,7 @@ const Table = z.string().min(1).max(63).describe('Name of a table, as list_table
 export const listTables = defineTool({
   name: 'list_tables',
   description: 'Lists the tables of the database.',
-  version: 1,
+  source: import.meta.url,
   input: z.object({}),
   readOnly: true,
   timeoutMs: TIMEOUT_MS,
@@ -27,7 +27,7 @@ export const listTables = defineTool({
 export const countRows = defineTool({
   name: 'count_rows',
   description: 'Counts the rows of a table of the database.',
-  version: 1,
+  source: import.meta.url,
   input: z.object({ table: Table }),
   readOnly: true,
   timeoutMs: TIMEOUT_MS,
@@ -44,7 +44,7 @@ export const countRows = defineTool({
 export const dropTable = defineTool({
   name: 'drop_table',
   description: 'Deletes a table of the database with all its rows. This cannot be undone.',
-  version: 1,
+  source: import.meta.url,
   input: z.object({ table: Table }),
   idempotent: true,
   approval: 'required',

@@ -16,7 +16,7 @@ export const getStockPrice = defineTool({
   name: 'get_stock_price',
   description:
     'Gives the latest price of a stock by its ticker symbol, for example AAPL. The prices are a fixed sample.',
-  version: 1,
+  source: import.meta.url,
   input: z.object({
     ticker: z.string().min(1).max(20).describe('Ticker symbol, for example AAPL'),
   }),

@@ -19,7 +19,7 @@ const READABLE = /^(?:text\/(?:html|plain|markdown|csv|xml)|application\/(?:xhtm
 export const readPage = defineTool({
   name: 'read_page',
   description: 'Reads a public web page and gives its text. Takes a full http or https address.',
-  version: 1,
+  source: import.meta.url,
   input: z.object({
     url: z
       .string()

@@ -10,7 +10,7 @@ import { defineTool } from '../define-tool.ts';
 export const sendEmail = defineTool({
   name: 'send_email',
   description: 'Sends an e-mail. In this example it is written to a file on the server.',
-  version: 1,
+  source: import.meta.url,
   input: z.object({
     to: z
       .string()
