@@ -69,7 +69,7 @@ function Pages() {
   const inbox = useInboxStream(useConsole());
   const alerts = useAlertSettings();
   useTitle(inbox.items.length);
-  useAlerts(inbox.items, alerts);
+  useAlerts(inbox, alerts);
   return (
     <InboxContext value={inbox}>
       <Shell place={place}>

@@ -1,6 +1,7 @@
 // The public API with the signed-in person's token: the console has no other way to the server, and
 // no power of its own.
 
+import { AbortError, ConnectionError } from '../../../client/errors.ts';
 import { ApiProblem, problemOf } from '../../../client/problem.ts';
 
 export { ApiProblem };
@@ -18,7 +19,12 @@ export function createApi(token: () => string | undefined, onSignedOut: () => vo
   async function open(path: string, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers);
     headers.set('Authorization', `Bearer ${token() ?? ''}`);
-    const response = await fetch(path, { ...init, headers, credentials: 'omit' });
+    const response = await fetch(path, { ...init, headers, credentials: 'omit' }).catch(
+      (cause: unknown) => {
+        if (init.signal?.aborted) throw new AbortError(init.signal.reason);
+        throw new ConnectionError('Holdpoint was not reached.', { cause });
+      },
+    );
     if (response.ok) return response;
     if (response.status === 401) onSignedOut();
     throw await problemOf(response);

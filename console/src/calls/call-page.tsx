@@ -1,22 +1,31 @@
 // One call: what will happen, what led to it, the decision, and what came of it.
 
 import { Anchor, Badge, Card, Group, Loader, Stack, Text, Title } from '@mantine/core';
+import { useState } from 'react';
 import { ApiProblem, sentenceOf } from '../api/api.ts';
 import type { PendingCall, Run, ToolEntry } from '../api/types.ts';
-import { whoElse } from '../inbox/inbox-page.tsx';
+import { whoElse } from '../inbox/who-else.ts';
 import { RunOutcome } from '../runs/run-outcome.tsx';
 import { useRun } from '../runs/use-run.ts';
+import { useConsole } from '../shell/context.ts';
 import { linkTo } from '../shell/route.ts';
 import { Notice } from '../text/notice.tsx';
 import { Time } from '../text/time.tsx';
 import { VisibleText } from '../text/visible-text.tsx';
 import { ArgumentView } from './argument-view.tsx';
+import { Citations } from './citations.tsx';
 import { CallStory } from './call-story.tsx';
 import { DecidePanel } from './decide-panel.tsx';
+import { decidedBy } from './decided-by.ts';
 import { Earlier } from './earlier.tsx';
 
 export function CallPage({ runId, callId }: { runId: string; callId: string }) {
   const { run, error, refresh } = useRun(runId);
+  const { me } = useConsole();
+  const [wasOpen, setWasOpen] = useState(false);
+  const [overtaken, setOvertaken] = useState<string>();
+  const isOpen = run?.pending?.some((one) => one.callId === callId) === true;
+  if (isOpen && !wasOpen) setWasOpen(true);
   if (error !== null)
     return (
       <Notice kind="error" title="This call cannot be shown">
@@ -33,6 +42,9 @@ export function CallPage({ runId, callId }: { runId: string; callId: string }) {
       <Anchor href={linkTo.inbox} size="sm">
         ← Waiting for you
       </Anchor>
+      {call === undefined && wasOpen && (
+        <Meanwhile run={run} done={done} me={me.subject} overtaken={overtaken} />
+      )}
       {call === undefined ? <Decided run={run} done={done} /> : <Open run={run} call={call} />}
       {call !== undefined &&
         (call.youMay === false ? (
@@ -40,7 +52,14 @@ export function CallPage({ runId, callId }: { runId: string; callId: string }) {
             {call.whyNot ?? 'Its policy asks for others.'}
           </Notice>
         ) : (
-          <DecidePanel key={call.argumentsHash} run={run} call={call} onChanged={refresh} />
+          <DecidePanel
+            // Asked again in another pause, or about other details, it is another decision.
+            key={`${run.pauseId} ${call.argumentsHash}`}
+            run={run}
+            call={call}
+            onChanged={refresh}
+            onOvertaken={setOvertaken}
+          />
         ))}
       <CallStory run={run} callId={callId} />
       {call === undefined && <RunOutcome run={run} />}
@@ -49,6 +68,34 @@ export function CallPage({ runId, callId }: { runId: string; callId: string }) {
       </Anchor>
     </Stack>
   );
+}
+
+/** The call was open on this page and is not any more: why, where the reader did not do it. */
+function Meanwhile({
+  run,
+  done,
+  me,
+  overtaken,
+}: {
+  run: Run;
+  done: ToolEntry | undefined;
+  me: string;
+  overtaken: string | undefined;
+}) {
+  if (overtaken !== undefined)
+    return (
+      <Notice kind="warning" title="Your vote was not counted">
+        {overtaken}
+      </Notice>
+    );
+  const by = done?.decision?.by;
+  if (by?.includes('expiry'))
+    return <Notice kind="warning">Its time ran out while you looked at it.</Notice>;
+  if (run.status === 'CANCELLED')
+    return <Notice kind="warning">The run was cancelled while you looked at it.</Notice>;
+  if (by !== undefined && !by.includes(me))
+    return <Notice kind="warning">It was decided while you looked at it.</Notice>;
+  return null;
 }
 
 function Open({ run, call }: { run: Run; call: PendingCall }) {
@@ -80,6 +127,7 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
           For {run.userId}, with exactly these details:
         </Text>
         <ArgumentView given={call.arguments} />
+        <Citations call={call} />
         <Earlier call={call} />
         <Text size="xs" c="dimmed">
           Asked <Time at={call.requestedAt} />
@@ -148,10 +196,4 @@ function headline(done: ToolEntry | undefined): string {
       ? `The tool ${done.name} was used, and failed`
       : `The tool ${done.name} was used`;
   return `The call of ${done.name} was taken back`;
-}
-
-function decidedBy(action: string, by: readonly string[]): string {
-  const who = by.map((name) => (name === 'expiry' ? 'nobody in time' : name)).join(', ');
-  if (action === 'APPROVE') return `Approved by ${who}`;
-  return action === 'REJECT' ? `Rejected by ${who}` : `Taken back by ${who}`;
 }

@@ -16,10 +16,12 @@ export interface DecidePanelProps {
   readonly call: PendingCall;
   /** Reads the run again: something has happened to it. */
   readonly onChanged: () => void;
+  /** What was shown does not wait any more, and the API said why. */
+  readonly onOvertaken: (why: string) => void;
 }
 
-export function DecidePanel({ run, call, onChanged }: DecidePanelProps) {
-  const { api } = useConsole();
+export function DecidePanel({ run, call, onChanged, onOvertaken }: DecidePanelProps) {
+  const { api, me } = useConsole();
   const [reason, setReason] = useState('');
   const [typed, setTyped] = useState('');
   const [edited, setEdited] = useState<Arguments>();
@@ -30,6 +32,7 @@ export function DecidePanel({ run, call, onChanged }: DecidePanelProps) {
   const high = call.risk === 'high' || call.kind === 'OUTCOME_UNKNOWN';
   const confirmed = !high || typed.trim() === call.name;
   const changed = edited !== undefined && differs(call.arguments, edited);
+  const approved = call.votes.some((vote) => vote.by === me.subject && vote.action === 'APPROVE');
 
   async function decide(action: Vote['action']): Promise<void> {
     const vote: Vote = {
@@ -44,6 +47,7 @@ export function DecidePanel({ run, call, onChanged }: DecidePanelProps) {
     const came = await castVote(api, run, call, vote, key);
     setSending(undefined);
     setOutcome(came);
+    if (came.kind === 'OVERTAKEN') onOvertaken(came.message);
     if (came.kind === 'TAKEN' || came.kind === 'OVERTAKEN') onChanged();
   }
 
@@ -54,7 +58,10 @@ export function DecidePanel({ run, call, onChanged }: DecidePanelProps) {
           Your decision
         </Title>
         {call.kind === 'OUTCOME_UNKNOWN' && <UnknownOutcome call={call} />}
-        {outcome !== undefined && <Outcome outcome={outcome} />}
+        {outcome !== undefined && !(approved && outcome.kind === 'TAKEN') && (
+          <Outcome outcome={outcome} />
+        )}
+        {approved && <Approved call={call} />}
         {edited !== undefined && (
           <EditedArguments run={run} call={call} edited={edited} onChange={setEdited} />
         )}
@@ -66,9 +73,14 @@ export function DecidePanel({ run, call, onChanged }: DecidePanelProps) {
           autosize
           maxRows={6}
         />
-        {high && (
+        {high && !approved && (
           <TextInput
             label={`Type ${call.name} to confirm`}
+            description={
+              call.kind === 'OUTCOME_UNKNOWN'
+                ? 'Only doing it again needs this.'
+                : 'The risk is high: approving needs this, rejecting does not.'
+            }
             value={typed}
             onChange={(event) => setTyped(event.currentTarget.value)}
             autoComplete="off"
@@ -76,7 +88,7 @@ export function DecidePanel({ run, call, onChanged }: DecidePanelProps) {
             spellCheck={false}
           />
         )}
-        {call.kind === 'APPROVAL' && (
+        {call.kind === 'APPROVAL' && !approved && (
           <Text size="sm" c="dimmed">
             {call.votesNeeded > 1
               ? `Approve: it is done once, when ${call.votesNeeded} people have approved it.`
@@ -86,22 +98,23 @@ export function DecidePanel({ run, call, onChanged }: DecidePanelProps) {
           </Text>
         )}
         <Group>
+          {!approved && (
+            <Button
+              color={call.kind === 'OUTCOME_UNKNOWN' ? 'red.9' : 'green.9'}
+              onClick={() => void decide('APPROVE')}
+              disabled={!confirmed || sending !== undefined || (edited !== undefined && !changed)}
+              loading={sending === 'APPROVE'}
+            >
+              {approveWord(call, changed)}
+            </Button>
+          )}
           <Button
-            color="green.9"
-            onClick={() => void decide('APPROVE')}
-            disabled={!confirmed || sending !== undefined || (edited !== undefined && !changed)}
-            loading={sending === 'APPROVE'}
-          >
-            {approveWord(call, changed)}
-          </Button>
-          <Button
-            color="red.9"
-            variant="filled"
+            {...(call.kind === 'OUTCOME_UNKNOWN' ? { variant: 'default' } : { color: 'red.9' })}
             onClick={() => void decide('REJECT')}
             disabled={sending !== undefined}
             loading={sending === 'REJECT'}
           >
-            {call.kind === 'OUTCOME_UNKNOWN' ? 'Leave it' : 'Reject'}
+            {rejectWord(call, approved)}
           </Button>
           {call.kind === 'APPROVAL' && call.votesNeeded === 1 && (
             <Button
@@ -122,10 +135,29 @@ function approveWord(call: PendingCall, changed: boolean): string {
   return changed ? 'Approve with my changes' : 'Approve';
 }
 
+function rejectWord(call: PendingCall, approved: boolean): string {
+  if (call.kind === 'OUTCOME_UNKNOWN') return 'Leave it';
+  return approved ? 'Reject after all' : 'Reject';
+}
+
+/** One of several votes: the call waits for others now. */
+function Approved({ call }: { call: PendingCall }) {
+  const missing = call.votesNeeded - call.votes.filter(({ action }) => action === 'APPROVE').length;
+  return (
+    <Notice kind="done" title="You have approved it">
+      It waits for {missing} more {missing === 1 ? 'person' : 'people'}. Until then you may still
+      reject it: that ends it.
+    </Notice>
+  );
+}
+
 function UnknownOutcome({ call }: { call: PendingCall }) {
   return (
     <Notice kind="warning" title="This call may have happened already">
-      <Text size="sm">{call.evidence ?? 'It was sent, and no complete answer came.'}</Text>
+      <Text size="sm">
+        It was sent, and no complete answer came
+        {call.evidence === undefined ? '.' : `: ${call.evidence}.`}
+      </Text>
       <List size="sm" mt="xs">
         <List.Item>
           <b>Do it again</b> sends it once more. If the first one did happen, it then has happened

@@ -4,6 +4,7 @@
 import { Card, Stack, Text } from '@mantine/core';
 import type { PendingCall } from '../api/types.ts';
 import { Time } from '../text/time.tsx';
+import { decidedBy } from './decided-by.ts';
 import { ArgumentView } from './argument-view.tsx';
 
 export function Earlier({ call }: { call: PendingCall }) {
@@ -16,11 +17,10 @@ export function Earlier({ call }: { call: PendingCall }) {
       {call.earlier.map((one) => (
         <Card key={`${one.callId} ${one.at}`} withBorder padding="xs">
           <Text size="sm">
-            {one.action === 'APPROVE' ? 'Approved' : 'Rejected'} by {one.by.join(', ')}{' '}
-            <Time at={one.at} />
+            {decidedBy(one.action, one.by)} <Time at={one.at} />
             {one.reason !== undefined && `: ${one.reason}`}
           </Text>
-          <ArgumentView given={one.arguments} />
+          {one.callId !== call.callId && <ArgumentView given={one.arguments} />}
         </Card>
       ))}
     </Stack>

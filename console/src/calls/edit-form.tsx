@@ -36,7 +36,8 @@ export function EditForm({ proposed, edited, schema, onChange }: EditFormProps) 
           name={name}
           value={edited[name]}
           schema={schema?.properties?.[name]}
-          onChange={(value) => set(name, value)}
+          // A text that was not proposed and is emptied again is left out, not sent empty.
+          onChange={(value) => set(name, value === '' && !(name in proposed) ? undefined : value)}
         />
       ))}
       <Difference proposed={proposed} edited={edited} />

@@ -3,6 +3,7 @@
 
 import { useEffect, useRef } from 'react';
 import type { WaitingCall } from '../api/types.ts';
+import type { InboxState } from './inbox-stream.ts';
 import { linkTo } from '../shell/route.ts';
 
 export function useTitle(count: number): void {
@@ -12,29 +13,36 @@ export function useTitle(count: number): void {
 }
 
 export function useAlerts(
-  items: readonly WaitingCall[],
+  { items, since }: Pick<InboxState, 'items' | 'since'>,
   { sound, notify }: { readonly sound: boolean; readonly notify: boolean },
 ): void {
-  const known = useRef<ReadonlySet<string> | undefined>(undefined);
+  const known = useRef<ReadonlySet<string>>(new Set());
   useEffect(() => {
-    const ids = new Set(items.map((item) => item.callId));
     const before = known.current;
-    known.current = ids;
-    // What was there when the page was opened is no news.
-    if (before === undefined) return;
-    const fresh = items.filter((item) => !before.has(item.callId));
+    known.current = new Set(items.map(nameOf));
+    // What waited when the page was opened is no news; the header it is told by has whole seconds.
+    const fresh = items.filter(
+      (item) =>
+        !before.has(nameOf(item)) &&
+        since !== undefined &&
+        Date.parse(item.requestedAt) >= since + A_SECOND_MS,
+    );
     if (fresh.length === 0) return;
     if (sound) chime();
     if (notify && 'Notification' in window && Notification.permission === 'granted')
       for (const item of fresh.slice(0, 3)) notification(item);
-  }, [items, sound, notify]);
+  }, [items, since, sound, notify]);
 }
+
+const A_SECOND_MS = 1000;
+/** A call may be asked about again, in another pause. */
+const nameOf = ({ pauseId, callId }: WaitingCall): string => `${pauseId} ${callId}`;
 
 /** No word of the call's arguments: a notification is shown on locked screens. */
 function notification(item: WaitingCall): void {
   const shown = new Notification('A call waits for you', {
     body: `${item.agentId} wants to use ${item.name}.`,
-    tag: item.callId,
+    tag: nameOf(item),
     icon: '/console/icon.svg',
   });
   shown.onclick = () => {
@@ -43,7 +51,8 @@ function notification(item: WaitingCall): void {
   };
 }
 
-function chime(): void {
+/** Browsers play nothing before the person has touched the page. */
+export function chime(): void {
   const audio = new AudioContext();
   const gain = audio.createGain();
   gain.gain.setValueAtTime(0.08, audio.currentTime);

@@ -9,6 +9,8 @@ import { Notice } from '../text/notice.tsx';
 import { Time } from '../text/time.tsx';
 import { VisibleText } from '../text/visible-text.tsx';
 import { useInbox } from './use-inbox.ts';
+import { whoElse } from './who-else.ts';
+import { chime } from './alerts.ts';
 import type { AlertSettings } from './alert-settings.ts';
 
 export function InboxPage({ alerts }: { alerts: AlertSettings }) {
@@ -103,16 +105,6 @@ function preview({ arguments: given }: WaitingCall): string {
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
-export function whoElse(item: Pick<WaitingCall, 'approvers' | 'votesNeeded' | 'votes'>): string {
-  const who =
-    item.approvers === null || item.approvers === undefined
-      ? 'anyone with the right to approve may decide'
-      : `${item.approvers.map((name) => name.replace(/^(user|role):/, '')).join(', ')} may decide`;
-  return item.votesNeeded > 1
-    ? `${who}, ${item.votesNeeded} votes needed, ${item.votes.length} given`
-    : who;
-}
-
 function AlertSwitches({ alerts }: { alerts: AlertSettings }) {
   const [refused, setRefused] = useState(false);
   async function notifications(on: boolean): Promise<void> {
@@ -124,7 +116,12 @@ function AlertSwitches({ alerts }: { alerts: AlertSettings }) {
       <Switch
         label="Sound"
         checked={alerts.sound}
-        onChange={(event) => alerts.setSound(event.currentTarget.checked)}
+        onChange={(event) => {
+          const on = event.currentTarget.checked;
+          alerts.setSound(on);
+          // What it will sound like.
+          if (on) chime();
+        }}
       />
       {'Notification' in window && (
         <Switch

@@ -10,7 +10,7 @@ export interface Inbox extends InboxState {
   readonly problem?: string;
 }
 
-export const EMPTY: Inbox = { items: [], connection: 'connecting' };
+export const EMPTY: Inbox = { items: [], connection: 'connecting', since: undefined };
 export const InboxContext = createContext<Inbox>(EMPTY);
 export const useInbox = (): Inbox => useContext(InboxContext);
 

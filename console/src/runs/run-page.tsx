@@ -4,11 +4,11 @@ import { Anchor, Button, Card, Group, Loader, Stack, Text, Title } from '@mantin
 import { useState } from 'react';
 import { ApiProblem, sentenceOf } from '../api/api.ts';
 import type { Run } from '../api/types.ts';
-import { whoElse } from '../inbox/inbox-page.tsx';
+import { whoElse } from '../inbox/who-else.ts';
 import { useConsole } from '../shell/context.ts';
 import { linkTo } from '../shell/route.ts';
 import { Notice } from '../text/notice.tsx';
-import { Time } from '../text/time.tsx';
+import { seconds, Time } from '../text/time.tsx';
 import { RunOutcome } from './run-outcome.tsx';
 import { Timeline } from './timeline.tsx';
 import { useRun } from './use-run.ts';
@@ -44,6 +44,7 @@ export function RunPage({ runId }: { runId: string }) {
           {metadata.model !== undefined && ` · ${metadata.model}`} ·{' '}
           {metadata.totalTokens.toLocaleString()} tokens
           {metadata.usageEstimated && ' (estimated)'}
+          {isOver(run) && ` · took ${duration(run)}`}
           {settings.workflowsUrl !== null && (
             <>
               {' · '}
@@ -62,6 +63,13 @@ export function RunPage({ runId }: { runId: string }) {
   );
 }
 
+const isOver = ({ status }: Run): boolean =>
+  status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED';
+
+/** From the question to the end, its waiting for people included. */
+const duration = ({ createdAt, updatedAt }: Run): string =>
+  seconds(Date.parse(updatedAt) - Date.parse(createdAt));
+
 function Pending({ run }: { run: Run }) {
   if (run.pending === undefined) return null;
   return (
@@ -69,17 +77,19 @@ function Pending({ run }: { run: Run }) {
       {run.pending.map((call) => (
         <Card key={call.callId} withBorder padding="sm">
           <Anchor href={linkTo.call(run.runId, call.callId)} fw={600}>
-            {call.name}
+            {call.youMay === false ? `${call.name} waits for others` : `Decide about ${call.name}`}
           </Anchor>
           <Text size="sm" c="dimmed">
-            {call.youMay === false ? (call.whyNot ?? 'Others decide it.') : 'You may decide it.'}{' '}
-            {whoElse(call)}.
+            {call.youMay === false && `${call.whyNot ?? 'You cannot decide it.'} `}
+            {sentence(whoElse(call))}
           </Text>
         </Card>
       ))}
     </Stack>
   );
 }
+
+const sentence = (words: string): string => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 
 function Actions({ run, onChanged }: { run: Run; onChanged: () => void }) {
   const { api, me } = useConsole();
@@ -113,13 +123,18 @@ function Actions({ run, onChanged }: { run: Run; onChanged: () => void }) {
           </>
         )}
         {run.status === 'FAILED' && me.scopes.has('runs:write') && (
-          <Button
-            onClick={() =>
-              void act(() => api.post(`${path}/retry`, undefined, { Prefer: 'respond-async' }))
-            }
-          >
-            Take it up again
-          </Button>
+          <>
+            <Button
+              onClick={() =>
+                void act(() => api.post(`${path}/retry`, undefined, { Prefer: 'respond-async' }))
+              }
+            >
+              Take it up again
+            </Button>
+            <Text size="sm" c="dimmed">
+              It goes on from where it failed. What was done is not done again.
+            </Text>
+          </>
         )}
       </Group>
     </>

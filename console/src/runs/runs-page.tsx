@@ -17,6 +17,7 @@ import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-qu
 import { useState } from 'react';
 import { query, sentenceOf } from '../api/api.ts';
 import type { Agent, Page, Run, RunStatus } from '../api/types.ts';
+import { whoElse } from '../inbox/who-else.ts';
 import { useConsole } from '../shell/context.ts';
 import { linkTo } from '../shell/route.ts';
 import { Notice } from '../text/notice.tsx';
@@ -132,9 +133,7 @@ function RunCard({ run }: { run: Run }) {
       {run.pending?.map((call) => (
         <Text size="sm" key={call.callId}>
           <Anchor href={linkTo.call(run.runId, call.callId)}>{call.name}</Anchor>{' '}
-          {call.youMay === false
-            ? `waits for others: ${(call.approvers ?? []).join(', ')}`
-            : 'waits for you'}
+          {call.youMay === false ? `waits for others: ${whoElse(call)}` : 'waits for you'}
         </Text>
       ))}
       <Text size="xs" c="dimmed">

@@ -29,6 +29,8 @@ export type TimelineItem =
     })
   | (Base & { readonly kind: 'pause'; readonly pending: readonly PendingCall[] })
   | (Base & { readonly kind: 'model-away'; readonly problem: string })
+  /** The model is asked once more in this turn; what it had said before is taken back. */
+  | (Base & { readonly kind: 'attempt'; readonly n: number })
   | (Base & { readonly kind: 'note'; readonly text: string })
   | (Base & { readonly kind: 'end'; readonly text: string; readonly failed: boolean });
 
@@ -72,8 +74,13 @@ export function fold(items: readonly TimelineItem[], frame: StreamFrame): readon
       return add({ ...base, kind: 'model-away', problem: String(data['lastProblem'] ?? '') });
     case 'RETRY':
       return [
-        ...items.filter((item) => item.kind === 'call' || !isAfter(item.id, data['keepThrough'])),
-        { ...base, kind: 'note', text: 'The model was asked again: its first reply broke off' },
+        ...items.filter(
+          (item) =>
+            item.kind === 'call' ||
+            item.kind === 'attempt' ||
+            !isAfter(item.id, data['keepThrough']),
+        ),
+        { ...base, kind: 'attempt', n: attemptsOf(items, turn) + 1 },
       ];
     case 'RETRIED':
       return add({ ...base, kind: 'note', text: `Taken up again by ${String(data['by'] ?? '')}` });
@@ -87,6 +94,10 @@ export function fold(items: readonly TimelineItem[], frame: StreamFrame): readon
       return items;
   }
 }
+
+/** The first one is announced by nothing but what it says. */
+const attemptsOf = (items: readonly TimelineItem[], turn: number): number =>
+  1 + items.filter((item) => item.kind === 'attempt' && item.turn === turn).length;
 
 /** Positions are `<event>.<offset>`. */
 function isAfter(id: string, keepThrough: unknown): boolean {

@@ -3,8 +3,9 @@
 import { Anchor, Badge, Card, Group, Stack, Text } from '@mantine/core';
 import type { Run } from '../api/types.ts';
 import { ArgumentView } from '../calls/argument-view.tsx';
+import { decidedBy } from '../calls/decided-by.ts';
 import { linkTo } from '../shell/route.ts';
-import { seconds } from '../text/time.tsx';
+import { seconds, Time } from '../text/time.tsx';
 import { VisibleText } from '../text/visible-text.tsx';
 import { Answer } from './run-outcome.tsx';
 import type { TimelineItem } from './timeline-items.ts';
@@ -73,8 +74,9 @@ function Item({ run, item }: { run: Run; item: TimelineItem }) {
       return (
         <Step head="People are asked" at={item.at}>
           {item.pending.map((call) => (
-            <Text size="sm" key={call.callId}>
+            <Text size="sm" key={call.callId} component="div">
               <Anchor href={linkTo.call(run.runId, call.callId)}>{call.name}</Anchor>
+              <Votes run={run} callId={call.callId} />
             </Text>
           ))}
         </Step>
@@ -84,6 +86,13 @@ function Item({ run, item }: { run: Run; item: TimelineItem }) {
         <Step head="Waits for its model" at={item.at}>
           <Text size="sm">{item.problem}</Text>
         </Step>
+      );
+    case 'attempt':
+      return (
+        <Step
+          head={`Attempt ${item.n} of this turn: the model’s reply had broken off`}
+          at={item.at}
+        />
       );
     case 'note':
       return <Step head={item.text} at={item.at} />;
@@ -101,16 +110,34 @@ function Item({ run, item }: { run: Run; item: TimelineItem }) {
   }
 }
 
+/** While it is open; what it came to stands at the call. */
+function Votes({ run, callId }: { run: Run; callId: string }) {
+  const votes = run.pending?.find((call) => call.callId === callId)?.votes ?? [];
+  return votes.map((vote) => (
+    <div key={`${vote.by} ${vote.at}`}>
+      {vote.by} {vote.action === 'APPROVE' ? 'approved' : 'rejected'} <Time at={vote.at} />
+    </div>
+  ));
+}
+
 function CallStep({ run, item }: { run: Run; item: Extract<TimelineItem, { kind: 'call' }> }) {
   const entry = run.tools.find((tool) => tool.callId === item.callId);
   const decision = entry?.decision;
+  // Rejected, or taken back: there is nothing that could have failed.
+  const notRun =
+    decision !== undefined && decision.action !== 'APPROVE' && entry?.outcome === undefined;
   return (
     <Step
       at={item.at}
       head={
         <Group gap="xs">
           <span>{item.name}</span>
-          {item.isError === true && (
+          {notRun && (
+            <Badge variant="default" tt="none">
+              not used
+            </Badge>
+          )}
+          {item.isError === true && !notRun && (
             <Badge color="red" variant="filled" tt="none" autoContrast>
               error
             </Badge>
@@ -120,7 +147,7 @@ function CallStep({ run, item }: { run: Run; item: Extract<TimelineItem, { kind:
               outcome unknown
             </Badge>
           )}
-          {entry !== undefined && (
+          {entry !== undefined && !notRun && (
             <Text span size="xs" c="dimmed">
               {seconds(entry.durationMs)}
               {entry.httpStatus !== undefined && ` · HTTP ${entry.httpStatus}`}
@@ -131,8 +158,7 @@ function CallStep({ run, item }: { run: Run; item: Extract<TimelineItem, { kind:
     >
       {decision !== undefined && (
         <Text size="sm">
-          {decision.action === 'APPROVE' ? 'Approved' : 'Rejected'} by {decision.by.join(', ')},{' '}
-          {new Date(decision.at).toLocaleString()}
+          {decidedBy(decision.action, decision.by)}, {new Date(decision.at).toLocaleString()}
           {decision.proposedArguments !== undefined && ', with other details than proposed'}
           {decision.reason !== undefined && `: ${decision.reason}`}
         </Text>

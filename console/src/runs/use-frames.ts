@@ -2,8 +2,7 @@
 // connection from where it was.
 
 import { useEffect, useState } from 'react';
-import { readEvents } from '../../../client/sse.ts';
-import { ApiProblem, type Api } from '../api/api.ts';
+import { followAlways } from '../api/follow-always.ts';
 import { useConsole } from '../shell/context.ts';
 import { fold, type StreamFrame, type TimelineItem } from './timeline-items.ts';
 
@@ -14,9 +13,10 @@ export interface RunFrames {
 }
 
 const NONE: RunFrames = { items: [], changes: 0 };
-const PAUSE_MS = 500;
-const PAUSE_MAX_MS = 10_000;
-const ENDS: ReadonlySet<string> = new Set(['STOP', 'CANCELLED']);
+
+/** A failed run may be taken up again: only the stream's end says that it was not. */
+const placeOf = ({ event }: StreamFrame): 'MORE' | 'LAST' | 'LAST_SO_FAR' =>
+  event === 'STOP' || event === 'CANCELLED' ? 'LAST' : event === 'ERROR' ? 'LAST_SO_FAR' : 'MORE';
 
 export function useFrames(runId: string): RunFrames {
   const { api, token } = useConsole();
@@ -34,43 +34,16 @@ export function useFrames(runId: string): RunFrames {
         setFrames(state);
       });
     };
-    follow(api, runId, leaving.signal, take).catch(() => undefined);
+    followAlways<StreamFrame>(api, {
+      path: `/api/runs/${runId}/stream`,
+      signal: leaving.signal,
+      placeOf,
+      onFrame: take,
+    }).catch(() => undefined);
     return () => {
       leaving.abort();
       cancelAnimationFrame(drawn);
     };
   }, [api, runId, token]);
   return frames;
-}
-
-async function follow(
-  api: Api,
-  runId: string,
-  signal: AbortSignal,
-  take: (frame: StreamFrame) => void,
-): Promise<void> {
-  let after: string | undefined;
-  let pause = PAUSE_MS;
-  while (!signal.aborted) {
-    try {
-      let failed = false;
-      const headers = after === undefined ? {} : { 'Last-Event-ID': after };
-      const response = await api.open(`/api/runs/${runId}/stream`, { signal, headers });
-      if (response.status === 204 || response.body === null) return;
-      for await (const { id, data } of readEvents(response.body)) {
-        const frame = { ...(JSON.parse(data) as Omit<StreamFrame, 'id'>), id };
-        after = id;
-        pause = PAUSE_MS;
-        take(frame);
-        if (ENDS.has(frame.event)) return;
-        failed = frame.event === 'ERROR';
-      }
-      // The run may have been taken up after an ERROR: only the stream's end says that it was not.
-      if (failed) return;
-    } catch (error) {
-      if (error instanceof ApiProblem && error.status < 500 && error.status !== 429) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, pause));
-    pause = Math.min(pause * 2, PAUSE_MAX_MS);
-  }
 }

@@ -3,7 +3,7 @@
 import { createContext, useContext } from 'react';
 import type { Api } from '../api/api.ts';
 import type { Claims } from '../sign-in/session.ts';
-import type { ConsoleSettings } from '../sign-in/settings.ts';
+import type { ConsoleSettings } from '../../../src/contract/console.ts';
 
 export interface Console {
   readonly api: Api;

@@ -4,7 +4,7 @@
 
 import { InMemoryWebStorage, UserManager, WebStorageStateStore, type User } from 'oidc-client-ts';
 import { v4 as uuid } from 'uuid';
-import type { ConsoleSettings } from './settings.ts';
+import type { ConsoleSettings } from '../../../src/contract/console.ts';
 
 type OidcSettings = Extract<ConsoleSettings['signIn'], { kind: 'oidc' }>;
 

@@ -1,7 +1,7 @@
 // Who is signed in on this page. The token is in memory; development's own also survives a reload
 // of the tab, since its link works once.
 
-import type { ConsoleSettings } from './settings.ts';
+import type { ConsoleSettings } from '../../../src/contract/console.ts';
 import type { Oidc } from './oidc.ts';
 
 export interface Session {

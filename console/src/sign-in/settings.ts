@@ -1,18 +1,6 @@
-// What the page has to know before anybody is signed in; nothing in it is secret.
+// The server's word on how to sign in here, read before anybody is.
 
-export interface ConsoleSettings {
-  /** link: development's one-time link, or a pasted token; token: a pasted token alone. */
-  readonly signIn:
-    | { readonly kind: 'link' | 'token' }
-    | {
-        readonly kind: 'oidc';
-        readonly issuer: string;
-        readonly clientId: string;
-        readonly audience: string | null;
-      };
-  /** Where Temporal's Web UI shows workflows, up to the workflow's id; null where that is unknown. */
-  readonly workflowsUrl: string | null;
-}
+import type { ConsoleSettings } from '../../../src/contract/console.ts';
 
 export async function readSettings(): Promise<ConsoleSettings> {
   const response = await fetch('/console/settings');

@@ -37,5 +37,15 @@ export function Time({ at }: { at: string }) {
   );
 }
 
-export const seconds = (ms: number): string =>
-  ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+/** A length of time, as exact as it is short. */
+export function seconds(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${(ms / 1000).toFixed(1)} s`;
+  const [size, unit] =
+    ms < 7_200_000
+      ? ([60_000, 'min'] as const)
+      : ms < 172_800_000
+        ? ([3_600_000, 'h'] as const)
+        : ([86_400_000, 'days'] as const);
+  return `${Math.round(ms / size)} ${unit}`;
+}

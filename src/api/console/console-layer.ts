@@ -4,25 +4,13 @@
 
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import type { ConsoleSettings } from '../../contract/console.ts';
 import { AppError } from '../../contract/errors.ts';
 import type { ApiContext, ApiMiddleware } from '../http/api-context.ts';
 import { readJsonBody } from '../http/body.ts';
 import { validate } from '../http/validate.ts';
 import { sendFile, type StaticFile } from '../http/static-files.ts';
 import { pagePolicy } from './page.ts';
-
-export interface ConsoleSettings {
-  readonly signIn:
-    | { readonly kind: 'link' | 'token' }
-    | {
-        readonly kind: 'oidc';
-        readonly issuer: string;
-        readonly clientId: string;
-        readonly audience: string | null;
-      };
-  /** Of Temporal's Web UI, up to a workflow's id; null where that is unknown. */
-  readonly workflowsUrl: string | null;
-}
 
 export interface ConsoleDeps {
   readonly files: ReadonlyMap<string, StaticFile>;
