@@ -750,7 +750,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** This document as a page */
+    /** This document as a page, with requests to try */
     get: operations['readDocumentation'];
     put?: never;
     post?: never;
@@ -5494,7 +5494,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description HTML, without scripts and without requests to anywhere. */
+      /** @description HTML. It asks nobody but this API. */
       200: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];

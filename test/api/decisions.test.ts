@@ -137,6 +137,7 @@ describe('continue', () => {
       [
         ['send_email', true, ['bob']],
         ['pay', false, ['ada']],
+        ['get_price', false, undefined],
       ],
     );
   });

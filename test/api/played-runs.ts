@@ -148,8 +148,13 @@ export function createPlayedRuns(store: Store): PlayedRuns {
     if (!/^(answer|pause)/.test(run.input)) return;
     const turns = Math.max(0, ...run.calls.map((call) => call.turn));
     for (const call of run.calls)
-      if (call.state === 'APPROVED')
+      if (call.state === 'APPROVED' || (call.state === 'PROPOSED' && !call.guarded))
         await dispatch(runId, call.callId, { kind: 'ANSWERED', result: 'sent', isError: false });
+    // Of a run that was taken up again the workflow would ask about them once more.
+    await store.asWorker((tx) =>
+      sql`update calls set state = 'REJECTED', result = 'Not wanted any more.'
+        where run_id = ${runId} and state = 'PROPOSED' and approval = 'required'`.execute(tx.db),
+    );
     const turn = turns + 1;
     if (!asksAt(turn)) return complete(runId, turn);
     const agent = await agentOf(runId);
