@@ -36,6 +36,10 @@ const model = {
     'The address of an OpenAI-compatible server. It may carry a query (Azure: ?api-version=…), which stays behind the path of each request. Not set, nor a key: the built-in demonstration model.',
   ),
   OPENAI_API_KEY: setting(word, "The key for the model's server. Set alone: OpenAI's own server."),
+  EMBEDDING_MODEL: setting(
+    word,
+    'The model that makes vectors of documents, at the same server. Not set: they are searched by their words alone.',
+  ),
   HTTPS_PROXY: setting(web, 'A proxy for calls to a model behind an https address.'),
   NO_PROXY: setting(word, 'Hosts that are reached without that proxy.'),
   // An outage that lasts longer is news to a person anyway.

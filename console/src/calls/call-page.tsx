@@ -7,6 +7,7 @@ import { whoElse } from '../inbox/inbox-page.tsx';
 import { RunOutcome } from '../runs/run-outcome.tsx';
 import { useRun } from '../runs/use-run.ts';
 import { linkTo } from '../shell/route.ts';
+import { Citations } from '../text/citations.tsx';
 import { Notice } from '../text/notice.tsx';
 import { Time } from '../text/time.tsx';
 import { VisibleText } from '../text/visible-text.tsx';
@@ -80,6 +81,7 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
           For {run.userId}, with exactly these details:
         </Text>
         <ArgumentView given={call.arguments} />
+        <Citations of={call.citations ?? []} label="What the agent had read before it asked" />
         <Earlier call={call} />
         <Text size="xs" c="dimmed">
           Asked <Time at={call.requestedAt} />

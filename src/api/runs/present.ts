@@ -5,7 +5,7 @@ import { isTerminal } from '../../contract/names.ts';
 import type { Decision, RunResponse } from '../../contract/run.ts';
 import type { CallRecord, RecordedDecision, RunRecord } from '../../store/queries/run-record.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
-import { argumentsOf, presentPending } from './present-pending.ts';
+import { argumentsOf, citationsOf, presentPending } from './present-pending.ts';
 
 type ToolEntry = RunResponse['tools'][number];
 
@@ -13,6 +13,7 @@ type ToolEntry = RunResponse['tools'][number];
 export function presentRun(run: RunRecord, viewer: Viewer): RunResponse {
   const content = run.status === 'COMPLETED' ? run.content : '';
   const paused = run.status === 'PAUSED' && run.pauseId !== null;
+  const citations = citationsOf(run);
   return {
     runId: run.runId,
     sessionId: run.sessionId,
@@ -33,6 +34,7 @@ export function presentRun(run: RunRecord, viewer: Viewer): RunResponse {
         ? { finishReason: run.finishReason }
         : {}),
       ...(run.followUps === null ? {} : { followUps: [...run.followUps] }),
+      ...(citations.length === 0 ? {} : { citations }),
       agentRevision: run.revision,
     },
     ...(run.status === 'RUNNING' && run.waiting != null

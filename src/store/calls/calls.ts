@@ -4,7 +4,7 @@
 // approved.
 
 import { sql } from 'kysely';
-import type { ToolSnapshot } from '../../contract/agent.ts';
+import type { AgentSnapshot, ToolSnapshot } from '../../contract/agent.ts';
 import type { RunFailure, TerminalStatus } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
@@ -26,6 +26,8 @@ export interface ClaimedCall {
   readonly orgId: string;
   readonly userId: string;
   readonly leftMs: number;
+  /** What the agent's built-in tools may reach. */
+  readonly reach: Pick<AgentSnapshot, 'knowledge' | 'memory'>;
 }
 
 export type Claim =
@@ -97,6 +99,10 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
       orgId: run.orgId,
       userId: row.user_id,
       leftMs,
+      reach: {
+        ...(row.agent.knowledge === undefined ? {} : { knowledge: row.agent.knowledge }),
+        ...(row.agent.memory === undefined ? {} : { memory: row.agent.memory }),
+      },
     },
   };
 }

@@ -2,6 +2,7 @@
 // behind node-postgres' pool. Nobody but access.ts and migrate.ts gets at the handle.
 
 import { PGlite } from '@electric-sql/pglite';
+import { vector } from '@electric-sql/pglite-pgvector';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
@@ -89,7 +90,8 @@ function guarded(pool: pg.Pool): PostgresPool {
 
 /** `dir` undefined: in memory, for tests. */
 export async function openPglite(dir?: string): Promise<Database> {
-  const lite = dir === undefined ? await PGlite.create() : await PGlite.create(dir);
+  const extensions = { vector };
+  const lite = await PGlite.create({ extensions, ...(dir === undefined ? {} : { dataDir: dir }) });
   const pool = new pg.Pool({ ...createPgConfig(lite), max: 1 });
   const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: guarded(pool) }) });
   return {
