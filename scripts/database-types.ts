@@ -31,10 +31,13 @@ const TYPES: Readonly<Record<string, string>> = {
   integer: 'number',
   jsonb: 'unknown',
   numeric: 'string',
+  real: 'number',
   text: 'string',
   'text[]': 'readonly string[]',
   'timestamp with time zone': 'Date',
+  tsvector: 'string',
   uuid: 'string',
+  vector: 'string',
 };
 
 export async function databaseTypes(db: Database): Promise<string> {

@@ -10,7 +10,7 @@ import { createSettingsReader, type Environment, type SettingsReader } from './s
 import { isOwnSetting, type LOG_LEVELS, type OPERATOR_DECISIONS } from './settings/settings.ts';
 import { readTemporal, type TemporalSettings } from './settings/temporal.ts';
 
-export type Role = 'start' | 'api' | 'worker' | 'migrate' | 'token';
+export type Role = 'start' | 'api' | 'worker' | 'migrate' | 'token' | 'reembed';
 
 export interface Config {
   readonly role: Role;

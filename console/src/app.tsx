@@ -9,6 +9,9 @@ import { useAlerts, useTitle } from './inbox/alerts.ts';
 import { useAlertSettings } from './inbox/alert-settings.ts';
 import { InboxPage } from './inbox/inbox-page.tsx';
 import { InboxContext, useInboxStream } from './inbox/use-inbox.ts';
+import { BasePage } from './knowledge/base-page.tsx';
+import { KnowledgePage } from './knowledge/knowledge-page.tsx';
+import { MemoriesPage } from './knowledge/memories-page.tsx';
 import { RunPage } from './runs/run-page.tsx';
 import { RunsPage } from './runs/runs-page.tsx';
 import { ConsoleContext, useConsole } from './shell/context.ts';
@@ -89,6 +92,12 @@ function Page({ place, alerts }: { place: Place; alerts: AlertSettings }) {
       return <RunPage key={place.runId} runId={place.runId} />;
     case 'call':
       return <CallPage key={place.callId} runId={place.runId} callId={place.callId} />;
+    case 'knowledge':
+      return <KnowledgePage />;
+    case 'base':
+      return <BasePage key={place.baseId} baseId={place.baseId} />;
+    case 'memories':
+      return <MemoriesPage />;
     case 'try':
       return <TryPage />;
   }

@@ -4,6 +4,7 @@ import type { AgentSnapshot } from '../contract/agent.ts';
 import type { AnnotatedCall, TurnReply } from '../contract/turn.ts';
 import { shortDigest } from '../store/calls/call-hash.ts';
 import type { StoredCall, StoredReply } from '../store/turns/replies.ts';
+import { BUILT_IN } from '../tools/built-in/index.ts';
 import { callLabel } from '../tools/label.ts';
 
 /** What the workflow needs to know of a reply. */
@@ -32,10 +33,16 @@ const withoutWords = (call: AnnotatedCall): AnnotatedCall => ({
 /** They hold slots of the worker while they are under way. */
 const MOST_IN_PLACE = 8;
 
+/** What a label may be made of; of a memory nothing, it is for the user's runs alone. */
+const labelled = ({ name, arguments: args }: StoredCall): Readonly<Record<string, unknown>> =>
+  BUILT_IN.memory.some((tool) => tool.name === name)
+    ? {}
+    : (JSON.parse(args) as Record<string, unknown>);
+
 const annotatedCall = (call: StoredCall, agent: AgentSnapshot, few: boolean): AnnotatedCall => ({
   callId: call.callId,
   tool: call.name.slice(0, 80),
-  label: callLabel(call.name, JSON.parse(call.arguments) as Record<string, unknown>),
+  label: callLabel(call.name, labelled(call)),
   approval: call.approval,
   risk: call.risk,
   retry: call.retry,

@@ -4,6 +4,7 @@
 
 import { ApplicationFailure } from '@temporalio/activity';
 import { assertNever, type FailureCode } from '../contract/names.ts';
+import type { DocumentFailureCode } from '../knowledge/extract/problem.ts';
 import type { ModelError, ModelFault } from '../models/model.ts';
 import { StoreUnavailableError } from '../store/database/access.ts';
 
@@ -11,6 +12,19 @@ import { StoreUnavailableError } from '../store/database/access.ts';
 const MESSAGE_MAX_CHARS = 2000;
 
 export const endsRun = (code: FailureCode, message: string, cause?: unknown): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: code,
+    message: message.slice(0, MESSAGE_MAX_CHARS),
+    nonRetryable: true,
+    ...(cause instanceof Error ? { cause } : {}),
+  });
+
+/** A document that cannot be taken in, however often it is tried. */
+export const endsDocument = (
+  code: DocumentFailureCode,
+  message: string,
+  cause?: unknown,
+): ApplicationFailure =>
   ApplicationFailure.create({
     type: code,
     message: message.slice(0, MESSAGE_MAX_CHARS),

@@ -4,7 +4,9 @@
 import { randomUUID } from 'node:crypto';
 import { assertNever } from '../contract/names.ts';
 import type { ToolSnapshot } from '../contract/agent.ts';
+import type { Citation } from '../contract/citation.ts';
 import type { CallOutcome } from '../contract/turn.ts';
+import type { Embedder } from '../models/embedder.ts';
 import type { Store } from '../store/database/access.ts';
 import { checkClaim, claimCall, type ClaimCheck, type ClaimedCall } from '../store/calls/calls.ts';
 import { recordCall, type CallEnd } from '../store/calls/outcomes.ts';
@@ -17,6 +19,7 @@ import {
   runToolCall,
   type CodeTools,
 } from '../tools/tool.ts';
+import { builtInPorts } from './built-in-ports.ts';
 import { endsRun, failureOf, triedAgain } from './failures.ts';
 import { withHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { untilStored } from './keep-trying.ts';
@@ -27,6 +30,7 @@ export interface RunToolDeps {
   readonly secret: (name: string) => string | undefined;
   readonly dataDir: string;
   readonly egressAllow?: readonly string[];
+  readonly embedder?: Embedder | undefined;
 }
 
 export interface RunToolRequest {
@@ -60,6 +64,7 @@ export function createRunTool({
   secret,
   dataDir,
   egressAllow = [],
+  embedder,
 }: RunToolDeps): RunTool {
   return async function runTool({ runId, callId, inPlace = false }, stop) {
     const attemptId = randomUUID();
@@ -149,6 +154,8 @@ export function createRunTool({
       if (call.mayGo && performance.now() - claimedAt < CLAIM_HOLDS_MS) return 'GO';
       return store.asWorker((tx) => checkClaim(tx, runId, callId, call));
     };
+    const citations: Citation[] = [];
+    const cite = (found: readonly Citation[]): void => void citations.push(...found);
     const beforeWrite = async (): Promise<void> => {
       const check = await look();
       if (check !== 'GO') throw new ClaimLostError(check);
@@ -168,6 +175,7 @@ export function createRunTool({
           egressAllow,
           signal: heartbeat.signal,
           beforeWrite,
+          ...builtInPorts({ store, embedder }, { runId, callId, call, cite }),
         },
         { codeTools, secret },
       );
@@ -178,6 +186,7 @@ export function createRunTool({
             result: result.text,
             isError: result.isError,
             httpStatus: result.httpStatus,
+            citations,
           },
         };
       // Stopped by us before a byte went out: it did not happen, and whoever stopped us decides

@@ -4,6 +4,7 @@
 
 import { z } from 'zod';
 import { ASK_AGAIN } from '../contract/agent.ts';
+import { BaseIdSchema } from '../contract/knowledge.ts';
 import { PeriodMs, TimeoutMs } from './duration.ts';
 
 const Text = z.string();
@@ -85,10 +86,18 @@ export const AgentFileSchema = z.strictObject({
   maxTokens: about(Whole(1).optional(), 'Longest answer. Left out: the provider’s.'),
   instructions: about(Text.default(''), 'The system prompt. Never shown to callers.'),
   tools: about(z.array(z.unknown()).default([]), 'What the model may call.'),
+  knowledge: about(
+    z.array(BaseIdSchema).min(1, 'must name a base; left out, none is searched').max(20).optional(),
+    'Bases of documents that it may search, by id, of the org of the run. Left out: none.',
+  ),
+  memory: about(
+    z.enum(['user', 'off']).default('off'),
+    'user: it remembers facts about the user of a run, and is told them. off: it does not.',
+  ),
   limits: about(LimitsFileSchema.prefault({}), 'What ends a run that goes on too long.'),
   approvals: about(ApprovalsFileSchema.prefault({}), 'How people decide about guarded calls.'),
 });
 export type AgentFile = z.infer<typeof AgentFileSchema>;
 
 /** Parts of the contract that are built later: a file that names them must not run without them. */
-export const NOT_YET = ['mcp', 'knowledge', 'memory'] as const;
+export const NOT_YET = ['mcp'] as const;

@@ -10,6 +10,7 @@ import { pathText } from '../json/strict.ts';
 import type { CodeTool } from '../tools/define-tool.ts';
 import { AgentFileSchema, NOT_YET, type AgentFile } from './agent-file.ts';
 import { problemsOf, type FileProblem } from './file-problem.ts';
+import { builtInProblems, withBuiltIns } from './built-in-tools.ts';
 import { bareSecrets, misplacedSecrets, secretProblem } from './secret-places.ts';
 import { agentSnapshot } from './snapshot.ts';
 import { readTool, type ToolEntryDeps } from './tool-entry.ts';
@@ -124,6 +125,12 @@ function readAgent(value: unknown, deps: ToolEntryDeps): ReadAgent {
     ...(parsed.success ? [] : problemsOf(parsed.error.issues, known, AgentFileSchema)),
     ...tools.flatMap((tool) => tool.problems),
     ...namesTwice(tools.map((tool) => tool.name)),
+    ...(parsed.success
+      ? builtInProblems(
+          parsed.data,
+          tools.map((tool) => tool.name),
+        )
+      : []),
     ...misplacedSecrets(raw),
     ...bareSecrets(raw),
     ...(parsed.success
@@ -134,7 +141,9 @@ function readAgent(value: unknown, deps: ToolEntryDeps): ReadAgent {
       : []),
   ];
   const agent =
-    parsed.success && problems.length === 0 ? agentSnapshot(parsed.data, whole) : undefined;
+    parsed.success && problems.length === 0
+      ? agentSnapshot(parsed.data, withBuiltIns(parsed.data, whole))
+      : undefined;
   return { id: typeof raw['id'] === 'string' ? raw['id'] : undefined, agent, problems };
 }
 

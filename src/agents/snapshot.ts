@@ -27,6 +27,8 @@ export function agentSnapshot(file: AgentFile, tools: readonly ToolSnapshot[]): 
       fourEyes: file.approvals.fourEyes,
       askAgain: file.approvals.askAgain,
     },
+    ...(file.knowledge === undefined ? {} : { knowledge: [...new Set(file.knowledge)] }),
+    ...(file.memory === 'off' ? {} : { memory: file.memory }),
   };
   return { revision: sha256Hex(canonicalJson(body)).slice(0, 16), ...body };
 }

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { HttpCallSchema, type ToolSnapshot } from '../contract/agent.ts';
 import { canonicalJson, sha256Hex } from '../json/canonical.ts';
+import { builtInTools } from '../tools/built-in/index.ts';
 import { DEFAULT_TOOL_TIMEOUT_MS, type CodeTool } from '../tools/define-tool.ts';
 import { NOT_YET, Whole } from './agent-file.ts';
 import { TimeoutMs } from './duration.ts';
@@ -133,9 +134,9 @@ function readCodeTool(
   namePath: Path,
   deps: ToolEntryDeps,
 ): ReadTool {
-  const tool = deps.codeTools.get(entry.name);
+  const tool = deps.codeTools.get(entry.name) ?? builtInTools.get(entry.name);
   if (tool === undefined) {
-    const known = [...deps.codeTools.keys()].join(', ');
+    const known = [...deps.codeTools.keys()].filter((name) => !builtInTools.has(name)).join(', ');
     return failed(entry.name, [
       {
         path: namePath,

@@ -17,6 +17,8 @@ import { decisionRoutes } from './approvals/routes.ts';
 import { referenceFiles } from './documentation/reference-page.ts';
 import { documentationRoutes } from './documentation/routes.ts';
 import { healthRoutes } from './health/routes.ts';
+import { knowledgeRoutes } from './knowledge/routes.ts';
+import { memoryRoutes } from './memories/routes.ts';
 import { runListRoutes } from './runs/list-routes.ts';
 import { callRoutes } from './runs/call-routes.ts';
 import { retryRoutes } from './runs/retry-routes.ts';
@@ -24,6 +26,7 @@ import { runRoutes } from './runs/routes.ts';
 import { sessionRoutes } from './sessions/routes.ts';
 import { startRoutes } from './runs/start-routes.ts';
 import { streamRoutes } from './runs/stream-routes.ts';
+import { userRoutes } from './users/routes.ts';
 import { usageRoutes } from './usage/routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
 
@@ -46,6 +49,9 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
   ...decisionRoutes(deps),
   ...inboxRoutes(deps),
   ...sessionRoutes(deps),
+  ...knowledgeRoutes(deps),
+  ...memoryRoutes(deps),
+  ...userRoutes(deps),
   ...usageRoutes(deps),
   ...webhookRoutes(deps),
 ];

@@ -4,6 +4,7 @@ import type { ConsoleDeps } from './console/console-layer.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
 import type { CheckEdit } from '../store/calls/votes.ts';
 import type { Store } from '../store/database/access.ts';
+import type { Embedder } from '../models/embedder.ts';
 import type { Authenticate } from './auth/caller.ts';
 import type { Log } from './http/api-context.ts';
 
@@ -16,6 +17,10 @@ export interface AppDeps {
    * (Temporal away).
    */
   readonly send: (runId: string) => Promise<boolean>;
+  /** Documents were given or deleted: what that needs is done now. */
+  readonly nudgeDocuments?: () => void;
+  /** Makes vectors of questions; absent: documents are searched by their words. */
+  readonly embedder?: Embedder | undefined;
   /** For /health/ready: problems as sentences without hosts, empty when ready. */
   readonly notReady: () => Promise<readonly string[]>;
   readonly syncWaitMaxMs: number;

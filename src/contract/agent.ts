@@ -90,5 +90,9 @@ export const AgentSnapshotSchema = z.strictObject({
   tools: z.array(ToolSnapshotSchema),
   limits: LimitsSchema,
   approvals: ApprovalsSchema,
+  /** Bases that it may search, by id, of the run's org. Absent: none. */
+  knowledge: z.array(z.string()).optional(),
+  /** It is told what is remembered of the run's user. Absent: nothing is. */
+  memory: z.literal('user').optional(),
 });
 export type AgentSnapshot = z.infer<typeof AgentSnapshotSchema>;

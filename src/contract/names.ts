@@ -2,6 +2,8 @@
 // Imports nothing: the workflow sandbox loads this file.
 
 export const WORKFLOW_TYPE = 'agentRun';
+/** Takes a document in; workflow id = document id. */
+export const INGEST_WORKFLOW_TYPE = 'ingestDocument';
 
 /**
  * `approve` and `reject` are an operator's words; `decided` is our own wake-up, whatever was decided.

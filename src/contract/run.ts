@@ -1,8 +1,10 @@
 // A run as every door shows it, and the bodies that the doors take. Field names are fixed.
 
 import { z } from 'zod';
+import { Citations, ReadBefore } from './citation.ts';
 import { MEDIA_MAX_COUNT, MEDIA_TYPES } from './media.ts';
 import { FAILURE_CODE, RUN_STATUS } from './names.ts';
+import { SubjectSchema } from './subject.ts';
 
 const Timestamp = z.iso.datetime({ offset: true });
 export const Arguments = z.record(z.string(), z.unknown());
@@ -106,6 +108,7 @@ export const PendingCallSchema = z
     earlier: z.array(EarlierDecisionSchema).meta({
       description: 'The last decisions in this run about calls of the same tool, oldest first.',
     }),
+    citations: ReadBefore.optional(),
   })
   .meta({ id: 'PendingCall' });
 export type PendingCall = z.infer<typeof PendingCallSchema>;
@@ -125,6 +128,7 @@ export const RunMetadataSchema = z
       .optional()
       .meta({ description: '`length`: the answer was cut by `maxTokens`.' }),
     followUps: z.array(z.string()).optional().meta({ description: 'Where they were asked for.' }),
+    citations: Citations.optional(),
     agentRevision: z
       .string()
       .meta({ description: 'Of the snapshot that the run was started with.' }),
@@ -196,11 +200,6 @@ export type RunResponse = z.infer<typeof RunResponseSchema>;
 export const StartedSchema = z
   .object({ runId: z.string(), sessionId: z.string(), status: z.enum(RUN_STATUS) })
   .meta({ id: 'Started' });
-
-/** A subject, org or user as we accept it anywhere: short, printable. */
-export const SubjectSchema = z
-  .string()
-  .regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 printable characters without spaces');
 
 export const MESSAGE_MAX_CHARS = 100_000;
 

@@ -2,6 +2,7 @@
 // answer. Pure, and the same every time. Goes by what happened after the last user message, so that
 // sessions and repeated attempts work.
 
+import { z } from 'zod';
 import { wantedCalls, type DemoCall, type DemoTool } from './demo-plan.ts';
 
 export interface DemoMessage {
@@ -93,8 +94,43 @@ function sentence({ name, text }: ToolResult): string {
       return `The count: ${said}`;
     case 'drop_table':
       return `The table: ${said}`;
+    case 'search_knowledge':
+      return passagesSaid(text);
+    case 'recall':
+      return memoriesSaid(text);
     default:
       return `${name} answered: ${said}`;
+  }
+}
+
+const Passages = z.object({
+  passages: z.array(z.object({ title: z.string(), text: z.string() })),
+});
+const Memories = z.object({ memories: z.array(z.object({ content: z.string() })) });
+
+/** The passage that fits best, and where else to look. */
+function passagesSaid(text: string): string {
+  const [first, ...more] = Passages.safeParse(parsed(text)).data?.passages ?? [];
+  if (first === undefined) return 'The documents say nothing about this that I could find.';
+  const others = [...new Set(more.map((passage) => passage.title))].filter(
+    (title) => title !== first.title,
+  );
+  const also = others.length === 0 ? '' : `\n\nSee also: ${others.join(', ')}.`;
+  return `From "${first.title}":\n\n${first.text.slice(0, 1500)}${also}`;
+}
+
+function memoriesSaid(text: string): string {
+  const { memories } = Memories.safeParse(parsed(text)).data ?? { memories: [] };
+  return memories.length === 0
+    ? 'I remember nothing about this.'
+    : `I remember:\n\n${memories.map(({ content }) => `- ${content}`).join('\n')}`;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
@@ -124,6 +160,9 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   list_tables: 'Which tables are there?',
   count_rows: 'How many rows has the table orders?',
   drop_table: 'Drop the table old_orders',
+  search_knowledge: 'What does the handbook say about approvals?',
+  remember: 'Remember that I work in Oslo',
+  recall: 'What do you know about me?',
 };
 
 function help(question: string, tools: readonly DemoTool[]): string {

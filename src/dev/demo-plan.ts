@@ -31,7 +31,11 @@ export function wantedCalls(
   known: DemoKnown,
 ): readonly Stage[] {
   const offered = new Set(tools.map((tool) => tool.name));
-  const stages = [...financeStages(question, offered, known), ...databaseStages(question, offered)];
+  const stages = [
+    ...financeStages(question, offered, known),
+    ...databaseStages(question, offered),
+    ...knowingStages(question, offered),
+  ];
   const named = tools.filter((tool) => !STORIED.has(tool.name) && names(question, tool.name));
   if (named.length > 0)
     stages.push(named.map((tool) => ({ name: tool.name, arguments: filled(tool, question) })));
@@ -46,7 +50,23 @@ const STORIED: ReadonlySet<string> = new Set([
   'list_tables',
   'count_rows',
   'drop_table',
+  'search_knowledge',
+  'recall',
+  'remember',
+  'forget',
 ]);
+
+/** Says what to keep, asks what is kept, or else what the documents say. */
+function knowingStages(question: string, offered: ReadonlySet<string>): Stage[] {
+  const fact = /\bremember(?: that)?[:,]? (.{3,})/is.exec(question)?.[1];
+  if (offered.has('remember') && fact !== undefined)
+    return [[{ name: 'remember', arguments: { content: fact.trim().slice(0, 2000) } }]];
+  if (offered.has('recall') && /\b(know|remember) (about|of) me\b|\babout me\b/i.test(question))
+    return [[{ name: 'recall', arguments: { query: question.slice(0, 2000) } }]];
+  return offered.has('search_knowledge') && question.trim() !== ''
+    ? [[{ name: 'search_knowledge', arguments: { query: question.slice(0, 2000) } }]]
+    : [];
+}
 
 function financeStages(question: string, offered: ReadonlySet<string>, known: DemoKnown): Stage[] {
   const stages: Stage[] = [];

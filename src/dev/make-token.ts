@@ -18,7 +18,8 @@ export interface TokenRequest {
 }
 
 /** All scopes but admin: what `npm start` hands out. */
-export const EVERYDAY_SCOPE = 'runs:write runs:read runs:cancel runs:approve runs:impersonate';
+export const EVERYDAY_SCOPE =
+  'runs:write runs:read runs:cancel runs:approve runs:impersonate knowledge:read knowledge:write';
 
 export async function makeToken({
   secret,

@@ -4,7 +4,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { lockDataDir } from '../dev/data-dir-lock.ts';
+import { lockDataDir } from '../data-dir-lock.ts';
 import { otherProcesses } from '../store/after-restore.ts';
 import { forgetCounterpart } from '../store/counterpart.ts';
 import { openProcess, settings, type Process } from './process.ts';

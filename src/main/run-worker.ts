@@ -11,15 +11,20 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
+import { createDocumentActivities } from '../activities/documents/index.ts';
 import type { Config } from '../config.ts';
 import { settingsInForce } from '../settings/in-force.ts';
 import { openDataDir } from '../data-dir.ts';
 import type { Logger } from '../logger.ts';
+import { createDocumentReader } from '../knowledge/extract/reader.ts';
 import { createOpenAiModel } from '../models/openai/adapter.ts';
 import type { Model } from '../models/model.ts';
+import { embedderOf, OPENAI } from './embedder.ts';
 import { openProcess, settings } from './process.ts';
 import type { Store } from '../store/database/access.ts';
+import { countWithoutVector, vectorsThere } from '../store/knowledge/vectors.ts';
 import type { Temporal } from '../temporal/connect.ts';
+import { documentQueue } from '../temporal/document-upkeep.ts';
 import { createSdkLogger } from '../temporal/sdk-log.ts';
 import type { OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
 import { codeTools } from '../tools/index.ts';
@@ -105,6 +110,7 @@ export async function startWorker({
       secret: config.secret,
       dataDir: config.dataDir,
       egressAllow: config.egressAllow,
+      embedder: embedderOf(config),
       modelPatienceMs: config.modelPatienceS * 1000,
       operatorDecisions: config.operatorDecisions,
       pageUrl: pageUrlOf(config),
@@ -120,19 +126,85 @@ export async function startWorker({
     shutdownGraceTime: GRACE,
     shutdownForceTime: FORCE,
   });
-  const ended = worker.run();
+  const documents = await startDocumentWorker({
+    ...{ config, store, temporal, outboxAndReconciler, log },
+  });
+  const ran = worker.run();
+  const ended = Promise.race([ran, documents.ended]);
   ended.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));
   return {
     ended,
     working: () => worker.getState() === 'RUNNING',
     stop: async () => {
+      const stopped = documents.stop();
       if (worker.getState() === 'RUNNING') worker.shutdown();
-      await ended.catch(() => undefined);
+      await ran.catch(() => undefined);
+      await stopped;
     },
   };
 }
 
-const OPENAI = 'https://api.openai.com/v1';
+/**
+ * Documents that are taken in at once by a worker: one is read while another waits for its vectors.
+ * More would only share the processor, which runs need too.
+ */
+const DOCUMENTS_AT_ONCE = 2;
+
+/** Another EMBEDDING_MODEL than before: its vectors are not compared with those that are there. */
+async function saysWhatLacksVectors({
+  config,
+  store,
+  log,
+}: Pick<WorkerParts, 'config' | 'store' | 'log'>): Promise<void> {
+  const model = embedderOf(config)?.model;
+  if (model === undefined) return;
+  try {
+    const passages = await store.asWorker(async (tx) =>
+      (await vectorsThere(tx)) ? countWithoutVector(tx, model) : 0,
+    );
+    if (passages > 0)
+      log.warn({ model, passages }, 'passages have no vector of this model: npm run reembed');
+  } catch {
+    // Only a hint.
+  }
+}
+
+/** Activities alone, on a queue of their own: a hundred documents are no run's concern. */
+async function startDocumentWorker({
+  config,
+  store,
+  temporal,
+  outboxAndReconciler,
+  log,
+}: Pick<WorkerParts, 'config' | 'store' | 'temporal' | 'outboxAndReconciler' | 'log'>): Promise<
+  Pick<RunningWorker, 'stop' | 'ended'>
+> {
+  const reader = createDocumentReader();
+  const worker = await Worker.create({
+    connection: temporal.connection,
+    namespace: temporal.settings.namespace,
+    taskQueue: documentQueue(temporal.settings.taskQueue),
+    activities: createDocumentActivities({
+      ...{ store, reader, embedder: embedderOf(config), egressAllow: config.egressAllow },
+      onReplaced: () => outboxAndReconciler.documents.nudge(),
+    }),
+    maxConcurrentActivityTaskExecutions: DOCUMENTS_AT_ONCE,
+    maxHeartbeatThrottleInterval: '1 second',
+    shutdownGraceTime: '1 second',
+    shutdownForceTime: FORCE,
+  });
+  void saysWhatLacksVectors({ config, store, log });
+  const ended = worker.run();
+  ended.catch(() => undefined);
+  return {
+    ended,
+    stop: async () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended.catch(() => undefined);
+      await reader.stop();
+    },
+  };
+}
 
 /** `demo`: where the demonstration model is, where the settings ask for it. */
 export const modelOf = (

@@ -9,6 +9,7 @@ import { settingsInForce } from '../settings/in-force.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
 import type { Logger } from '../logger.ts';
 import { developmentSecret } from './development-secret.ts';
+import { embedderOf } from './embedder.ts';
 import { openProcess, settings } from './process.ts';
 import type { Store } from '../store/database/access.ts';
 import type { CheckEdit } from '../store/calls/votes.ts';
@@ -77,6 +78,8 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
       draining: draining.signal,
       ...(working === undefined ? {} : { working }),
     }),
+    nudgeDocuments: () => parts.outboxAndReconciler()?.documents.nudge(),
+    embedder: embedderOf(config),
     syncWaitMaxMs: config.syncWaitMaxS * 1000,
     draining: draining.signal,
     checkEdit,

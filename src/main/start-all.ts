@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { settingsInForce } from '../settings/in-force.ts';
 import { openDataDir } from '../data-dir.ts';
-import { lockDataDir } from '../dev/data-dir-lock.ts';
+import { lockDataDir } from '../data-dir-lock.ts';
 import { startDemoModel } from '../dev/demo-model.ts';
+import { fillHandbook, HANDBOOK_AGENT } from '../dev/fill-handbook.ts';
 import { findTemporal } from '../dev/find-temporal.ts';
 import { EVERYDAY_SCOPE, makeToken } from '../dev/make-token.ts';
 import { createSignInLink } from '../dev/sign-in-link.ts';
@@ -20,6 +21,10 @@ import { developmentSecret } from './development-secret.ts';
 import { openProcess, settings, type Process } from './process.ts';
 import { bundleWorkflows, installRuntime, modelOf, startWorker } from './run-worker.ts';
 import { agentsOf, startApi } from './serve-api.ts';
+
+/** Whom the printed token is for. */
+const READY_USER = 'ada';
+const READY_ORG = 'acme';
 
 const print = (line: string): void => console.log(line);
 
@@ -59,6 +64,11 @@ export const main = (stopping: AbortSignal): Promise<void> =>
       log,
     });
     process.onClose(() => api.stop());
+    if (token !== null && agents.has(HANDBOOK_AGENT))
+      await fillHandbook({
+        ...{ store, dataDir: config.dataDir, orgId: READY_ORG, userId: READY_USER },
+        nudge: () => outboxAndReconciler.documents.nudge(),
+      });
     print(
       welcomeText({
         apiUrl: api.url,
@@ -126,8 +136,8 @@ async function readyToken(
   return makeToken({
     secret: config.auth.kind === 'secret' ? config.auth.secret : developmentSecret(config.dataDir),
     config,
-    user: 'ada',
-    org: 'acme',
+    user: READY_USER,
+    org: READY_ORG,
     roles: [...new Set(roles.map((role) => role.slice('role:'.length)))],
     scope: EVERYDAY_SCOPE,
     lifeS: config.maxTokenAgeS,

@@ -41,11 +41,14 @@ type Line = readonly [name: string, value: string];
 
 function modelInForce({ model }: Config): readonly Line[] {
   if (model.kind === 'demo') return [['model', 'the built-in demonstration']];
-  const { baseUrl, httpsProxy, noProxy } = model;
-  const server: Line = ['model', baseUrl === null ? "OpenAI's" : withoutPassword(baseUrl)];
-  if (httpsProxy === null) return [server];
+  const { baseUrl, httpsProxy, noProxy, embeddingModel } = model;
+  const server: readonly Line[] = [
+    ['model', baseUrl === null ? "OpenAI's" : withoutPassword(baseUrl)],
+    ['embedding model', embeddingModel ?? 'none: documents are searched by their words'],
+  ];
+  if (httpsProxy === null) return server;
   const except = noProxy === null ? '' : `, not for ${noProxy}`;
-  return [server, ["model's proxy", `${withoutPassword(httpsProxy)}${except}`]];
+  return [...server, ["model's proxy", `${withoutPassword(httpsProxy)}${except}`]];
 }
 
 function temporalInForce({ temporal }: Config): string {

@@ -14,6 +14,8 @@ export type ModelSettings =
       /** For a model's server behind https; null: reached directly. */
       readonly httpsProxy: string | null;
       readonly noProxy: string | null;
+      /** null: no vectors. */
+      readonly embeddingModel: string | null;
     };
 
 /** `demoRefused`: this process asks models, in production. */
@@ -23,8 +25,13 @@ export function readModel(settings: SettingsReader, demoRefused: boolean): Model
   const apiKey = secretOf(settings, 'OPENAI_API_KEY', word);
   const httpsProxy = read('HTTPS_PROXY');
   const noProxy = read('NO_PROXY');
+  const embeddingModel = read('EMBEDDING_MODEL');
   if (isSet('OPENAI_BASE_URL') || apiKey !== null)
-    return { kind: 'openai', baseUrl, apiKey, httpsProxy, noProxy };
+    return { kind: 'openai', baseUrl, apiKey, httpsProxy, noProxy, embeddingModel };
+  if (embeddingModel !== null)
+    problem(
+      'EMBEDDING_MODEL needs OPENAI_BASE_URL or OPENAI_API_KEY: the demonstration model makes no vectors.',
+    );
   if (demoRefused)
     problem(
       'OPENAI_API_KEY or OPENAI_BASE_URL must be set: the demonstration model is refused when NODE_ENV is production.',

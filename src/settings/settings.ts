@@ -37,6 +37,10 @@ const model = {
   ),
   OPENAI_API_KEY: setting(word, "The key for the model's server. Set alone: OpenAI's own server."),
   OPENAI_API_KEY_FILE: setting(values.secretFile, 'A file that holds that key, instead.'),
+  EMBEDDING_MODEL: setting(
+    word,
+    'The model that makes vectors of documents, at the same server. Not set: they are searched by their words alone.',
+  ),
   HTTPS_PROXY: setting(web, 'A proxy for calls to a model behind an https address.'),
   NO_PROXY: setting(word, 'Hosts that are reached without that proxy.'),
   // An outage that lasts longer is news to a person anyway.

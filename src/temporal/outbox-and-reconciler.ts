@@ -10,12 +10,14 @@ import {
 } from '../store/retention.ts';
 import { createAcquaintance, type MetTemporal } from './counterpart.ts';
 import { createGateway } from './gateway.ts';
+import { createDocumentUpkeep, type DocumentUpkeep } from './document-upkeep.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createReconciler } from './reconciler.ts';
 import { createWorkflowObserver } from './workflow-observer.ts';
 
 export interface OutboxAndReconciler {
   readonly outbox: Outbox;
+  readonly documents: DocumentUpkeep;
   readonly stop: () => Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export function createOutboxAndReconciler({
     log,
     onReleased: () => outbox.nudge(),
   });
+  const documents = createDocumentUpkeep({ store, temporal, log });
   const retention = setInterval(() => void shed(retentionDays), RETENTION_EVERY_MS);
   retention.unref();
   async function shed(days: number | null): Promise<void> {
@@ -75,10 +78,12 @@ export function createOutboxAndReconciler({
   }
   return {
     outbox,
+    documents,
     stop: async () => {
       clearInterval(retention);
       await outbox.stop();
       await reconciler.stop();
+      await documents.stop();
     },
   };
 }

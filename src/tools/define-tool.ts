@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import type { ToolSnapshot } from '../contract/agent.ts';
+import type { KnowledgePort, MemoryPort } from './built-in/ports.ts';
 import { canonicalJson, sha256Hex } from '../json/canonical.ts';
 import { sourceDigest } from './source-digest.ts';
 
@@ -16,6 +17,10 @@ export interface ToolContext {
   readonly dataDir: string;
   /** Addresses that a tool may read though they are no public ones. */
   readonly egressAllow?: readonly string[];
+  /** Of agents with `knowledge`. */
+  readonly knowledge?: KnowledgePort;
+  /** Of agents with `memory`. */
+  readonly memory?: MemoryPort;
   readonly signal: AbortSignal;
   /**
    * The last check whether this call may still be made: awaited by a tool immediately before it

@@ -1,5 +1,6 @@
 // The list of the tools in code. A new one: a file, and a line here.
 
+import { builtInTools } from './built-in/index.ts';
 import { countRows, dropTable, listTables } from './examples/database-tools.ts';
 import type { CodeTool } from './define-tool.ts';
 import { getStockPrice } from './examples/get-stock-price.ts';
@@ -16,5 +17,5 @@ const ALL: readonly CodeTool[] = [
 ];
 
 export const codeTools: ReadonlyMap<string, CodeTool> = new Map(
-  ALL.map((tool) => [tool.name, tool]),
+  [...ALL, ...builtInTools.values()].map((tool) => [tool.name, tool]),
 );

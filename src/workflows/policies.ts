@@ -68,3 +68,25 @@ export const callInPlace: LocalActivityOptions = {
   retry: { maximumAttempts: 1 },
   cancellationType: 'TRY_CANCEL',
 };
+
+/**
+ * Reading, splitting and embedding a document. An attempt goes on where the one before stopped, so
+ * there is no limit of attempts: an embedding server that is away for a night is waited for. One
+ * attempt ends by itself long before the six hours.
+ */
+export const documentOptions: ActivityOptions = {
+  startToCloseTimeout: '6 hours',
+  heartbeatTimeout: '10 seconds',
+  cancellationType: 'TRY_CANCEL',
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+};
+
+/** One transaction of it, or a few: repeated until the database is there. */
+export const documentTransaction: ActivityOptions = {
+  startToCloseTimeout: '1 minute',
+  retry: {
+    initialInterval: '500 milliseconds',
+    backoffCoefficient: 2,
+    maximumInterval: '10 seconds',
+  },
+};

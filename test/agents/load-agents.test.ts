@@ -48,7 +48,10 @@ describe('agent files', () => {
       secret: () => undefined,
     });
     assert.ok('agents' in loaded, JSON.stringify(loaded));
-    assert.deepEqual([...loaded.agents.keys()], ['database_admin', 'finance_agent', 'web_agent']);
+    assert.deepEqual(
+      [...loaded.agents.keys()],
+      ['database_admin', 'finance_agent', 'handbook_agent', 'web_agent'],
+    );
     const guarded = [...loaded.agents.values()].flatMap((each) =>
       AgentSnapshotSchema.parse(each).tools.filter((tool) => tool.approval === 'required'),
     );
@@ -221,14 +224,52 @@ describe('agent files', () => {
   });
 
   it('may not name what is not built yet', () => {
-    assert.deepEqual(
-      problems(`${BASE}knowledge: [h]\nmemory: user\ntools:\n  - mcp: { url: x }\n`),
-      [
-        'a.yaml:3: knowledge: is not supported yet',
-        'a.yaml:4: memory: is not supported yet',
-        'a.yaml:6: tools[0].mcp: is not supported yet',
-      ],
+    assert.deepEqual(problems(`${BASE}tools:\n  - mcp: { url: x }\n`), [
+      'a.yaml:4: tools[0].mcp: is not supported yet',
+    ]);
+  });
+
+  it('have the built-in tools that knowledge and memory bring, with a policy of their own where they list them', () => {
+    const loaded = load({
+      'a.yaml': `${BASE}knowledge: [handbook, manual]\nmemory: user\ntools:\n  - name: remember\n    approval: required\n`,
+      'b.yaml': BASE.replace(/^id: .*$/m, 'id: plain'),
+    });
+    assert.ok('agents' in loaded, JSON.stringify(loaded));
+    const [knowing, plain] = [...loaded.agents.values()];
+    assert.deepEqual(knowing?.tools.map(({ name, approval }) => `${name} ${approval}`).toSorted(), [
+      'forget never',
+      'recall never',
+      'remember required',
+      'search_knowledge never',
+    ]);
+    assert.match(
+      knowing?.tools.find(({ name }) => name === 'search_knowledge')?.description ?? '',
+      /The bases are: handbook, manual\./,
     );
+    assert.deepEqual(plain?.tools, []);
+    assert.ok(!('knowledge' in (plain ?? {})) && !('memory' in (plain ?? {})));
+  });
+
+  it('may not misspell knowledge or memory, nor list a built-in tool without what it works on', () => {
+    assert.match(
+      problems(`${BASE}knowledge: handbook\n`).join(),
+      /^a\.yaml:3: knowledge: must be a list$/,
+    );
+    assert.match(problems(`${BASE}knowlege: [handbook]\n`).join(), /^a\.yaml:3: .*knowledge/);
+    assert.match(
+      problems(`${BASE}memory: users\n`).join(),
+      /^a\.yaml:3: memory: must be user or off$/,
+    );
+    assert.match(
+      problems(`${BASE}knowledge: [Hand Book]\n`).join(),
+      /^a\.yaml:3: knowledge\[0\]: /,
+    );
+    assert.deepEqual(problems(`${BASE}tools: [recall]\n`), [
+      'a.yaml:3: tools[0]: the tool "recall" needs memory: user',
+    ]);
+    assert.deepEqual(problems(`${BASE}memory: user\ntools: [search_knowledge]\n`), [
+      'a.yaml:4: tools[0]: the tool "search_knowledge" needs knowledge: [a base]',
+    ]);
   });
 
   it('may not declare a wrong duration, approver, id, tool name or a tool twice', () => {

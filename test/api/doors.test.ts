@@ -300,6 +300,8 @@ describe('the doors of the API', () => {
       'runs:cancel',
       'runs:approve',
       'runs:impersonate',
+      'knowledge:read',
+      'knowledge:write',
       'admin',
     ];
     for (const [method, path, scope, raw] of scopes) {

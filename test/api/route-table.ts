@@ -1,6 +1,7 @@
 // Every route with an address and a body that it takes: the matrices are made of these. A new route
 // without its row fails the tests.
 
+import { randomBytes } from 'node:crypto';
 import { createRoutes } from '../../src/api/app.ts';
 import type { AppDeps } from '../../src/api/deps.ts';
 import type { Route } from '../../src/api/http/route.ts';
@@ -12,6 +13,10 @@ export interface Ids {
   readonly callId: string;
   readonly webhookId: string;
   readonly deliveryId: string;
+  readonly baseId: string;
+  readonly documentId: string;
+  readonly memoryId: string;
+  readonly userId: string;
 }
 
 /** What each takes; `undefined`: no body. */
@@ -54,6 +59,20 @@ const BODIES: Readonly<Record<string, ((ids: Ids) => object) | undefined>> = {
   'GET /api/webhooks/:webhookId/deliveries': undefined,
   'POST /api/webhooks/:webhookId/deliveries/:deliveryId/retry': undefined,
   'POST /api/webhooks/:webhookId/test': undefined,
+  'POST /api/knowledge': () => ({ id: `b${randomBytes(6).toString('hex')}`, name: 'Base' }),
+  'GET /api/knowledge': undefined,
+  'GET /api/knowledge/:baseId': undefined,
+  'DELETE /api/knowledge/:baseId': undefined,
+  'POST /api/knowledge/:baseId/documents': () => ({ title: 'T', text: 'some text' }),
+  'GET /api/knowledge/:baseId/documents': undefined,
+  'GET /api/knowledge/:baseId/documents/:documentId': undefined,
+  'DELETE /api/knowledge/:baseId/documents/:documentId': undefined,
+  'GET /api/knowledge/:baseId/search': undefined,
+  'GET /api/memories': undefined,
+  'POST /api/memories': () => ({ content: 'Likes tea.' }),
+  'DELETE /api/memories': undefined,
+  'DELETE /api/memories/:memoryId': undefined,
+  'DELETE /api/users/:userId': undefined,
   'GET /openapi.json': undefined,
   'GET /openapi.yaml': undefined,
   'GET /agent-file.schema.json': undefined,
@@ -78,7 +97,8 @@ export function routeTable(): readonly RouteRow[] {
     return {
       ...{ method, path, scope, body: BODIES[name] },
       address: (ids) =>
-        path.replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids[id as keyof Ids])),
+        path.replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids[id as keyof Ids])) +
+        (path.endsWith('/search') ? '?query=word' : ''),
     };
   });
 }

@@ -13,7 +13,8 @@ import { migrateToLatest } from '../../src/store/database/migrate.ts';
 import { newOrg, startApiRig, type ApiRig, type Caller, type Reply } from './api-rig.ts';
 import { routeTable, type Ids, type RouteRow } from './route-table.ts';
 
-const EVERY = 'runs:write runs:read runs:cancel runs:approve runs:impersonate admin';
+const EVERY =
+  'runs:write runs:read runs:cancel runs:approve runs:impersonate knowledge:read knowledge:write admin';
 /** Without approving: an approver may see others' runs that wait for him. */
 const OWN = 'runs:write runs:read runs:cancel';
 
@@ -24,12 +25,19 @@ const unknownIds = (agentId: string): Ids => ({
   callId: 'call_000000000000000000000000',
   webhookId: `wh_${v7()}`,
   deliveryId: `msg_${randomUUID().replaceAll('-', '')}`,
+  baseId: 'no-such-base',
+  documentId: `doc_${v7()}`,
+  memoryId: `mem_${v7()}`,
+  userId: 'nobody',
 });
 
 /** An answer without what may differ between two unknown things. */
 function bare({ status, headers, text }: Reply, ids: Ids): string {
   let rest = text.replaceAll(/"requestId":"[^"]*"|urn:request:[^"]*/g, 'R');
-  for (const id of [ids.runId, ids.sessionId, ids.webhookId, ids.deliveryId])
+  for (const id of [
+    ...[ids.runId, ids.sessionId, ids.webhookId, ids.deliveryId],
+    ...[ids.baseId, ids.documentId, ids.memoryId, ids.userId],
+  ])
     rest = rest.replaceAll(id, 'ID');
   return `${status} ${Object.keys(headers).toSorted().join()} ${rest}`;
 }
@@ -52,12 +60,20 @@ describe('tenants at every route', () => {
       body: { url: 'https://example.org/hook', events: ['run.paused'] },
     });
     const { webhookId } = made.json;
+    const baseId = 'a-base-of-ours';
+    await ada.call('POST', '/api/knowledge', { body: { id: baseId, name: 'Ours' } });
+    const given = await ada.call('POST', `/api/knowledge/${baseId}/documents`, {
+      body: { title: 'Ours', text: 'a word of ours' },
+    });
+    const kept = await ada.call('POST', '/api/memories', { body: { content: 'Likes tea.' } });
     const paused = (await ada.run('guard', 'pause')).json;
     const told = await ada.call('GET', `/api/webhooks/${webhookId}/deliveries`);
     const { deliveryId } = told.json.data[0];
     mine = {
       ...{ agentId: 'guard', runId: paused.runId, sessionId: paused.sessionId },
       ...{ webhookId, deliveryId, callId: paused.pending?.[0]?.callId ?? '' },
+      ...{ baseId, documentId: given.json.documentId, memoryId: kept.json.memoryId },
+      userId: 'ada',
     };
     strangers = {
       'another org': api.as('zoe', { org: newOrg(), scope: EVERY }),
@@ -71,7 +87,9 @@ describe('tenants at every route', () => {
     const body = row.body?.(ids);
     return caller.call(row.method, row.address(ids), body === undefined ? {} : { body });
   };
-  const named = routeTable().filter((row) => /:(runId|sessionId|webhookId)/.test(row.path));
+  const named = routeTable().filter((row) =>
+    /:(runId|sessionId|webhookId|baseId|memoryId|userId)/.test(row.path),
+  );
 
   for (const who of ['another org', 'another org, the same subject', 'another user of the org'])
     for (const row of named)
@@ -133,6 +151,8 @@ describe('tenants at every route', () => {
             status >= 400 ||
               (!text.includes(mine.runId) &&
                 !text.includes(mine.webhookId) &&
+                !text.includes(mine.baseId) &&
+                !text.includes(mine.memoryId) &&
                 !text.replaceAll(address, '').includes(mine.sessionId)),
             `${who} ${address}`,
           );

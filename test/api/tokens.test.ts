@@ -70,6 +70,7 @@ describe('tokens at every route', () => {
     sessionId: '018f0000-0000-4000-8000-000000000000',
     callId: 'call_000000000000000000000000',
     webhookId: 'wh_018f0000-0000-7000-8000-000000000000',
+    ...{ baseId: 'none', documentId: 'doc_none', memoryId: 'mem_none', userId: 'nobody' },
     deliveryId: 'msg_018f0000',
   };
   const routes = routeTable().filter(({ scope }) => scope !== 'open');
@@ -110,6 +111,8 @@ describe('tokens at every route', () => {
       'runs:cancel',
       'runs:approve',
       'runs:impersonate',
+      'knowledge:read',
+      'knowledge:write',
       'admin',
     ];
     for (const { method, address, scope } of routes.filter((route) => route.scope !== 'token')) {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { lockDataDir } from '../../src/dev/data-dir-lock.ts';
+import { lockDataDir } from '../../src/data-dir-lock.ts';
 import { tempDir } from '../rig/temp-dir.ts';
 
 const HOLDER = `
-  const { lockDataDir } = await import(${JSON.stringify(new URL('../../src/dev/data-dir-lock.ts', import.meta.url).href)});
+  const { lockDataDir } = await import(${JSON.stringify(new URL('../../src/data-dir-lock.ts', import.meta.url).href)});
   console.log(lockDataDir(process.argv[1]).ok);
   setInterval(() => undefined, 1000);`;
 

@@ -89,8 +89,9 @@ const rigFor = (
   },
 });
 
-export async function startPostgres(): Promise<PostgresResult> {
-  const given = process.env['TEST_DATABASE_URL'];
+/** `programs`: where they are, for a server of ours whatever TEST_DATABASE_URL says. */
+export async function startPostgres(programs?: string): Promise<PostgresResult> {
+  const given = programs === undefined ? process.env['TEST_DATABASE_URL'] : undefined;
   if (given !== undefined && given !== '') {
     const notOurs = () =>
       Promise.reject(new Error('the server of TEST_DATABASE_URL is not ours to stop'));
@@ -108,7 +109,7 @@ export async function startPostgres(): Promise<PostgresResult> {
     if (process.env['HOLDPOINT_REQUIRE_POSTGRES']) throw new Error(reason);
     return { ok: false, reason };
   };
-  const bin = binaries();
+  const bin = programs ?? binaries();
   if (bin === undefined)
     return missing('no PostgreSQL server programs here, and TEST_DATABASE_URL is not set');
   // initdb refuses root

@@ -14,11 +14,13 @@ import { describeApprovedTool } from './approved-tool-contract.ts';
 import { describeEnds } from './ends-contract.ts';
 import { describeLastLook } from './last-look-contract.ts';
 import { describePauses } from './pauses-contract.ts';
+import { describeKnowledge } from './knowledge-contract.ts';
 import { describeHistory } from './history-contract.ts';
 import { describeRejections } from './rejections-contract.ts';
 import { describeRetry } from './retry-contract.ts';
 
 export function describeStore(bench: () => Bench): void {
+  describe('knowledge and memory', () => describeKnowledge(bench));
   const step = () => drive(bench().store);
   const lease = (runId: string | null) =>
     bench().store.asReconciler((tx) => leaseOutboxLines(tx, runId, 100, randomUUID()));

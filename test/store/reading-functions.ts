@@ -8,4 +8,14 @@ export const READING =
   'readConversation readTurnRow turnWorkOf readInbox readInboxHead ' +
   'runsWithExpired startedRun endedAmong missingBeforeEnd readCounterpart isNew openAfter openAmong readHistory ' +
   'readReply statusOf readCallSchema listDeliveries listWebhooks ' +
-  'findWebhook heldRuns';
+  'findWebhook heldRuns listBases findBase findBases listDocuments findDocument ' +
+  'readToTakeIn languageFor passagesToEmbed passagesOfOtherModels ' +
+  'countWithoutVector nearestPassages searchPassages readMemory ' +
+  'listMemories findMemories memoriesForRun openRunsOfUser sessionsOfUser';
+
+/** Of knowledge and memory, which write by ids of their own. */
+export const KNOWLEDGE =
+  'createBase deleteBase giveDocument deleteDocument keepFetchedFile keepPassages noteSplit ' +
+  'advance publishDocument failDocument leaseToDo noteStarted startAgain noteCancelled giveBack ' +
+  'deletePassages purgeDocument deleteEmptyBases openDocuments keepVectors keepMemory ' +
+  'deleteMemory deleteMemoriesOf';

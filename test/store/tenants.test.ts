@@ -10,6 +10,9 @@ import { migrateToLatest } from '../../src/store/database/migrate.ts';
 import { openStore } from '../../src/store/database/open-store.ts';
 import { rowLevelSecurityProblem } from '../../src/store/database/row-level-security.ts';
 import { createWebhook } from '../../src/store/webhooks/webhooks.ts';
+import { passageIdOf } from '../../src/store/knowledge/take-in.ts';
+import { keepVectors, vectorsThere } from '../../src/store/knowledge/vectors.ts';
+import { knowing } from './knowledge-contract.ts';
 import { newWebhook } from './webhooks-fixture.ts';
 import { agent, drive, one, onPostgres, openBench, person, type Bench } from './fixture.ts';
 
@@ -40,6 +43,15 @@ async function fill({ store, db }: Bench, orgId: string): Promise<string> {
   const [id = ''] = await s.asks(run, 1, ['send']);
   await s.pause(run, 1, 1, [id]);
   await s.vote(run, person('lea'), one(id, 'APPROVE'));
+  const known = knowing(store, orgId);
+  const base = await known.base();
+  const learnt = await known.learn(base, 'Learnt', 'A word.');
+  await known.give(base, 'Given', 'Another word.');
+  if (await known.asOrg(vectorsThere))
+    await store.asWorker((tx) =>
+      keepVectors(tx, 'm', [{ passageId: passageIdOf(learnt, 0), values: [1, 2] }]),
+    );
+  await known.remember('Likes tea.');
   await sql`insert into deltas (run_id, org_id, seq, chunk_offset, kind, text) values (${run.runId}, ${orgId}, 1, 0, 'CONTENT', 'x')`.execute(
     db.kysely,
   );

@@ -23,7 +23,7 @@ import { beatAttempt, endAttempt } from '../../src/store/turns/attempts.ts';
 import { recordReply } from '../../src/store/turns/replies.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import { agent, all, person, type Bench, type drive } from './fixture.ts';
-import { READING } from './reading-functions.ts';
+import { KNOWLEDGE, READING } from './reading-functions.ts';
 import { SEAM_ROWS } from './seam-transactions.ts';
 
 type Steps = ReturnType<typeof drive>;
@@ -403,6 +403,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
       'giveUpInactive createWebhook deleteWebhook',
     { elsewhere: 'test/store/webhooks-contract.ts' },
   ),
+  ...each(KNOWLEDGE, { elsewhere: 'test/store/knowledge-contract.ts' }),
   ...each('audit openPause appendEvents appendEvent releaseNextOfSession', { partOf: 'settle' }),
   markUnknown: { partOf: 'settle' },
   ...SEAM_ROWS,
@@ -411,7 +412,6 @@ export const ROWS: Readonly<Record<string, Row>> = {
   ...each('addOutboxLine attachMedia', { partOf: 'startRun' }),
   changeOf: { partOf: 'claimCall' },
   proposeAgain: { partOf: 'checkClaim' },
-  refuseRejectedBefore: { partOf: 'recordReply' },
   noteWaiting: {
     scenarios: {
       'a model that is away': ofStarted((tx, runId) => {
@@ -434,7 +434,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   takeKey: { partOf: 'continueRun' },
   reopenCalls: { partOf: 'retryRun' },
   // In the transaction of recordReply, only where that has just written the reply.
-  sayAgain: { partOf: 'recordReply' },
+  ...each('sayAgain refuseRejectedBefore', { partOf: 'recordReply' }),
   // What is found and mended is found mended: the second answer says that nothing is left to do.
   releaseStranded: { partOf: 'startRun' },
   withdrawStartsOfEnded: { partOf: 'endRestoredRun' },

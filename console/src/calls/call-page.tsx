@@ -9,11 +9,11 @@ import { RunOutcome } from '../runs/run-outcome.tsx';
 import { useRun } from '../runs/use-run.ts';
 import { useConsole } from '../shell/context.ts';
 import { linkTo } from '../shell/route.ts';
+import { Citations } from '../text/citations.tsx';
 import { Notice } from '../text/notice.tsx';
 import { Time } from '../text/time.tsx';
 import { VisibleText } from '../text/visible-text.tsx';
 import { ArgumentView } from './argument-view.tsx';
-import { Citations } from './citations.tsx';
 import { CallStory } from './call-story.tsx';
 import { DecidePanel } from './decide-panel.tsx';
 import { decidedBy } from './decided-by.ts';
@@ -127,7 +127,7 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
           For {run.userId}, with exactly these details:
         </Text>
         <ArgumentView given={call.arguments} />
-        <Citations call={call} />
+        <Citations of={call.citations ?? []} label="What the agent had read before it asked" />
         <Earlier call={call} />
         <Text size="xs" c="dimmed">
           Asked <Time at={call.requestedAt} />

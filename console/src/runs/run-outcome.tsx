@@ -3,6 +3,7 @@
 import { Card, Group, Stack, Text, Typography } from '@mantine/core';
 import Markdown from 'react-markdown';
 import type { Run } from '../api/types.ts';
+import { Citations } from '../text/citations.tsx';
 import { Notice } from '../text/notice.tsx';
 import styles from './run-outcome.module.css';
 import { StatusBadge } from '../text/status-badge.tsx';
@@ -21,6 +22,7 @@ export function RunOutcome({ run }: { run: Run }) {
           </Notice>
         )}
         {run.status === 'COMPLETED' && <Answer text={run.content} />}
+        <Citations of={run.metadata.citations ?? []} label="What was read" />
         {run.error !== undefined && (
           <Notice kind="error" title={run.error.code}>
             {run.error.message}

@@ -8,6 +8,9 @@ export type Place =
   | { readonly page: 'runs' }
   | { readonly page: 'run'; readonly runId: string }
   | { readonly page: 'call'; readonly runId: string; readonly callId: string }
+  | { readonly page: 'knowledge' }
+  | { readonly page: 'base'; readonly baseId: string }
+  | { readonly page: 'memories' }
   | { readonly page: 'try' };
 
 const ID = '([A-Za-z0-9_-]{1,100})';
@@ -17,6 +20,10 @@ export function placeOf(hash: string): Place {
   if (call) return { page: 'call', runId: call[1] ?? '', callId: call[2] ?? '' };
   const run = new RegExp(`^#/runs/${ID}$`).exec(hash);
   if (run) return { page: 'run', runId: run[1] ?? '' };
+  const base = new RegExp(`^#/knowledge/${ID}$`).exec(hash);
+  if (base) return { page: 'base', baseId: base[1] ?? '' };
+  if (hash === '#/knowledge') return { page: 'knowledge' };
+  if (hash === '#/memories') return { page: 'memories' };
   if (hash === '#/runs') return { page: 'runs' };
   if (hash === '#/try') return { page: 'try' };
   return { page: 'inbox' };
@@ -25,6 +32,9 @@ export function placeOf(hash: string): Place {
 export const linkTo = {
   inbox: '#/inbox',
   runs: '#/runs',
+  knowledge: '#/knowledge',
+  base: (baseId: string): string => `#/knowledge/${baseId}`,
+  memories: '#/memories',
   try: '#/try',
   run: (runId: string): string => `#/runs/${runId}`,
   call: (runId: string, callId: string): string => `#/calls/${runId}/${callId}`,

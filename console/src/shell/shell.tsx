@@ -20,6 +20,8 @@ import styles from './shell.module.css';
 const PLACES = [
   { page: 'inbox', label: 'Inbox', href: linkTo.inbox },
   { page: 'runs', label: 'Runs', href: linkTo.runs },
+  { page: 'knowledge', label: 'Knowledge', href: linkTo.knowledge },
+  { page: 'memories', label: 'Memories', href: linkTo.memories },
   { page: 'try', label: 'Try it', href: linkTo.try },
 ] as const;
 
@@ -79,7 +81,8 @@ export function Shell({ place, children }: { place: Place; children: ReactNode }
 const isAt = (place: Place, page: Place['page']): boolean =>
   place.page === page ||
   (page === 'inbox' && place.page === 'call') ||
-  (page === 'runs' && place.page === 'run');
+  (page === 'runs' && place.page === 'run') ||
+  (page === 'knowledge' && place.page === 'base');
 
 /** The address behind # is the router's: a plain link to #main would leave the page. */
 function skip(event: React.MouseEvent): void {

@@ -7,7 +7,7 @@
 import type { JWTPayload } from 'jose';
 import { AppError } from '../../contract/errors.ts';
 import { MACHINERY } from '../../contract/names.ts';
-import { SubjectSchema } from '../../contract/run.ts';
+import { SubjectSchema } from '../../contract/subject.ts';
 import type { Authenticate, Caller } from './caller.ts';
 import { createKeys, KeyServerError, type KeySettings } from './keys.ts';
 import { headerProblem, segment } from './token-text.ts';

@@ -5,7 +5,14 @@ import { AppError } from '../../contract/errors.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
 
 export type Scope =
-  'runs:write' | 'runs:read' | 'runs:cancel' | 'runs:approve' | 'runs:impersonate' | 'admin';
+  | 'runs:write'
+  | 'runs:read'
+  | 'runs:cancel'
+  | 'runs:approve'
+  | 'runs:impersonate'
+  | 'knowledge:read'
+  | 'knowledge:write'
+  | 'admin';
 
 export interface Caller extends Viewer {
   /** The token's `exp`: a stream closes then. */

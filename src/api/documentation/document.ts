@@ -114,13 +114,23 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
       : {
           requestBody: {
             required: true,
-            content: { 'application/json': withExamples({ schema: route.body }, `${key} body`) },
+            content: {
+              'application/json': withExamples({ schema: route.body }, `${key} body`),
+              ...(route.form === undefined ? {} : { 'multipart/form-data': formOf(route.form) }),
+            },
           },
         }),
     responses: { ...answersOf(route, key), ...refusalsOf(route, key) },
     security: securityOf(route),
   };
 }
+
+/** A form with one file beside its fields. */
+const formOf = (fields: z.ZodType): ZodOpenApiMediaTypeObject => ({
+  schema: z
+    .object({ file: z.string().meta({ format: 'binary', description: 'The file.' }) })
+    .and(fields),
+});
 
 function headerParameter(key: RequestHeader): oas31.ParameterObject {
   const { name, description, schema } = REQUEST_HEADERS[key];

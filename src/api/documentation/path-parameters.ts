@@ -7,6 +7,10 @@ const PATH_PARAMETERS = {
   runId: z.string().meta({ description: 'The run’s id. One of another agent is an unknown one.' }),
   callId: z.string().meta({ description: 'The call’s id, from `pending` or `tools`.' }),
   sessionId: z.string().meta({ description: 'The session’s id.' }),
+  baseId: z.string().meta({ description: 'The base’s id.' }),
+  documentId: z.string().meta({ description: 'The document’s id.' }),
+  memoryId: z.string().meta({ description: 'The memory’s id.' }),
+  userId: z.string().meta({ description: 'The user’s id, the `sub` of their tokens.' }),
   webhookId: z.string().meta({ description: 'The webhook’s id.' }),
   deliveryId: z
     .string()

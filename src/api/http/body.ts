@@ -30,11 +30,12 @@ export interface BodyLimits {
 
 const budget = createBodyBudget();
 
-export async function readJsonBody(
+/** The body as bytes, whatever it is; none longer than `maxBytes`. */
+export async function readBodyBytes<T>(
   ctx: ApiContext,
-  { maxBytes, uncounted }: BodyLimits,
-): Promise<unknown> {
-  checkContentType(ctx);
+  maxBytes: number,
+  use: (bytes: Buffer) => T | Promise<T>,
+): Promise<T> {
   const encoding = (ctx.get('Content-Encoding') || 'identity').trim().toLowerCase();
   if (encoding !== 'identity' && encoding !== 'gzip')
     throw new AppError(
@@ -44,15 +45,24 @@ export async function readJsonBody(
   const { caller } = ctx.state;
   const share = budget.open(caller === undefined ? '' : `${caller.orgId} ${caller.subject}`);
   try {
-    const text = textOf(await receive(ctx.req, { maxBytes, gzip: encoding === 'gzip', share }));
-    const limits = uncounted === undefined ? STRICT_LIMITS : { ...STRICT_LIMITS, uncounted };
-    const parsed = parseStrict(text, limits);
-    if (parsed.ok) return parsed.value;
-    if (parsed.tooLarge) throw tooLarge(BODY_MAX_BYTES);
-    throw new AppError('MALFORMED_JSON', parsed.problem);
+    return await use(await receive(ctx.req, { maxBytes, gzip: encoding === 'gzip', share }));
   } finally {
     share.close();
   }
+}
+
+export async function readJsonBody(
+  ctx: ApiContext,
+  { maxBytes, uncounted }: BodyLimits,
+): Promise<unknown> {
+  checkContentType(ctx);
+  return readBodyBytes(ctx, maxBytes, (bytes) => {
+    const limits = uncounted === undefined ? STRICT_LIMITS : { ...STRICT_LIMITS, uncounted };
+    const parsed = parseStrict(textOf(bytes), limits);
+    if (parsed.ok) return parsed.value;
+    if (parsed.tooLarge) throw tooLarge(BODY_MAX_BYTES);
+    throw new AppError('MALFORMED_JSON', parsed.problem);
+  });
 }
 
 function checkContentType({ request }: ApiContext): void {

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { RUN_STATUS } from '../../contract/names.ts';
-import { SubjectSchema } from '../../contract/run.ts';
+import { SubjectSchema } from '../../contract/subject.ts';
 import { documentedAs } from './documented-as.ts';
 
 const DAY_MS = 86_400_000;

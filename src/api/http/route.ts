@@ -9,6 +9,7 @@ import { AppError, type ProblemCode } from '../../contract/errors.ts';
 import type { ApiContext } from './api-context.ts';
 import { requireScope, type Caller, type Scope } from '../auth/caller.ts';
 import { readJsonBody, type BodyLimits } from './body.ts';
+import { isForm, readUpload, type Upload, type UploadLimits } from './upload.ts';
 import type { RequestHeader, ResponseHeader } from './headers.ts';
 import type { Tag } from './tags.ts';
 import { validate } from './validate.ts';
@@ -25,7 +26,10 @@ export interface RouteRequest<Query, Body> {
   readonly caller: Caller;
   readonly param: (name: string) => string;
   readonly query: Query;
+  /** undefined where a form came in its place. */
   readonly body: Body;
+  /** A form with a file, where the route takes one and it came in place of JSON. */
+  readonly upload?: Upload;
   /** "" where it was not sent. */
   readonly header: (name: string) => string;
   /** Each occurrence of a header by itself. */
@@ -67,13 +71,19 @@ type QueryFields = Readonly<Record<string, unknown>>;
 
 export interface RouteSpec<Query, Body> extends RouteNotes {
   readonly query?: z.ZodType<Query, QueryFields>;
-  readonly body?: BodyLimits & { readonly schema: z.ZodType<Body> };
+  readonly body?: BodyLimits & {
+    readonly schema: z.ZodType<Body>;
+    /** A form with a file is taken too. */
+    readonly upload?: UploadLimits;
+  };
   readonly handle: (request: RouteRequest<Query, Body>) => Promise<Answer>;
 }
 
 export interface Route extends RouteNotes {
   readonly query: z.ZodType<unknown, QueryFields> | undefined;
   readonly body: z.ZodType | undefined;
+  /** What a form may hold beside its file; undefined: none is taken. */
+  readonly form: z.ZodType | undefined;
   readonly run: (ctx: ApiContext, params: Readonly<Record<string, string>>) => Promise<Answer>;
 }
 
@@ -88,6 +98,7 @@ export function defineRoute<Query = unknown, Body = undefined>(
     ...notes,
     query: querySchema,
     body: bodySpec?.schema,
+    form: bodySpec?.upload?.fields,
     run: async (ctx, params) => {
       const caller = scope === 'open' ? NOBODY : callerOf(ctx);
       if (scope !== 'token' && scope !== 'open') requireScope(caller, scope);
@@ -96,8 +107,12 @@ export function defineRoute<Query = unknown, Body = undefined>(
         ctx.query,
         'query',
       );
+      const upload =
+        bodySpec?.upload !== undefined && isForm(ctx)
+          ? await readUpload(ctx, bodySpec.upload)
+          : undefined;
       const body =
-        bodySpec === undefined
+        bodySpec === undefined || upload !== undefined
           ? (undefined as Body)
           : validate(bodySpec.schema, await readJsonBody(ctx, bodySpec), 'body');
       return handle({
@@ -105,6 +120,7 @@ export function defineRoute<Query = unknown, Body = undefined>(
         param: (name) => params[name] ?? '',
         query,
         body,
+        ...(upload === undefined ? {} : { upload }),
         header: (name) => ctx.get(name),
         headerValues: (name) => ctx.req.headersDistinct[name.toLowerCase()] ?? [],
         requestId: ctx.state.requestId,

@@ -4,6 +4,8 @@ export const TAGS = {
   runs: 'Starting, reading, streaming and cancelling runs.',
   decisions: 'What waits for people, and their votes.',
   sessions: 'Conversations.',
+  knowledge: 'Bases of documents that agents search.',
+  memories: 'What is remembered of a user.',
   webhooks: 'Who is told what happens, for admins.',
   agents: 'What can be asked.',
   usage: 'What was used.',

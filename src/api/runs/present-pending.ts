@@ -2,20 +2,32 @@
 // streams. What a policy says is told to each caller for themselves.
 
 import { WAITING_INPUT_MAX_CHARS, type WaitingCall } from '../../contract/lists.ts';
+import type { Citation } from '../../contract/citation.ts';
 import type { PendingCall } from '../../contract/run.ts';
 import { voterProblem } from '../../store/calls/vote-policy.ts';
 import type { CallRecord, EarlierDecision, RunRecord } from '../../store/queries/run-record.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
 import { beginningOf, EARLIER_CUTS, NO_CUTS, type Cuts } from './cut-text.ts';
 
-type PendingRun = Pick<RunRecord, 'quorum' | 'fourEyes' | 'startedBy' | 'userId' | 'createdAt'>;
+type PendingRun = Pick<
+  RunRecord,
+  'quorum' | 'fourEyes' | 'startedBy' | 'userId' | 'createdAt' | 'calls'
+>;
+
+/** Passages that the run's searches returned, in their order, each once. */
+export function citationsOf({ calls }: Pick<RunRecord, 'calls'>): Citation[] {
+  const found = calls.flatMap((call) => call.citations ?? []);
+  const byPassage = new Map(found.map((citation) => [citation.passageId, citation]));
+  return [...byPassage.values()];
+}
 
 /** The call as everybody sees it: without what depends on who looks. */
 export function presentOpenCall(
-  run: Pick<PendingRun, 'quorum' | 'fourEyes' | 'createdAt'>,
+  run: Pick<PendingRun, 'quorum' | 'fourEyes' | 'createdAt' | 'calls'>,
   call: CallRecord,
   cuts: Cuts = NO_CUTS,
 ): Omit<PendingCall, 'youMay' | 'whyNot'> {
+  const citations = citationsOf(run);
   const kind = call.pauseKind ?? 'APPROVAL';
   return {
     callId: call.callId,
@@ -39,6 +51,7 @@ export function presentOpenCall(
     // Four eyes are for what needs approval: an unknown outcome of another call is anyone's.
     fourEyes: run.fourEyes && call.guarded,
     earlier: (call.earlier ?? []).map(presentEarlier),
+    ...(citations.length === 0 ? {} : { citations }),
   };
 }
 

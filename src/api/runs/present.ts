@@ -6,7 +6,7 @@ import type { Decision, RunResponse } from '../../contract/run.ts';
 import type { CallRecord, RecordedDecision, RunRecord } from '../../store/queries/run-record.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
 import { addressOf, cutsOf, NO_CUTS, type Cuts } from './cut-text.ts';
-import { presentPending } from './present-pending.ts';
+import { citationsOf, presentPending } from './present-pending.ts';
 
 type ToolEntry = RunResponse['tools'][number];
 
@@ -15,6 +15,7 @@ export function presentRun(run: RunRecord, viewer: Viewer): RunResponse {
   const cuts = cutsOf(run);
   const content = run.status === 'COMPLETED' ? cuts.message(run.content) : '';
   const paused = run.status === 'PAUSED' && run.pauseId !== null;
+  const citations = citationsOf(run);
   return {
     runId: run.runId,
     sessionId: run.sessionId,
@@ -35,6 +36,7 @@ export function presentRun(run: RunRecord, viewer: Viewer): RunResponse {
         ? { finishReason: run.finishReason }
         : {}),
       ...(run.followUps === null ? {} : { followUps: run.followUps.map(cuts.text) }),
+      ...(citations.length === 0 ? {} : { citations }),
       agentRevision: run.revision,
     },
     ...(run.status === 'RUNNING' && run.waiting != null

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { AppError } from '../../contract/errors.ts';
 import { ConversationSchema, RunPageSchema, SessionPageSchema } from '../../contract/lists.ts';
-import { SubjectSchema } from '../../contract/run.ts';
+import { SubjectSchema } from '../../contract/subject.ts';
 import { listRuns } from '../../store/queries/run-lists.ts';
 import {
   deleteSession,

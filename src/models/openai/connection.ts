@@ -21,12 +21,15 @@ export function createConnection({
   baseUrl,
   apiKey,
   proxy,
+  path = 'chat/completions',
 }: {
   readonly baseUrl: string;
   readonly apiKey: string;
   readonly proxy?: ProxySettings | undefined;
+  /** Behind the path of the address. */
+  readonly path?: string;
 }): SendRequest {
-  const url = chatCompletions(baseUrl);
+  const url = under(baseUrl, path);
   const dispatcher = dispatcherOf(proxy);
   const headers = {
     'content-type': 'application/json',
@@ -49,9 +52,9 @@ export function createConnection({
 }
 
 /** Everything that an address may carry but the path stays where it is. */
-function chatCompletions(baseUrl: string): URL {
+function under(baseUrl: string, path: string): URL {
   const url = new URL(baseUrl);
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/chat/completions`;
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/${path}`;
   return url;
 }
 

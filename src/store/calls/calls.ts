@@ -4,7 +4,7 @@
 // approved.
 
 import { sql } from 'kysely';
-import type { ToolSnapshot } from '../../contract/agent.ts';
+import type { AgentSnapshot, ToolSnapshot } from '../../contract/agent.ts';
 import type { RunFailure, TerminalStatus } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
@@ -30,6 +30,8 @@ export interface ClaimedCall {
    * the claim.
    */
   readonly mayGo: boolean;
+  /** What the agent's built-in tools may reach. */
+  readonly reach: Pick<AgentSnapshot, 'knowledge' | 'memory'>;
 }
 
 export type Claim =
@@ -106,6 +108,10 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
       userId: row.user_id,
       leftMs,
       mayGo: mayGo(row),
+      reach: {
+        ...(row.agent.knowledge === undefined ? {} : { knowledge: row.agent.knowledge }),
+        ...(row.agent.memory === undefined ? {} : { memory: row.agent.memory }),
+      },
     },
   };
 }

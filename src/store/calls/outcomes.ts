@@ -2,6 +2,7 @@
 // where that is harmless and asked about where it is not.
 
 import { sql } from 'kysely';
+import type { Citation } from '../../contract/citation.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { audit, auditOnce } from '../audit.ts';
 import { appendEvents } from '../events/events.ts';
@@ -22,6 +23,8 @@ export type CallEnd =
       readonly result: string;
       readonly isError: boolean;
       readonly httpStatus?: number | undefined;
+      /** Passages that the result holds. */
+      readonly citations?: readonly Citation[] | undefined;
     }
   /** Nothing went out, so it did not happen; may be tried again by the same rules as any start. */
   | { readonly kind: 'WITHDRAWN' }
@@ -52,6 +55,7 @@ export async function recordCall(
       state: end.isError ? 'FAILED' : 'SUCCEEDED',
       result: end.result,
       httpStatus: end.httpStatus,
+      citations: end.citations,
     });
     return { kind: 'DONE', result: end.result };
   }
@@ -145,9 +149,12 @@ export function finish(
     result: string;
     text?: string;
     httpStatus?: number | undefined;
+    citations?: readonly Citation[] | undefined;
   },
 ): void {
+  const { citations = [] } = end;
   tx.write(sql`update calls set state = ${end.state}, result = ${end.result}, http_status = ${end.httpStatus ?? null}, arguments = ${end.text ?? row.arguments},
+    citations = ${citations.length === 0 ? null : JSON.stringify(citations)}::jsonb,
     duration_ms = coalesce(extract(epoch from clock_timestamp() - dispatched_at) * 1000, 0) where call_id = ${callId}`);
   audit(tx, {
     orgId: run.orgId,
@@ -161,7 +168,13 @@ export function finish(
       {
         kind: 'TOOL_END',
         turn: row.turn,
-        data: { callId, name: row.name, result: end.result, isError: end.state === 'FAILED' },
+        data: {
+          callId,
+          name: row.name,
+          result: end.result,
+          isError: end.state === 'FAILED',
+          ...(citations.length === 0 ? {} : { citations }),
+        },
       },
     ]);
   else tx.announce(run.runId, 'EVENTS');

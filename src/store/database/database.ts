@@ -2,6 +2,7 @@
 // behind node-postgres' pool. Nobody but access.ts and migrate.ts gets at the handle.
 
 import { PGlite } from '@electric-sql/pglite';
+import { vector } from '@electric-sql/pglite-pgvector';
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import { connectTo, type Connection } from './connection.ts';
@@ -67,7 +68,8 @@ const forKysely = (pool: pg.Pool, connect: () => Promise<Connection>): PostgresP
 
 /** `dir` undefined: in memory, for tests. */
 export async function openPglite(dir?: string): Promise<Database> {
-  const lite = dir === undefined ? await PGlite.create() : await PGlite.create(dir);
+  const extensions = { vector };
+  const lite = await PGlite.create({ extensions, ...(dir === undefined ? {} : { dataDir: dir }) });
   const pool = new pg.Pool({ ...batchedConnection(lite), pipeline: true, max: 1 });
   const { connect } = connectTo(pool);
   const kysely = new Kysely<Tables>({

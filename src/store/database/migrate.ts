@@ -4,6 +4,7 @@
 
 import { Migrator, sql, type Migration } from 'kysely';
 import type { Database } from './database.ts';
+import { setUpVectors } from '../knowledge/vectors.ts';
 import { first } from './migrations/0001-first.ts';
 import { tenants } from './migrations/0002-tenants.ts';
 import { media } from './migrations/0003-media.ts';
@@ -14,6 +15,7 @@ import { repliesAsTheyCame } from './migrations/0045-replies-as-they-came.ts';
 import { callsInPlace } from './migrations/0060-calls-in-place.ts';
 import { webhooks } from './migrations/0040-webhooks.ts';
 import { keptRuns } from './migrations/0020-kept-runs.ts';
+import { knowledge } from './migrations/0050-knowledge.ts';
 
 type Migrations = Readonly<Record<string, Migration>>;
 
@@ -36,6 +38,7 @@ const later: Migrations = {
   '0060-calls-in-place': callsInPlace,
   '0040-webhooks': webhooks,
   '0020-kept-runs': keptRuns,
+  '0050-knowledge': knowledge,
 };
 
 const LATER_TABLE = 'holdpoint_migration';
@@ -48,7 +51,8 @@ export async function migrateToLatest(db: Database): Promise<void> {
   for (let tries = 1; ; tries++) {
     const newer = (await madeByLater(db)).filter((name) => later[name] === undefined);
     try {
-      return await migrate(db, { ...later, ...nothingToDo(newer) }, LATER_TABLE);
+      await migrate(db, { ...later, ...nothingToDo(newer) }, LATER_TABLE);
+      return await setUpVectors(db);
     } catch (error) {
       const known = new Set([...Object.keys(later), ...newer]);
       if (tries === TRIES || (await madeByLater(db)).every((name) => known.has(name))) throw error;

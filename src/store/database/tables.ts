@@ -81,6 +81,7 @@ export interface CallsTable {
   readonly unsent_n: number | null;
   readonly http_status: number | null;
   readonly expiring_told: string | null;
+  readonly citations: unknown;
 }
 
 export interface DecisionsTable {
@@ -145,11 +146,91 @@ export interface InboxLinesTable {
   readonly at: Generated<Date>;
 }
 
+export interface KnowledgeBasesTable {
+  readonly base_key: string;
+  readonly org_id: string;
+  readonly base_id: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly created_by: string;
+  readonly created_at: Generated<Date>;
+  readonly deleted_at: Date | null;
+}
+
+export interface KnowledgeDocumentsTable {
+  readonly document_id: string;
+  readonly org_id: string;
+  readonly base_key: string;
+  readonly title: string;
+  readonly external_id: string | null;
+  readonly url: string | null;
+  readonly media_type: string | null;
+  readonly file_name: string | null;
+  readonly content_hash: string | null;
+  readonly language: string | null;
+  readonly status: Generated<'PROCESSING' | 'READY' | 'FAILED'>;
+  readonly progress: Generated<number>;
+  readonly passages: Generated<number>;
+  readonly error_code: string | null;
+  readonly error_message: string | null;
+  readonly given: Generated<number>;
+  readonly created_by: string;
+  readonly created_at: Generated<Date>;
+  readonly deleted_at: Date | null;
+  readonly started_at: Date | null;
+  readonly cancelled_at: Date | null;
+  readonly looked_at: Date | null;
+  readonly claimed_until: Date | null;
+  readonly claimed_by: string | null;
+}
+
+export interface KnowledgeFilesTable {
+  readonly document_id: string;
+  readonly org_id: string;
+  readonly packed: boolean;
+  readonly bytes: Buffer;
+}
+
+export interface KnowledgePassagesTable {
+  readonly passage_id: string;
+  readonly org_id: string;
+  readonly base_key: string;
+  readonly document_id: string;
+  readonly n: number;
+  readonly headings: string;
+  readonly body: string;
+  readonly words: string;
+}
+
+export interface KnowledgeVectorsTable {
+  readonly passage_id: string;
+  readonly org_id: string;
+  readonly base_key: string;
+  readonly document_id: string;
+  readonly model: string;
+  readonly dims: number;
+  readonly embedding: string;
+}
+
 export interface MediaTable {
   readonly org_id: string;
   readonly sha256: string;
   readonly bytes: Buffer;
   readonly created_at: Generated<Date>;
+}
+
+export interface MemoriesTable {
+  readonly memory_id: string;
+  readonly org_id: string;
+  readonly user_id: string;
+  readonly content: string;
+  readonly fact: string;
+  readonly subject: string | null;
+  readonly words: string;
+  readonly created_by: string;
+  readonly run_id: string | null;
+  readonly created_at: Generated<Date>;
+  readonly updated_at: Generated<Date>;
 }
 
 export interface OutboxTable {
@@ -228,6 +309,7 @@ export interface RunsTable {
   readonly retry_id: string | null;
   readonly retried_at: Date | null;
   readonly budget_from: unknown;
+  readonly memories: unknown;
 }
 
 export interface SessionsTable {
@@ -317,7 +399,13 @@ export interface Tables {
   readonly idempotency_keys: IdempotencyKeysTable;
   readonly inbox_heads: InboxHeadsTable;
   readonly inbox_lines: InboxLinesTable;
+  readonly knowledge_bases: KnowledgeBasesTable;
+  readonly knowledge_documents: KnowledgeDocumentsTable;
+  readonly knowledge_files: KnowledgeFilesTable;
+  readonly knowledge_passages: KnowledgePassagesTable;
+  readonly knowledge_vectors: KnowledgeVectorsTable;
   readonly media: MediaTable;
+  readonly memories: MemoriesTable;
   readonly outbox: OutboxTable;
   readonly pauses: PausesTable;
   readonly reconciler_state: ReconcilerStateTable;

