@@ -56,15 +56,16 @@ const ON_ITS_WAY_S = 2;
 
 /**
  * The workflow of a cancelled run has found that out by itself: the request that it waits for is
- * said once more, unless it is on its way. True where there is a line to be sent.
+ * said once more. One that was said a moment ago may be on its way, or have gone to the execution
+ * before a reset: it is said again only after a while. True where there is a line to be sent.
  */
 export async function cancelAgain(tx: StoreTransaction, runId: string): Promise<boolean> {
   const run = await lockRun(tx, runId);
   if (run?.status !== 'CANCELLED') return false;
-  await sql`update outbox set acknowledged_at = null, claimed_until = null, claimed_by = null
-    where run_id = ${runId} and kind = 'CANCEL' and acknowledged_at < clock_timestamp() - make_interval(secs => ${ON_ITS_WAY_S})`.execute(
-    tx.db,
-  );
+  tx.write(sql`
+    update outbox set acknowledged_at = null, claimed_by = null,
+      claimed_until = acknowledged_at + make_interval(secs => ${ON_ITS_WAY_S})
+    where run_id = ${runId} and kind = 'CANCEL' and acknowledged_at is not null`);
   addOutboxLine(tx, run.orgId, runId, { kind: 'CANCEL' });
   return true;
 }
