@@ -183,7 +183,8 @@ describe('hostile sizes, counts and nesting', () => {
             const one = lines[i % lines.length] ?? '';
             given += one.length;
             reader.take(one);
-            assert.ok(reader.pending() <= given);
+            // An error's line is kept as the JSON that it stands for.
+            assert.ok(reader.pending() <= 3 * given, `${reader.pending()} of ${given}`);
           }
           reader.end();
         });
