@@ -313,7 +313,7 @@ describe('secrets', function () {
     const command = ['--import', 'tsx', 'src/main/migrate.ts'];
     const said = await run(process.execPath, command, {
       env: settings,
-      timeout: 20_000,
+      timeout: 60_000,
       cwd: fileURLToPath(new URL('../..', import.meta.url)),
     }).catch((error: { stdout: string; stderr: string }) => error);
     assert.ok(said.stdout.length + said.stderr.length > 10);
