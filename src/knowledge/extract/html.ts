@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module';
 import Turndown from 'turndown';
+import { DocumentError } from './problem.ts';
 
 // CommonJS whose types are no module's.
 const { createDocument } = createRequire(import.meta.url)('@mixmark-io/domino') as {
@@ -31,7 +32,25 @@ export interface Page {
   readonly markdown: string;
 }
 
+/** Parsers of HTML take a time that is the square of the depth; browsers stop at 512. */
+const DEEPEST = 2000;
+/** Ends that need not be written, and elements that have none: many in a row are not nested. */
+const FLAT =
+  /^(p|li|dt|dd|tr|td|th|thead|tbody|tfoot|option|area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)$/i;
+
+function isTooDeep(html: string): boolean {
+  let depth = 0;
+  for (const [, end, name = ''] of html.matchAll(/<(\/?)([a-z][a-z0-9]*)/gi)) {
+    if (FLAT.test(name)) continue;
+    depth = Math.max(0, depth + (end === '' ? 1 : -1));
+    if (depth > DEEPEST) return true;
+  }
+  return false;
+}
+
 export function readPage(html: string): Page {
+  if (isTooDeep(html))
+    throw new DocumentError('TOO_COMPLEX', 'The page is nested too deeply to be read.');
   const document = createDocument(html);
   const title = document.title.replace(/\s+/g, ' ').trim();
   for (const node of Array.from(document.querySelectorAll(NEVER))) node.remove();
