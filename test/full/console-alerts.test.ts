@@ -88,8 +88,8 @@ describe('the console tells who looks elsewhere, in a browser', function () {
     await page.getByRole('switch', { name: 'Sound' }).click();
     assert.equal(await tonesOf(page), 2, 'it lets itself be heard');
     await page.getByRole('switch', { name: 'Notifications' }).click();
+    // In development the token outlives a reload.
     await page.reload();
-    await signIn(page, await tokenOf('lea'));
     await page.getByTestId('waiting').filter({ hasText: 'there before' }).waitFor();
     // The page is touched, or its browser would keep it silent.
     await page.getByRole('heading', { name: 'Waiting for you' }).click();
