@@ -102,21 +102,38 @@ function checkSession(
   shown: ReadonlyMap<string, readonly string[]>,
   say: Say,
 ): void {
-  const done: string[] = [];
+  const before: { readonly input: string; readonly must: boolean }[] = [];
   let lastClosed = 0;
   for (const run of runs) {
     const began = evidence.events.get(run.run_id)?.find((event) => event.kind === 'ATTEMPT')?.at_ms;
     if (began !== undefined && began < lastClosed)
       say('sessions-in-one-order', `${run.run_id} began before the one ahead had ended`);
     const seen = shown.get(opOf(run.input));
-    if (seen !== undefined && seen.join('\n') !== done.join('\n'))
+    const due = before.flatMap(({ input, must }) => (must || seen?.includes(input) ? input : []));
+    if (seen !== undefined && seen.join('\n') !== due.join('\n'))
       say(
         'sessions-in-one-order',
-        `${run.run_id} was shown ${seen.map(opOf).join(' ') || 'nothing'}, not ${done.map(opOf).join(' ') || 'nothing'}`,
+        `${run.run_id} was shown ${seen.map(opOf).join(' ') || 'nothing'}, not ${due.map(opOf).join(' ') || 'nothing'}`,
       );
-    if (run.status === 'COMPLETED') done.push(run.input);
+    const stands = standsLater(run, evidence);
+    if (stands !== 'NO') before.push({ input: run.input, must: stands === 'YES' });
     lastClosed = run.closed_ms ?? Infinity;
   }
+}
+
+/**
+ * A run that ended without an answer stands in later transcripts with what it did; a call that was
+ * under way at its end may have been handed back since.
+ */
+function standsLater(run: RunRow, { calls }: Evidence): 'YES' | 'MAYBE' | 'NO' {
+  if (run.status === 'COMPLETED') return 'YES';
+  const went = [...calls.values()].filter(
+    (call) => call.run_id === run.run_id && call.dispatch_n > 0,
+  );
+  if (went.length === 0) return 'NO';
+  return went.some(({ state }) => ['SUCCEEDED', 'FAILED', 'LEFT'].includes(state))
+    ? 'YES'
+    : 'MAYBE';
 }
 
 /** All the while: a state that is over never changes again, and none goes back to QUEUED. */
