@@ -24,7 +24,7 @@ import { openProcess, settings } from './process.ts';
 import type { Store } from '../store/database/access.ts';
 import { countWithoutVector, vectorsThere } from '../store/knowledge/vectors.ts';
 import type { Temporal } from '../temporal/connect.ts';
-import { documentQueue } from '../temporal/document-upkeep.ts';
+import { documentQueue } from '../temporal/document-workflows.ts';
 import { createSdkLogger } from '../temporal/sdk-log.ts';
 import type { OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
 import { codeTools } from '../tools/index.ts';

@@ -1,27 +1,21 @@
 // Sees to what the documents' rows say is to be done: a workflow for each that was given, its end
 // for each that was deleted, and its passages taken away; and FAILED for one whose workflow somebody
-// ended. At once by the process that changed the row, else by any.
+// ended. At once by the process that changed the row, else by any. Nothing is done, and nothing is
+// concluded, while Temporal is not the one that this database belongs to.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
-import { INGEST_WORKFLOW_TYPE, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import type { Store } from '../store/database/access.ts';
 import { failDocument } from '../store/knowledge/take-in.ts';
 import * as upkeep from '../store/knowledge/upkeep.ts';
-import type { IngestDocumentInput } from '../workflows/ingest-document.ts';
-import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
-import { createWorkflowObserver } from './workflow-observer.ts';
+import type { Acquaintance } from './counterpart.ts';
+import type { DocumentWorkflows } from './document-workflows.ts';
 
 export interface DocumentUpkeep {
   /** Looks now. */
   readonly nudge: () => void;
   readonly stop: () => Promise<void>;
 }
-
-/** Polled for documents, so that they wait for each other and no run waits for them. */
-export const documentQueue = (taskQueue: string): string => `${taskQueue}-documents`;
 
 const LOOK_EVERY_MS = 1000;
 const AT_ONCE = 20;
@@ -30,49 +24,28 @@ const COMPARED_AT_ONCE = 5;
 const COMPARED_OLDER_THAN_S = 5;
 const ENDED: readonly string[] = ['TERMINATED', 'CANCELLED', 'FAILED', 'TIMED_OUT'];
 
-interface UpkeepDeps {
+export interface DocumentUpkeepDeps {
   readonly store: Store;
-  readonly temporal: Temporal;
+  readonly workflows: DocumentWorkflows;
+  readonly acquaintance: Acquaintance;
   readonly log: { warn: (o: object, m: string) => void };
+  /** For tests: waits too long for them. */
+  readonly lookEveryMs?: number;
 }
 
 /** What is done about one document. */
-function createSteps({ store, temporal, log }: UpkeepDeps, stopping: AbortSignal) {
-  const { client, connection, settings } = temporal;
-  const inTime = <T>(call: () => Promise<T>): Promise<T> =>
-    connection.withDeadline(Date.now() + RPC_DEADLINE_MS, call);
-
-  async function start({ documentId, orgId }: upkeep.ToDo): Promise<void> {
-    const input: IngestDocumentInput = {
-      ...{ documentId, orgId, taskQueue: documentQueue(settings.taskQueue) },
-    };
-    try {
-      await inTime(() =>
-        client.workflow.start(INGEST_WORKFLOW_TYPE, {
-          workflowId: documentId,
-          taskQueue: settings.taskQueue,
-          args: [input],
-          workflowIdConflictPolicy: 'USE_EXISTING',
-          workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          typedSearchAttributes: new TypedSearchAttributes([
-            { key: defineSearchAttributeKey(SEARCH_ATTRIBUTE.org, 'KEYWORD'), value: orgId },
-          ]),
-        }),
-      );
-    } catch (error) {
-      // It ran and closed already: compared below.
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    }
-    await store.asReconciler((tx) => upkeep.noteStarted(tx, documentId));
+function createSteps(
+  { store, workflows, acquaintance, log }: DocumentUpkeepDeps,
+  stopping: AbortSignal,
+) {
+  async function start(one: upkeep.ToDo): Promise<void> {
+    await workflows.start(one);
+    await store.asReconciler((tx) => upkeep.noteStarted(tx, one.documentId));
   }
 
   async function purge({ documentId, underWay }: upkeep.ToDo): Promise<void> {
     if (underWay) {
-      try {
-        await inTime(() => client.workflow.getHandle(documentId).cancel());
-      } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
-      }
+      await workflows.cancel(documentId);
       await store.asReconciler((tx) => upkeep.noteCancelled(tx, documentId));
     }
     while (!stopping.aborted)
@@ -81,8 +54,10 @@ function createSteps({ store, temporal, log }: UpkeepDeps, stopping: AbortSignal
 
   return async function see(one: upkeep.ToDo): Promise<void> {
     try {
+      await acquaintance.check();
       await (one.what === 'START' ? start(one) : purge(one));
     } catch (error) {
+      acquaintance.doubt();
       log.warn(
         { err: error, documentId: one.documentId, what: one.what },
         'what a document needs could not be done; it is tried again',
@@ -92,9 +67,13 @@ function createSteps({ store, temporal, log }: UpkeepDeps, stopping: AbortSignal
   };
 }
 
-/** Documents whose workflow somebody ended. */
-function createCompare({ store, temporal, log }: UpkeepDeps): () => Promise<void> {
-  const workflows = createWorkflowObserver(temporal);
+/** Documents whose workflow is not under way, though their row says so. */
+function createCompare({
+  store,
+  workflows,
+  acquaintance,
+  log,
+}: DocumentUpkeepDeps): () => Promise<void> {
   const error = {
     code: 'TERMINATED',
     message: 'Taking the document in was ended by an operator. Give it again.',
@@ -104,9 +83,12 @@ function createCompare({ store, temporal, log }: UpkeepDeps): () => Promise<void
       upkeep.openDocuments(tx, { olderThanS: COMPARED_OLDER_THAN_S, most: COMPARED_AT_ONCE }),
     );
     for (const documentId of open) {
-      const { status } = await workflows.look(documentId);
-      // Of a Temporal that lost it: everything that it needs is in the record.
-      if (status === 'NOT_FOUND')
+      const status = await workflows.look(documentId);
+      // The connection may lead to another server since the look began.
+      await acquaintance.check();
+      // Of a Temporal that lost it, or a record that was put back to before its end: everything that
+      // is needed is in the record.
+      if (status === 'NOT_FOUND' || status === 'COMPLETED')
         await store.asReconciler((tx) => upkeep.startAgain(tx, documentId));
       if (!ENDED.includes(status)) continue;
       while (!(await store.asReconciler((tx) => failDocument(tx, documentId, error))));
@@ -115,8 +97,8 @@ function createCompare({ store, temporal, log }: UpkeepDeps): () => Promise<void
   };
 }
 
-export function createDocumentUpkeep(deps: UpkeepDeps): DocumentUpkeep {
-  const { store } = deps;
+export function createDocumentUpkeep(deps: DocumentUpkeepDeps): DocumentUpkeep {
+  const { store, acquaintance, lookEveryMs = LOOK_EVERY_MS } = deps;
   const stopping = new AbortController();
   const see = createSteps(deps, stopping.signal);
   const compare = createCompare(deps);
@@ -140,15 +122,17 @@ export function createDocumentUpkeep(deps: UpkeepDeps): DocumentUpkeep {
       again = false;
       for (const look of [seeToAll, compare])
         try {
+          await acquaintance.check();
           await look();
         } catch {
-          // Temporal or the database is away: the next look tries again.
+          // Temporal or the database is away, or Temporal is another one: the next look tries again.
+          acquaintance.doubt();
         }
       if (again) continue;
       const woken = new AbortController();
       wake = () => woken.abort();
       const signal = AbortSignal.any([stopping.signal, woken.signal]);
-      await sleep(LOOK_EVERY_MS, undefined, { ref: false, signal }).catch(() => undefined);
+      await sleep(lookEveryMs, undefined, { ref: false, signal }).catch(() => undefined);
     }
   })();
 

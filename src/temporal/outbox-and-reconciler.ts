@@ -11,6 +11,7 @@ import {
 import { createAcquaintance, type MetTemporal } from './counterpart.ts';
 import { createGateway } from './gateway.ts';
 import { createDocumentUpkeep, type DocumentUpkeep } from './document-upkeep.ts';
+import { createDocumentWorkflows } from './document-workflows.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createReconciler } from './reconciler.ts';
 import { createWorkflowObserver } from './workflow-observer.ts';
@@ -62,7 +63,12 @@ export function createOutboxAndReconciler({
     log,
     onReleased: () => outbox.nudge(),
   });
-  const documents = createDocumentUpkeep({ store, temporal, log });
+  const documents = createDocumentUpkeep({
+    store,
+    workflows: createDocumentWorkflows(temporal),
+    acquaintance,
+    log,
+  });
   const retention = setInterval(() => void shed(retentionDays), RETENTION_EVERY_MS);
   retention.unref();
   async function shed(days: number | null): Promise<void> {
