@@ -133,6 +133,56 @@ export function describeKnowledge(bench: () => Bench): void {
     assert.equal(rows.length, 0);
   });
 
+  it('what reads the index of words as the owner gives nothing of another org, and no decoy', async () => {
+    const [mine, theirs] = [k(), k()];
+    const base = await mine.base();
+    const id = await mine.learn(base, 'Ours', 'The plan is called celandine.');
+    const ofBase = `'base:${base.baseKey}'`;
+    const found = ({ asOrg }: typeof mine) =>
+      asOrg(async ({ db }) => {
+        const n = async (query: ReturnType<typeof sql<{ n: number }>>) =>
+          Number((await query.execute(db)).rows[0]?.n);
+        return [
+          await n(
+            sql`select count(*) as n from holdpoint_find_words(array[${base.baseKey}], ${"'plan' | 'celandin'"}::tsquery, 10)`,
+          ),
+          await n(
+            sql`select passages as n from holdpoint_count_words(array[${base.baseKey}], array['plan'], 10)`,
+          ),
+          // As a release before asks, which may run beside this one.
+          await n(sql`select count(*) as n from holdpoint_find_words(${ofBase}::tsquery, 10)`),
+          await n(
+            sql`select passages as n from holdpoint_count_words(${ofBase}::tsquery, array['plan'], 10)`,
+          ),
+        ];
+      });
+    assert.deepEqual(await found(mine), [1, 1, 1, 1]);
+    assert.deepEqual(await found(theirs), [0, 0, 0, 0]);
+    const decoyed = await mine.asOrg(async ({ db }) => {
+      await sql`create temporary table knowledge_passages on commit drop as
+        select 'decoy' as passage_id, ${mine.orgId}::text as org_id, ${`${ofBase} 'plan'`}::text::tsvector as words`.execute(
+        db,
+      );
+      const { rows } = await sql<{
+        passage_id: string;
+      }>`select passage_id from holdpoint_find_words(array[${base.baseKey}], 'plan', 10)`.execute(
+        db,
+      );
+      return rows.map((row) => row.passage_id);
+    });
+    assert.deepEqual(decoyed, [takeIn.passageIdOf(id, 0)]);
+    const { rows } = await sql<{ name: string; path: string | null }>`
+      select proname as name, (select c from unnest(proconfig) c where c like 'search_path=%') as path
+      from pg_proc where prosecdef and pronamespace = current_schema()::regnamespace`.execute(
+      bench().db.kysely,
+    );
+    assert.ok(rows.length >= 4);
+    for (const { name, path } of rows) {
+      assert.match(path ?? '', /^search_path=\w+(, \w+)?, pg_temp$/, name);
+      assert.doesNotMatch(path ?? '', /user/, name);
+    }
+  });
+
   it('the same content is not taken in twice; of several under one external id the last given stands', async () => {
     const s = k();
     const base = await s.base();

@@ -16,6 +16,7 @@ import { callsInPlace } from './migrations/0060-calls-in-place.ts';
 import { webhooks } from './migrations/0040-webhooks.ts';
 import { keptRuns } from './migrations/0020-kept-runs.ts';
 import { knowledge } from './migrations/0050-knowledge.ts';
+import { wordsOfOneOrg } from './migrations/0065-words-of-one-org.ts';
 
 type Migrations = Readonly<Record<string, Migration>>;
 
@@ -39,6 +40,7 @@ const later: Migrations = {
   '0040-webhooks': webhooks,
   '0020-kept-runs': keptRuns,
   '0050-knowledge': knowledge,
+  '0065-words-of-one-org': wordsOfOneOrg,
 };
 
 const LATER_TABLE = 'holdpoint_migration';

@@ -3,7 +3,6 @@
 
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
-import { baseLexeme } from './take-in.ts';
 import { nearestPassages, type WantedVector } from './vectors.ts';
 
 export interface Passage {
@@ -78,7 +77,6 @@ async function passagesByWords(
   { orgId, bases, words }: Wanted,
 ): Promise<readonly Found[]> {
   const keys = bases.map((base) => base.baseKey);
-  const ofBases = keys.map((key) => `'${baseLexeme(key)}'`).join(' | ');
   const text = words.slice(0, WORDS_MAX).join(' ');
   const { rows } = await sql<Lexeme & { total: number }>`
     with documents as materialized (
@@ -88,14 +86,14 @@ async function passagesByWords(
       select array_agg(distinct w.lexeme) as all_of_them from documents d, unnest(to_tsvector(d.language::regconfig, ${text})) w
     )
     select c.lexeme, c.passages::int as passages, (select sum(n)::int from documents) as total
-    from lexemes, holdpoint_count_words(${ofBases}::tsquery, lexemes.all_of_them, ${COMMON + 1}) c
+    from lexemes, holdpoint_count_words(${keys}::text[], lexemes.all_of_them, ${COMMON + 1}) c
     where c.passages > 0`.execute(tx.db);
   const candidates = candidatesOf(rows);
   if (candidates === undefined) return [];
   const total = rows[0]?.total ?? 0;
   const found = await sql<Found>`
     with found as materialized (
-      select passage_id, words from holdpoint_find_words((${ofBases}::tsquery && ${candidates}::tsquery), ${WEIGHED})
+      select passage_id, words from holdpoint_find_words(${keys}::text[], ${candidates}::tsquery, ${WEIGHED})
     )
     select p.passage_id as "passageId", weighed.score from found
       join lateral (select sum(ts_rank('{0.1,0.1,0.15,0.15}', found.words, t.word, 1) * t.weight)::float8 as score

@@ -31,7 +31,7 @@ export interface NewPassage {
 }
 
 /** What begins the lexeme that names a passage's base; no word holds a colon. */
-export const baseLexeme = (baseKey: string): string => `base:${baseKey}`;
+const baseLexeme = (baseKey: string): string => `base:${baseKey}`;
 export const passageIdOf = (documentId: string, n: number): string =>
   `pas_${documentId.replace(/^doc_/, '')}_${n}`;
 

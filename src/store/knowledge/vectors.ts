@@ -7,6 +7,7 @@ import type { StoreTransaction } from '../database/access.ts';
 import type { Tables } from '../database/tables.ts';
 import type { DatabaseKind } from '../database/database.ts';
 import { protectTable } from '../database/migrations/tenant-policies.ts';
+import { FIXED_SEARCH_PATHS } from '../database/migrations/0065-words-of-one-org.ts';
 
 /** Iterative index scans came with 0.8: without them a filtered search loses results. */
 const OLDEST = [0, 8];
@@ -59,7 +60,7 @@ export async function setUpVectors(db: {
     await db.kysely.transaction().execute(async (tx) => {
       await sql`select pg_advisory_xact_lock(hashtext('knowledge_vectors'))`.execute(tx);
       if (await isThere(tx)) return;
-      await sql.raw(TABLE + indexFunction(db.kind)).execute(tx);
+      await sql.raw(TABLE + indexFunction(db.kind) + FIXED_SEARCH_PATHS).execute(tx);
     });
   } catch (error) {
     // The role may not create extensions: searches go by words alone until somebody does.
