@@ -35,8 +35,8 @@ export function Shell({ place, children }: { place: Place; children: ReactNode }
       </a>
       <Box component="header" className={styles['header'] ?? ''}>
         <Container size="md">
-          <Group justify="space-between" h={56} wrap="nowrap">
-            <Group component="nav" gap="md" wrap="nowrap" aria-label="Pages">
+          <Group justify="space-between" mih={56} py={4} gap="sm" wrap="nowrap">
+            <Group component="nav" className={styles['places'] ?? ''} aria-label="Pages">
               {PLACES.map(({ page, label, href }) => (
                 <Anchor
                   key={page}
