@@ -225,7 +225,8 @@ describe('the doors to a run under many hands', function () {
         readInPieces(runId, connections, () => connections.count >= RECONNECTS),
       ),
     );
-    for (const process of [...cluster.apis, ...cluster.workers]) {
+    // The workers first: while the words are still being said.
+    for (const process of [...cluster.workers, ...cluster.apis]) {
       await sleep(2500);
       await process.kill9();
       await sleep(500);
@@ -268,12 +269,16 @@ describe('the doors to a run under many hands', function () {
       await sleep(1);
     });
     await sleep(3000); // all of them wait
-    const began = performance.now();
-    assert.equal((await ada.read(run)).status, 200);
-    assert.ok(
-      performance.now() - began < 1000,
-      `${Math.round(performance.now() - began)} ms for a read beside them`,
-    );
+    const took: number[] = [];
+    for (let n = 0; n < 5; n++) {
+      const began = performance.now();
+      assert.equal((await ada.read(run)).status, 200);
+      took.push(Math.round(performance.now() - began));
+      await sleep(500);
+    }
+    // The median: a slow machine may still be opening the last of the thousand connections.
+    const [, , median = Infinity] = [...took].sort((a, b) => a - b);
+    assert.ok(median < 1000, `${took.join(', ')} ms for reads beside them`);
     const statuses = await Promise.all(waiting);
     assert.deepEqual([...new Set(statuses)], ['COMPLETED']);
   });

@@ -16,17 +16,16 @@ export function useAlerts(
   { items, since }: Pick<InboxState, 'items' | 'since'>,
   { sound, notify }: { readonly sound: boolean; readonly notify: boolean },
 ): void {
-  const known = useRef<ReadonlySet<string>>(new Set());
+  // Never emptied: a stream that is opened anew brings again what was announced already.
+  const known = useRef(new Set<string>());
   useEffect(() => {
-    const before = known.current;
-    known.current = new Set(items.map(nameOf));
-    // What waited when the page was opened is no news; the header it is told by has whole seconds.
     const fresh = items.filter(
       (item) =>
-        !before.has(nameOf(item)) &&
+        !known.current.has(nameOf(item)) &&
         since !== undefined &&
-        Date.parse(item.requestedAt) >= since + A_SECOND_MS,
+        Date.parse(item.requestedAt) >= since,
     );
+    for (const item of items) known.current.add(nameOf(item));
     if (fresh.length === 0) return;
     if (sound) chime();
     if (notify && 'Notification' in window && Notification.permission === 'granted')
@@ -34,7 +33,6 @@ export function useAlerts(
   }, [items, since, sound, notify]);
 }
 
-const A_SECOND_MS = 1000;
 /** A call may be asked about again, in another pause. */
 const nameOf = ({ pauseId, callId }: WaitingCall): string => `${pauseId} ${callId}`;
 

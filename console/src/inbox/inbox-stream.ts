@@ -10,7 +10,11 @@ export interface InboxState {
   readonly items: readonly WaitingCall[];
   /** live: it is what the server has; connecting: it may be older. */
   readonly connection: 'connecting' | 'live';
-  /** When the page first saw it, by the server's clock; what was asked since then is news. */
+  /**
+   * When the page first saw it, by the server's clock; what was asked since then is news. The header
+   * that says it has whole seconds: what was asked in that second before the page came is news too,
+   * since missing a call is worse than announcing one that had waited for a moment.
+   */
   readonly since: number | undefined;
 }
 
@@ -24,9 +28,10 @@ export async function followInbox(
   api: Api,
   signal: AbortSignal,
   onState: (state: InboxState) => void,
+  seenSince: number | undefined,
 ): Promise<void> {
   const items = new Map<string, WaitingCall>();
-  let since: number | undefined;
+  let since = seenSince;
   const tell = (connection: InboxState['connection']): void =>
     onState({ items: [...items.values()].sort(byAge), connection, since });
   const stream = () =>

@@ -1,7 +1,7 @@
 // One inbox for the whole page: the badge in the title, the list, sound and notifications are
 // readers of it.
 
-import { createContext, useContext, useEffect, useState } from 'react';
+import { createContext, useContext, useEffect, useRef, useState } from 'react';
 import { sentenceOf } from '../api/api.ts';
 import type { Console } from '../shell/context.ts';
 import { followInbox, type InboxState } from './inbox-stream.ts';
@@ -16,9 +16,14 @@ export const useInbox = (): Inbox => useContext(InboxContext);
 
 export function useInboxStream({ api, token }: Pick<Console, 'api' | 'token'>): Inbox {
   const [inbox, setInbox] = useState<Inbox>(EMPTY);
+  const since = useRef<number>(undefined);
   useEffect(() => {
     const leaving = new AbortController();
-    followInbox(api, leaving.signal, setInbox).catch((error: unknown) => {
+    const show = (state: InboxState): void => {
+      since.current = state.since;
+      setInbox(state);
+    };
+    followInbox(api, leaving.signal, show, since.current).catch((error: unknown) => {
       if (!leaving.signal.aborted)
         setInbox((last) => ({ ...last, connection: 'connecting', problem: sentenceOf(error) }));
     });
