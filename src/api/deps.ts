@@ -4,6 +4,7 @@ import type { ConsoleDeps } from './console/console-layer.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
 import type { CheckEdit } from '../store/calls/votes.ts';
 import type { Store } from '../store/database/access.ts';
+import type { LeasedLine } from '../store/outbox.ts';
 import type { Embedder } from '../models/embedder.ts';
 import type { Authenticate } from './auth/caller.ts';
 import type { Log } from './http/api-context.ts';
@@ -13,10 +14,10 @@ export interface AppDeps {
   readonly agents: ReadonlyMap<string, AgentSnapshot>;
   readonly authenticate: Authenticate;
   /**
-   * Sends a run's outbox lines now; resolves when they are acknowledged, or false after at most 3 s
-   * (Temporal away).
+   * Sends a run's outbox lines now, or the one that its start has leased; resolves when Temporal has
+   * taken them, or false after at most 3 s.
    */
-  readonly send: (runId: string) => Promise<boolean>;
+  readonly send: (runId: string, line?: LeasedLine) => Promise<boolean>;
   /** Documents were given or deleted: what that needs is done now. */
   readonly nudgeDocuments?: () => void;
   /** Makes vectors of questions; absent: documents are searched by their words. */

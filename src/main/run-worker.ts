@@ -239,6 +239,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
       store,
       egressAllow: config.egressAllow,
       publicUrl: config.publicUrl ?? undefined,
+      onDue: store.due.on,
       log,
     });
     process.onClose(() => webhooks.stop());

@@ -71,7 +71,8 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
           ? { kind: 'secret', secret: developmentSecret(config.dataDir) }
           : config.auth,
     }),
-    send: async (runId) => (await parts.outboxAndReconciler()?.outbox.send(runId)) ?? false,
+    send: async (runId, line) =>
+      (await parts.outboxAndReconciler()?.outbox.send(runId, line)) ?? false,
     notReady: createNotReady({
       store,
       temporal: parts.temporal,
@@ -103,6 +104,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     store,
     egressAllow: config.egressAllow,
     publicUrl: config.publicUrl ?? listensAt,
+    onDue: store.due.on,
     log,
   });
   return {

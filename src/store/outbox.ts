@@ -25,10 +25,21 @@ export interface OutboxLine {
   readonly message: OutboxMessage;
 }
 
+/** A line that the transaction which wrote it has leased for its own process. */
+export interface LeasedLine {
+  readonly lease: string;
+  readonly message: OutboxMessage;
+}
+
 /**
  * Longer than a start with its retries takes, short enough that another process soon takes over.
  */
 export const LEASE_SECONDS = 10;
+/**
+ * Of a line that was leased as it was written: the longest that a caller waits for its being sent,
+ * and not much more, since a process that dies now has sent nothing.
+ */
+const FIRST_LEASE_SECONDS = 4;
 
 function keyOf(runId: string, message: OutboxMessage): string {
   switch (message.kind) {
@@ -48,13 +59,14 @@ function keyOf(runId: string, message: OutboxMessage): string {
 
 /**
  * Adds a line; the process that adds it sends it right after the commit, any other where that one
- * can't.
+ * can't. With a `lease`, made before the transaction, the line need not be leased to be sent.
  */
 export function addOutboxLine(
   tx: StoreTransaction,
   orgId: string,
   runId: string,
   message: OutboxMessage,
+  lease?: string,
 ): void {
   tx.write(
     tx.db
@@ -65,6 +77,13 @@ export function addOutboxLine(
         line_key: keyOf(runId, message),
         kind: message.kind,
         payload: JSON.stringify(message),
+        ...(lease === undefined
+          ? {}
+          : {
+              claimed_by: lease,
+              claimed_until: sql<Date>`clock_timestamp() + make_interval(secs => ${FIRST_LEASE_SECONDS})`,
+              attempts: 1,
+            }),
       })
       .onConflict((known) => known.column('line_key').doNothing()),
   );
@@ -100,6 +119,27 @@ export async function acknowledgeOutboxLines(
   await sql`update outbox set acknowledged_at = clock_timestamp() where id = any(${ids}) and acknowledged_at is null`.execute(
     tx.db,
   );
+}
+
+/** What was sent under these leases, and is not acknowledged by the run's first transaction. */
+export async function acknowledgeLeases(
+  tx: StoreTransaction,
+  leases: readonly string[],
+): Promise<void> {
+  await sql`update outbox set acknowledged_at = clock_timestamp()
+    where claimed_by = any(${leases}) and acknowledged_at is null`.execute(tx.db);
+}
+
+/** By the workflow's own first transaction: that it runs says that its start was taken. */
+export function acknowledgeStart(tx: StoreTransaction, runId: string): void {
+  tx.write(sql`update outbox set acknowledged_at = clock_timestamp()
+    where run_id = ${runId} and kind = 'START' and acknowledged_at is null`);
+}
+
+/** Gives the lines of a lease back, as `returnOutboxLines` does. */
+export async function returnLease(tx: StoreTransaction, lease: string): Promise<void> {
+  await sql`update outbox set claimed_until = clock_timestamp() + make_interval(secs => least(5, 0.25 * attempts))
+    where claimed_by = ${lease} and acknowledged_at is null`.execute(tx.db);
 }
 
 /** Gives lines back, to be taken again after a pause that grows to 5 s. */

@@ -4,7 +4,6 @@
 // concluded, while Temporal is not the one that this database belongs to.
 
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Store } from '../store/database/access.ts';
 import { failDocument } from '../store/knowledge/take-in.ts';
 import * as upkeep from '../store/knowledge/upkeep.ts';
@@ -17,7 +16,6 @@ export interface DocumentUpkeep {
   readonly stop: () => Promise<void>;
 }
 
-const LOOK_EVERY_MS = 1000;
 const AT_ONCE = 20;
 const COMPARED_AT_ONCE = 5;
 /** A workflow this young may not be known yet to who is asked. */
@@ -29,8 +27,8 @@ export interface DocumentUpkeepDeps {
   readonly workflows: DocumentWorkflows;
   readonly acquaintance: Acquaintance;
   readonly log: { warn: (o: object, m: string) => void };
-  /** For tests: waits too long for them. */
-  readonly lookEveryMs?: number;
+  /** Calls back when there may be something to see to. */
+  readonly onDue: (look: () => void) => () => void;
 }
 
 /** What is done about one document. */
@@ -98,7 +96,7 @@ function createCompare({
 }
 
 export function createDocumentUpkeep(deps: DocumentUpkeepDeps): DocumentUpkeep {
-  const { store, acquaintance, lookEveryMs = LOOK_EVERY_MS } = deps;
+  const { store, acquaintance, onDue } = deps;
   const stopping = new AbortController();
   const see = createSteps(deps, stopping.signal);
   const compare = createCompare(deps);
@@ -128,21 +126,24 @@ export function createDocumentUpkeep(deps: DocumentUpkeepDeps): DocumentUpkeep {
           // Temporal or the database is away, or Temporal is another one: the next look tries again.
           acquaintance.doubt();
         }
-      if (again) continue;
-      const woken = new AbortController();
-      wake = () => woken.abort();
-      const signal = AbortSignal.any([stopping.signal, woken.signal]);
-      await sleep(lookEveryMs, undefined, { ref: false, signal }).catch(() => undefined);
+      while (!again && !stopping.signal.aborted)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
     }
   })();
 
+  const nudge = (): void => {
+    again = true;
+    wake();
+  };
+  const unlisten = onDue(nudge);
   return {
-    nudge: () => {
-      again = true;
-      wake();
-    },
+    nudge,
     stop: async () => {
+      unlisten();
       stopping.abort();
+      wake();
       await loop;
     },
   };

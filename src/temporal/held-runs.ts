@@ -13,8 +13,14 @@ const MOST_HELD = 1000;
 /** Let go at once by a batch operation, they are asked about in so many a look. */
 const ASKED_AT_ONCE = 20;
 
-export async function lookAtHeld(store: Store, workflows: WorkflowObserver): Promise<void> {
+/** `mayBeNoted`: the record may say of a run that it is held. */
+export async function lookAtHeld(
+  store: Store,
+  workflows: WorkflowObserver,
+  mayBeNoted: boolean,
+): Promise<void> {
   const paused = new Set(await workflows.paused(MOST_HELD));
+  if (paused.size === 0 && !mayBeNoted) return;
   const noted = await store.asReconciler(heldRuns);
   if (paused.size === 0 && noted.length === 0) return;
   const unsaid = [...paused].filter((runId) => !noted.includes(runId));

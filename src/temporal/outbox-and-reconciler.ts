@@ -46,12 +46,14 @@ export function createOutboxAndReconciler({
 }: OutboxAndReconcilerDeps): OutboxAndReconciler {
   const gateway = createGateway(temporal, { eager });
   const acquaintance = createAcquaintance(temporal, log);
+  const { due } = store;
   const outbox: Outbox = createOutbox({
     store,
     gateway,
     acquaintance,
     log,
     onGone: (runId) => void reconciler.compare(runId),
+    onDue: (look) => due.on('outbox', look),
   });
   const reconciler = createReconciler({
     store,
@@ -62,11 +64,13 @@ export function createOutboxAndReconciler({
     retentionMs: temporal.retentionMs,
     log,
     onReleased: () => outbox.nudge(),
+    isDue: due.isDue,
   });
   const documents = createDocumentUpkeep({
     store,
     workflows: createDocumentWorkflows(temporal),
     acquaintance,
+    onDue: (look) => due.on('documents', look),
     log,
   });
   const retention = setInterval(() => void shed(retentionDays), RETENTION_EVERY_MS);

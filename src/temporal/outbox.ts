@@ -6,17 +6,23 @@ import { randomUUID } from 'node:crypto';
 import { assertNever } from '../contract/names.ts';
 import type { Store } from '../store/database/access.ts';
 import {
+  acknowledgeLeases,
   acknowledgeOutboxLines,
   leaseOutboxLines,
+  returnLease,
   returnOutboxLines,
+  type LeasedLine,
   type OutboxLine,
 } from '../store/outbox.ts';
 import type { Acquaintance } from './counterpart.ts';
 import type { Gateway, GatewayAnswer } from './gateway.ts';
 
 export interface Outbox {
-  /** Sends a run's lines; true when all are acknowledged, false after `SEND_WITHIN_MS`. */
-  readonly send: (runId: string) => Promise<boolean>;
+  /**
+   * Sends a run's lines, or the one that was leased as it was written; true when Temporal has taken
+   * them, false after `SEND_WITHIN_MS`.
+   */
+  readonly send: (runId: string, line?: LeasedLine) => Promise<boolean>;
   /** Looks for lines of any run now. */
   readonly nudge: () => void;
   readonly stop: () => Promise<void>;
@@ -30,6 +36,8 @@ export interface OutboxDeps {
   /** A run whose workflow is not there: it is to be compared with its record. */
   readonly onGone: (runId: string) => void;
   readonly log: { warn: (o: object, m: string) => void };
+  /** Calls back when there may be lines that nobody sends; by default at short intervals. */
+  readonly onDue?: (look: () => void) => () => void;
 }
 
 /**
@@ -37,19 +45,40 @@ export interface OutboxDeps {
  */
 const SEND_WITHIN_MS = 2800;
 const LOOK_EVERY_MS = 500;
+const atIntervals = (look: () => void): (() => void) => {
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  return () => clearInterval(timer);
+};
 const LINES_AT_ONCE = 50;
+/**
+ * A start is acknowledged by the run's first transaction where a worker is there; by its sender
+ * after so long. Until then another process says no later line of the run.
+ */
+const ACKNOWLEDGE_AFTER_MS = 1000;
+
+type Sendable = Pick<OutboxLine, 'runId' | 'message'>;
 
 const idsOf = (lines: readonly OutboxLine[]): readonly number[] => lines.map((line) => line.id);
 
-export function createOutbox({ store, gateway, acquaintance, onGone, log }: OutboxDeps): Outbox {
+export function createOutbox({
+  store,
+  gateway,
+  acquaintance,
+  onGone,
+  log,
+  onDue = atIntervals,
+}: OutboxDeps): Outbox {
   const underWay = new Set<Promise<unknown>>();
   /** Leases whose reply was lost: their lines are ours, and nobody else takes them for a while. */
   const unheard: string[] = [];
+  /** Leases of what Temporal has taken. */
+  let sent: string[] = [];
+  let acknowledging: NodeJS.Timeout | undefined;
   let stopped = false;
   let looking = false;
   let again = false;
 
-  function callGateway(line: OutboxLine): Promise<GatewayAnswer> {
+  function callGateway(line: Sendable): Promise<GatewayAnswer> {
     const { message } = line;
     switch (message.kind) {
       case 'START':
@@ -64,7 +93,7 @@ export function createOutbox({ store, gateway, acquaintance, onGone, log }: Outb
   }
 
   /** True if the server took it. */
-  async function sendLine(line: OutboxLine): Promise<boolean> {
+  async function sendLine(line: Sendable): Promise<boolean> {
     try {
       await acquaintance.check();
       const sent = await callGateway(line);
@@ -90,9 +119,12 @@ export function createOutbox({ store, gateway, acquaintance, onGone, log }: Outb
     let taken: readonly OutboxLine[] = [];
     for (;;) {
       const lease = (runId === null ? unheard.pop() : undefined) ?? randomUUID();
+      const leases = sent;
       const lines = await store
         .asReconciler(async (tx) => {
           if (taken.length > 0) await acknowledgeOutboxLines(tx, idsOf(taken));
+          // A later line of one of these runs is leased only once they are acknowledged.
+          if (leases.length > 0) await acknowledgeLeases(tx, leases);
           // A process that stops leaves what it has not begun to the others.
           return stopped && runId === null ? [] : leaseOutboxLines(tx, runId, LINES_AT_ONCE, lease);
         })
@@ -100,6 +132,7 @@ export function createOutbox({ store, gateway, acquaintance, onGone, log }: Outb
           unheard.push(lease);
           throw error;
         });
+      sent = sent.filter((one) => !leases.includes(one));
       if (lines.length === 0) return true;
       const results = await Promise.all(lines.map(sendLine));
       taken = lines.filter((_, i) => results[i] === true);
@@ -114,6 +147,26 @@ export function createOutbox({ store, gateway, acquaintance, onGone, log }: Outb
       });
       return false;
     }
+  }
+
+  async function acknowledgeSent(): Promise<void> {
+    clearTimeout(acknowledging);
+    acknowledging = undefined;
+    const leases = sent;
+    sent = [];
+    if (leases.length === 0) return;
+    // Where the database is away the leases end, and the lines are said once more.
+    await store.asReconciler((tx) => acknowledgeLeases(tx, leases)).catch(() => undefined);
+  }
+
+  async function sendLeased(runId: string, { lease, message }: LeasedLine): Promise<boolean> {
+    if (await sendLine({ runId, message })) {
+      sent.push(lease);
+      acknowledging ??= setTimeout(() => void track(acknowledgeSent()), ACKNOWLEDGE_AFTER_MS);
+      return true;
+    }
+    await store.asReconciler((tx) => returnLease(tx, lease));
+    return false;
   }
 
   const track = <T>(work: Promise<T>): Promise<T> => {
@@ -139,10 +192,10 @@ export function createOutbox({ store, gateway, acquaintance, onGone, log }: Outb
       looking = false;
     }
   }
-  const timer = setInterval(() => void track(look()), LOOK_EVERY_MS);
+  const unlisten = onDue(() => void track(look()));
 
   return {
-    send: async (runId) => {
+    send: async (runId, line) => {
       let giveUp: NodeJS.Timeout | undefined;
       const tooLate = new Promise<boolean>(
         (resolve) => (giveUp = setTimeout(() => resolve(false), SEND_WITHIN_MS)),
@@ -151,10 +204,9 @@ export function createOutbox({ store, gateway, acquaintance, onGone, log }: Outb
         // The caller need not wait for the line's acknowledgement: a line said twice changes
         // nothing.
         return await new Promise<boolean>((resolve) => {
-          void Promise.race([
-            track(sendAll(runId, () => resolve(true))).catch(() => false),
-            tooLate,
-          ]).then(resolve);
+          const sending =
+            line === undefined ? sendAll(runId, () => resolve(true)) : sendLeased(runId, line);
+          void Promise.race([track(sending).catch(() => false), tooLate]).then(resolve);
         });
       } finally {
         clearTimeout(giveUp);
@@ -163,8 +215,9 @@ export function createOutbox({ store, gateway, acquaintance, onGone, log }: Outb
     nudge: () => void track(look()),
     stop: async () => {
       stopped = true;
-      clearInterval(timer);
+      unlisten();
       await Promise.allSettled(underWay);
+      await acknowledgeSent();
     },
   };
 }

@@ -40,6 +40,8 @@ export interface ReconcilerDeps {
   };
   readonly lookEveryMs?: number;
   readonly walkEveryMs?: number;
+  /** Whether the record has runs to compare; by default it is taken to. */
+  readonly isDue?: (kind: 'openRuns' | 'heldRuns') => boolean;
   /** For a test: the clock by which an absence is seen twice. */
   readonly clock?: () => number;
 }
@@ -51,6 +53,8 @@ const LOOK_BACK_MS = 30_000;
 const FIRST_LOOK_BACK_MS = 600_000;
 /** Open rows compared a second, the longest unseen first. */
 const SWEEP_AT_ONCE = 5;
+/** Between two sweeps over all of them, in looks. */
+const SWEEP_AGAIN_AFTER_LOOKS = 3;
 /** A row this young may have a start, or a decision, that is just being sent. */
 const SWEEP_OLDER_THAN_S = 20;
 /** Between two walks over all open workflows. */
@@ -58,7 +62,7 @@ const WALK_EVERY_MS = 60_000;
 
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const { store, workflows, gateway, onReleased, log, lookEveryMs = LOOK_EVERY_MS } = deps;
-  const { walkEveryMs = WALK_EVERY_MS } = deps;
+  const { walkEveryMs = WALK_EVERY_MS, isDue = () => true } = deps;
   const absences = createAbsences(log, deps.clock);
   /** Told once already, by the run: what they were told last. */
   const told = new Map<string, string>();
@@ -66,6 +70,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   // By Temporal's clock, as soon as it has told one: this machine's may be wrong.
   let since = Date.now() - FIRST_LOOK_BACK_MS;
   let swept = '';
+  let restLooks = 0;
   let page: Uint8Array | undefined;
   let walkAt = 0;
 
@@ -127,6 +132,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   async function lookAtClosed(): Promise<void> {
+    if (!isDue('openRuns')) return;
     const closed = await workflows.closedSince(new Date(since));
     for (const { closedAt } of closed) since = Math.max(since, closedAt.getTime() - LOOK_BACK_MS);
     if (closed.length === 0) return;
@@ -136,10 +142,14 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   async function sweep(): Promise<void> {
+    if (!isDue('openRuns') || restLooks-- > 0) return;
     const open = await store.asReconciler((tx) =>
       openAfter(tx, swept, { olderThanS: SWEEP_OLDER_THAN_S, most: SWEEP_AT_ONCE }),
     );
-    swept = open.length < SWEEP_AT_ONCE ? '' : (open.at(-1) ?? '');
+    const hasMore = open.length === SWEEP_AT_ONCE;
+    swept = hasMore ? (open.at(-1) ?? '') : '';
+    restLooks = hasMore ? 0 : SWEEP_AGAIN_AFTER_LOOKS - 1;
+    if (open.length === 0) return;
     for (const runId of open) await compare(runId);
     const released = await store.asReconciler((tx) => releaseStranded(tx, open));
     if (released.length === 0) return;
@@ -170,7 +180,10 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   // A server that knows no pause of workflows refuses to be asked for them.
-  const held = (): Promise<void> => lookAtHeld(store, workflows).catch(() => undefined);
+  const held = async (): Promise<void> => {
+    if (isDue('openRuns'))
+      await lookAtHeld(store, workflows, isDue('heldRuns')).catch(() => undefined);
+  };
 
   const loop = (async () => {
     while (!stopped) {

@@ -29,6 +29,8 @@ export interface WebhookSenderDeps {
   /** undefined: as the process knew it that made the webhook. */
   readonly publicUrl: string | undefined;
   readonly log: { readonly warn: (o: object, m: string) => void };
+  /** Calls back when there may be something to send or to announce; by default at short intervals. */
+  readonly onDue?: (kind: 'deliveries' | 'expiring', look: () => void) => () => void;
   /** The contract's ten seconds; shorter in tests. */
   readonly timeoutMs?: number;
 }
@@ -36,6 +38,10 @@ export interface WebhookSenderDeps {
 const ATTEMPT_MS = 10_000;
 /** Somebody waits for this: a line is taken within half a second, by whichever process looks. */
 const LOOK_EVERY_MS = 500;
+const atIntervals = (_kind: string, look: () => void): (() => void) => {
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  return () => clearInterval(timer);
+};
 /** Sockets, not CPU. */
 const UNDER_WAY_MAX = 200;
 const OF_ONE = 10;
@@ -43,7 +49,7 @@ const OF_ONE_UNKNOWN = 2;
 const OF_ONE_FAILING = 1;
 const FAILING_MAX = UNDER_WAY_MAX / 2;
 /** What was written for a webhook at the moment it became inactive. */
-const SWEEP_EVERY_LOOKS = 120;
+const SWEEP_EVERY_MS = 60_000;
 const DRAIN_MS = 3000;
 /** Deleted webhooks are among them. */
 const REMEMBERED_MAX = 10_000;
@@ -57,6 +63,7 @@ export function createWebhookSender({
   publicUrl,
   log,
   timeoutMs = ATTEMPT_MS,
+  onDue = atIntervals,
 }: WebhookSenderDeps): WebhookSender {
   const addresses = publicAddresses(egressAllow);
   const stopping = new AbortController();
@@ -64,7 +71,6 @@ export function createWebhookSender({
   const underWay = new Map<LeasedDelivery, Promise<void>>();
   let outcomes: DeliveryOutcome[] = [];
   let stopped = false;
-  let looks = 0;
   let current: Promise<void> | undefined;
   let again = false;
 
@@ -139,29 +145,37 @@ export function createWebhookSender({
       });
   }
 
-  async function tick(): Promise<void> {
-    looks++;
+  async function announceExpiring(): Promise<void> {
     try {
       while (!stopped && (await store.asReconciler(announceExpiringPauses)));
-      if (looks % SWEEP_EVERY_LOOKS === 0) await store.asReconciler(giveUpInactive);
     } catch {
-      // The database is away: the next tick tries again.
+      // The database is away: it is tried again when it is back.
     }
     if (!stopped) look();
   }
-  let ticking: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    ticking ??= tick().finally(() => {
-      ticking = undefined;
-    });
-  }, LOOK_EVERY_MS);
+  let announcing: Promise<void> | undefined;
+  const unlisten = [
+    onDue('deliveries', () => {
+      if (!stopped) look();
+    }),
+    onDue('expiring', () => {
+      announcing ??= announceExpiring().finally(() => {
+        announcing = undefined;
+      });
+    }),
+  ];
+  const sweep = setInterval(
+    () => void store.asReconciler(giveUpInactive).catch(() => undefined),
+    SWEEP_EVERY_MS,
+  );
 
   return {
     stop: async () => {
       stopped = true;
-      clearInterval(timer);
+      clearInterval(sweep);
+      for (const end of unlisten) end();
       const cut = setTimeout(() => stopping.abort(), DRAIN_MS);
-      await ticking;
+      await announcing;
       await current;
       await Promise.all(underWay.values());
       clearTimeout(cut);

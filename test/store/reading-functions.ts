@@ -11,7 +11,7 @@ export const READING =
   'findWebhook heldRuns listBases findBase findBases listDocuments findDocument ' +
   'readToTakeIn languageFor passagesToEmbed passagesOfOtherModels ' +
   'countWithoutVector nearestPassages searchPassages readMemory ' +
-  'listMemories findMemories memoriesForRun openRunsOfUser sessionsOfUser';
+  'listMemories findMemories memoriesForRun openRunsOfUser sessionsOfUser readDue';
 
 /** Of knowledge and memory, which write by ids of their own. */
 export const KNOWLEDGE =

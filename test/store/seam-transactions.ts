@@ -29,6 +29,22 @@ export const SEAM_ROWS: Readonly<Record<string, Row>> = {
       },
     },
   },
+  acknowledgeLeases: {
+    scenarios: {
+      'a start that was leased as it was written': async (s) => {
+        const { runId, lease } = await s.start({ lease: randomUUID() });
+        return { runId, work: (tx) => outbox.acknowledgeLeases(tx, [lease ?? '']) };
+      },
+    },
+  },
+  returnLease: {
+    scenarios: {
+      'a start that was leased as it was written': async (s) => {
+        const { runId, lease } = await s.start({ lease: randomUUID() });
+        return { runId, work: (tx) => outbox.returnLease(tx, lease ?? '') };
+      },
+    },
+  },
   cancelAgain: {
     scenarios: {
       'a cancelled run': async (s, { db }) => {

@@ -410,6 +410,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   ...each('auditOnce unanswered finish', { partOf: 'recordCall' }),
   ...each('decide expireDue resumeIfDecided', { partOf: 'castVotes' }),
   ...each('addOutboxLine attachMedia', { partOf: 'startRun' }),
+  acknowledgeStart: { partOf: 'beginTurn' },
   changeOf: { partOf: 'claimCall' },
   proposeAgain: { partOf: 'checkClaim' },
   noteWaiting: {

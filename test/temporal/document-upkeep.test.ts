@@ -50,7 +50,10 @@ describe('the upkeep of documents', () => {
         doubt: () => undefined,
       },
       log: { warn: () => undefined },
-      lookEveryMs: LOOK_EVERY_MS,
+      onDue: (look) => {
+        const timer = setInterval(look, LOOK_EVERY_MS);
+        return () => clearInterval(timer);
+      },
     });
     open.push(upkeep);
     return { said, looks, statuses, upkeep };

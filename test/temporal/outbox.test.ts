@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { StoreUnavailableError, type Store } from '../../src/store/database/access.ts';
+import { workflowInput, type NewRun } from '../../src/store/runs/runs.ts';
+import { beginTurn } from '../../src/store/turns/turns.ts';
 import type { GatewayAnswer } from '../../src/temporal/gateway.ts';
 import { createOutbox, type Outbox } from '../../src/temporal/outbox.ts';
 import { until } from '../rig/wait.ts';
@@ -61,7 +64,7 @@ describe('the outbox', () => {
     sql`update outbox set claimed_until = clock_timestamp() - interval '1 millisecond'
       where run_id = ${runId} and acknowledged_at is null`.execute(bench.db.kysely);
 
-  /** A run with a start, a wake-up and a cancel to be told. */
+  /** A run with a start, a wake-up and a cancel to be told; no worker has begun it. */
   async function threeLines(): Promise<{ runId: string; pauseId: string }> {
     const s = drive(bench.store);
     const run = await s.start();
@@ -73,6 +76,9 @@ describe('the outbox', () => {
       bench.db.kysely,
     );
     await s.cancel(run);
+    await sql`update outbox set acknowledged_at = null where run_id = ${run.runId}`.execute(
+      bench.db.kysely,
+    );
     await leaseIsOver(run.runId);
     return { runId: run.runId, pauseId: s.pauseId(run, 1, 1) };
   }
@@ -112,6 +118,62 @@ describe('the outbox', () => {
     assert.equal(await outbox.send(runId), true);
     await until('all acknowledged', () => taken(runId), 10_000, 5);
     assert.deepEqual(of(runId), ['START', 'START', 'START', `SIGNAL ${pauseId}`, 'CANCEL']);
+  });
+
+  describe('a start that was leased as it was written', () => {
+    async function leased() {
+      const run = await drive(bench.store).start({ lease: randomUUID() });
+      const message = { kind: 'START', input: workflowInput(run) } as const;
+      return { runId: run.runId, line: { lease: run.lease ?? '', message } };
+    }
+
+    it('is sent by its process alone, at once, and acknowledged a second later', async () => {
+      const [own, other] = [opened(), opened()];
+      const { runId, line } = await leased();
+      assert.equal(await other.outbox.send(runId), true, 'nothing is left to send');
+      assert.equal(await own.outbox.send(runId, line), true);
+      assert.deepEqual([own.of(runId), other.of(runId)], [['START'], []]);
+      assert.equal(await taken(runId), false);
+      await until('acknowledged', () => taken(runId), 10_000, 20);
+      assert.deepEqual([own.of(runId), other.of(runId)], [['START'], []]);
+    });
+
+    it('is acknowledged by the first transaction of its workflow', async () => {
+      const { runId } = await leased();
+      await bench.store.asWorker((tx) => beginTurn(tx, runId, 1, randomUUID()));
+      assert.equal(await taken(runId), true);
+    });
+
+    it('is followed by the next line at once where its process sends that one too', async () => {
+      const { outbox, of } = opened();
+      const { runId, line } = await leased();
+      assert.equal(await outbox.send(runId, line), true);
+      await drive(bench.store).cancel({ runId, orgId: 'acme' } as NewRun);
+      assert.equal(await outbox.send(runId), true);
+      assert.deepEqual(of(runId), ['START', 'CANCEL']);
+    });
+
+    it('that was not taken is given back, and any process sends it', async () => {
+      const failing = opened(() => {
+        throw new Error('away');
+      });
+      const { runId, line } = await leased();
+      assert.equal(await failing.outbox.send(runId, line), false);
+      await failing.outbox.stop();
+      const { of } = opened();
+      await until('acknowledged', () => taken(runId), 10_000, 20);
+      assert.deepEqual(of(runId), ['START']);
+    });
+
+    it('of a process that died is sent by another when its lease is over', async () => {
+      const { runId } = await leased();
+      const { outbox, of } = opened();
+      assert.equal(await outbox.send(runId), true);
+      assert.deepEqual(of(runId), []);
+      await leaseIsOver(runId);
+      await until('acknowledged', () => taken(runId), 10_000, 20);
+      assert.deepEqual(of(runId), ['START']);
+    });
   });
 
   it("a line's wait grows to five seconds and no further", async () => {

@@ -7,7 +7,7 @@ import type { AppDeps } from '../deps.ts';
 import { readPreference } from '../http/prefer.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import { ACCEPTED, pathOfRun, runAnswer, SETTLED } from './run-answer.ts';
-import { commit, committedOr, newRun, START_BODY, START_REFUSALS } from './start-run.ts';
+import { commit, committedOr, newRun, sendStart, START_BODY, START_REFUSALS } from './start-run.ts';
 import { createDeadline, waitForRun } from './wait.ts';
 
 const RUNS = '/api/agents/:agentId/runs';
@@ -37,12 +37,13 @@ const startAndWait = (deps: AppDeps): Route =>
       try {
         const run = newRun(deps, request, 'run');
         const started = await commit(deps, run);
-        void deps.send(started.runId).then((taken) => taken || deadline.end(), deadline.end);
+        void sendStart(deps, started).then((taken) => taken || deadline.end(), deadline.end);
         const awaited = {
           orgId: run.orgId,
           runId: started.runId,
           deadline: deadline.signal,
           stopWhenHeldUp: true,
+          justStarted: started.kind === 'STARTED' && started.released,
         };
         const standing = await waitForRun(deps.store, awaited).catch((error: unknown) =>
           committedOr(error, run, started),
@@ -76,7 +77,7 @@ const startInBackground = (deps: AppDeps): Route =>
     handle: async (request) => {
       const run = newRun(deps, request, 'background');
       const started = await commit(deps, run);
-      void deps.send(started.runId).catch(() => false);
+      void sendStart(deps, started).catch(() => false);
       const replayed = started.kind === 'REPLAYED';
       const standing = replayed
         ? await deps.store.asOrg(run.orgId, (tx) => readRun(tx, run.orgId, started.runId))

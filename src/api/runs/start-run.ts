@@ -73,6 +73,7 @@ export function newRun(
     options,
     generateFollowups: body.generateFollowups ?? false,
     requestId: request.requestId,
+    lease: randomUUID(),
     ...(agent.active
       ? {}
       : {
@@ -118,6 +119,10 @@ function refuseModel(agent: AgentSnapshot, model: string | undefined): void {
     },
   );
 }
+
+/** Tells Temporal of the run; false where it was not told within 3 s. */
+export const sendStart = (deps: AppDeps, started: Started): Promise<boolean> =>
+  deps.send(started.runId, started.kind === 'STARTED' ? started.line : undefined);
 
 export async function commit({ store, log }: AppDeps, run: NewRun): Promise<Started> {
   try {

@@ -23,7 +23,7 @@ import {
 } from '../http/route.ts';
 import { pathOfRun } from './run-answer.ts';
 import { atRunAddresses, noSuchRun, runNamed, type RouteName } from './find-run.ts';
-import { commit, newRun, START_BODY, START_REFUSALS } from './start-run.ts';
+import { commit, newRun, sendStart, START_BODY, START_REFUSALS } from './start-run.ts';
 
 const StreamQuery = z.strictObject({ after: AFTER_POSITION });
 const EventsQuery = z.strictObject({ limit: LIMIT, after: AFTER_POSITION });
@@ -73,7 +73,7 @@ const startAndStream = (deps: StreamDeps): Route =>
     handle: async (request) => {
       const run = newRun(deps, request, 'stream');
       const started = await commit(deps, run);
-      void deps.send(started.runId).catch(() => false);
+      void sendStart(deps, started).catch(() => false);
       const replayed = started.kind === 'REPLAYED' ? { 'Idempotency-Replayed': 'true' } : {};
       return streamed(deps, request, { runId: started.runId, from: BEGINNING }, replayed);
     },

@@ -50,6 +50,8 @@ export interface AwaitedRun {
   readonly deadline: AbortSignal;
   /** A run that goes on only when somebody does something is not worth waiting for. */
   readonly stopWhenHeldUp: boolean;
+  /** It is as it was committed, and Temporal is told of it once this waits. */
+  readonly justStarted?: boolean;
 }
 
 /** A database that is away for a moment does not end a wait; how often it is asked meanwhile. */
@@ -60,6 +62,7 @@ export async function waitForRun(store: Store, awaited: AwaitedRun): Promise<Run
   const { orgId, deadline } = awaited;
   const watch = store.announcer.watch(awaited.runId);
   try {
+    if (awaited.justStarted) await watch.changed(deadline);
     for (;;) {
       const over = deadline.aborted;
       try {
@@ -93,18 +96,19 @@ async function look(
   { orgId, runId, stopWhenHeldUp }: AwaitedRun,
   over: boolean,
 ): Promise<RunRecord | undefined> {
-  const standing = over ? undefined : await readStanding(tx, orgId, runId);
-  if (!over && standing === undefined) throw gone();
-  const enough = over || (stopWhenHeldUp && standing?.heldUp === true);
-  if (!enough && !(standing !== undefined && isSettled(standing.status))) return undefined;
-  const run = await readRun(tx, orgId, runId);
-  if (run === undefined) throw gone();
+  if (over) return (await readRun(tx, orgId, runId)) ?? gone();
+  const standing = (await readStanding(tx, orgId, runId)) ?? gone();
+  const enough = stopWhenHeldUp && standing.heldUp;
+  if (!enough && !isSettled(standing.status)) return undefined;
+  const run = (await readRun(tx, orgId, runId)) ?? gone();
   // Between the two reads somebody may have decided: then it is on its way again.
   return enough || isSettled(run.status) ? run : undefined;
 }
 
 /** Its session was deleted while somebody waited for it. */
-const gone = (): AppError => new AppError('NOT_FOUND', 'There is no such run.');
+function gone(): never {
+  throw new AppError('NOT_FOUND', 'There is no such run.');
+}
 
 async function pause(watch: Watch, deadline: AbortSignal): Promise<void> {
   const rest = createDeadline(ASK_AGAIN_MS, [deadline]);

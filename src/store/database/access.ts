@@ -5,6 +5,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql, type QueryExecutorProvider, type Transaction } from 'kysely';
+import { createDueWatch, type DueWatch } from '../due.ts';
 import type { Announcer } from '../events/notifications.ts';
 import { isConflict, isConnectionLoss } from './connection-loss.ts';
 import type { Database } from './database.ts';
@@ -38,6 +39,8 @@ export interface Store {
   readonly asWorker: <T>(work: Work<T>) => Promise<T>;
   readonly asReconciler: <T>(work: Work<T>) => Promise<T>;
   readonly announcer: Announcer;
+  /** What there is to do that no caller waits for. */
+  readonly due: DueWatch;
   /** What models are saying in this process. */
   readonly live: LiveDeltas;
   /** Resolves if the database answers; for the readiness route. */
@@ -125,6 +128,7 @@ export function createStore(db: Database, announcer: Announcer): Store {
             progress,
           ),
         );
+        if (as !== 'reconciler' || announced.size + inboxes.size > 0) announcer.changed();
         if (announced.size > 0) announcer.announce(announced);
         if (inboxes.size > 0) announcer.announceInboxes(inboxes);
         return value;
@@ -143,11 +147,13 @@ export function createStore(db: Database, announcer: Announcer): Store {
       }
     }
   }
+  const asReconciler: Store['asReconciler'] = (work) => transact('reconciler', work);
   return {
     asOrg: (orgId, work) => transact({ org: orgId }, work),
     asWorker: (work) => transact('worker', work),
-    asReconciler: (work) => transact('reconciler', work),
+    asReconciler,
     announcer,
+    due: createDueWatch(asReconciler, announcer),
     live: createLiveDeltas(),
     ping: async () => {
       await sql`select 1`.execute(db.kysely);

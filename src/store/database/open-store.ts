@@ -36,9 +36,11 @@ export async function openStore(settings: StoreSettings): Promise<OpenStore> {
     throw error;
   }
   const announcer = createAnnouncer(db);
+  const store = createStore(db, announcer);
   return {
-    store: createStore(db, announcer),
+    store,
     close: async () => {
+      await store.due.stop();
       await announcer.close();
       await db.close();
     },

@@ -22,14 +22,27 @@ export interface Announcer {
   readonly listenInbox: (orgId: string, listener: () => void) => () => void;
   /** Of the run's status. Subscribe first, then read. */
   readonly watch: (runId: string) => Watch;
+  /** A transaction has ended that may have left something to do. */
+  readonly changed: () => void;
+  /** Calls back at each, here or in another process; returns what ends it. */
+  readonly onChange: (listener: () => void) => () => void;
+  /** When the last was, on the clock of `performance.now()`. */
+  readonly changedAt: () => number;
   readonly close: () => Promise<void>;
 }
 
 export function createAnnouncer(db: Database): Announcer {
   const subscriptions = createSubscriptions();
+  const changes = new Set<() => void>();
+  let changedAt = -Infinity;
+  const changed = (): void => {
+    changedAt = performance.now();
+    for (const listener of [...changes]) listener();
+  };
   const missed = createMissedChanges(db, subscriptions);
   const channel = createNotifyChannel(db.url, {
     onIds: (ids) => {
+      changed();
       for (const id of ids)
         if (id.startsWith(MARK.DELTAS)) subscriptions.notify(id.slice(1), 'DELTAS');
         else if (id.startsWith(MARK.EVENTS)) subscriptions.notify(id.slice(1), 'EVENTS');
@@ -51,6 +64,12 @@ export function createAnnouncer(db: Database): Announcer {
       channel.send(keys);
     },
     listenInbox: (orgId, listener) => subscriptions.add(inboxKey(orgId), listener, orgId),
+    changed,
+    onChange: (listener) => {
+      changes.add(listener);
+      return () => void changes.delete(listener);
+    },
+    changedAt: () => changedAt,
     watch: (runId) => createWatch((listener) => listen(runId, listener)),
     close: async () => {
       missed.stop();

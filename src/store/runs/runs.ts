@@ -16,7 +16,7 @@ import type { StoreTransaction } from '../database/access.ts';
 import type { Columns } from '../database/tables.ts';
 import { takeKey, type KeyUse } from './keys.ts';
 import { attachMedia, type NewMedia } from './media.ts';
-import { addOutboxLine } from '../outbox.ts';
+import { addOutboxLine, type LeasedLine, type OutboxMessage } from '../outbox.ts';
 
 export interface NewRun {
   readonly runId: string;
@@ -31,6 +31,8 @@ export interface NewRun {
   readonly generateFollowups: boolean;
   readonly requestId: string;
   readonly key?: KeyUse;
+  /** Of the line that starts it, if the process that starts it sends it itself. */
+  readonly lease?: string;
   /**
    * Why a new run can't be started; a repeated request is still led to the run that it started
    * before.
@@ -45,7 +47,13 @@ export interface RunOptions {
 }
 
 export type Started =
-  | { readonly kind: 'STARTED'; readonly runId: string; readonly released: boolean }
+  | {
+      readonly kind: 'STARTED';
+      readonly runId: string;
+      readonly released: boolean;
+      /** To be sent by who holds the lease. */
+      readonly line?: LeasedLine;
+    }
   | { readonly kind: 'REPLAYED'; readonly runId: string };
 
 type WorkflowOf = Pick<
@@ -83,7 +91,7 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
       set run_count = sessions.run_count + 1, updated_at = date_trunc('milliseconds', now())
     returning agent_id, run_count`.execute(tx.db);
   const row = session.rows[0];
-  if (row === undefined) return startedBefore(tx, run.runId);
+  if (row === undefined) return startedBefore(tx, run);
   const { agent_id: agentId, run_count: seq } = row;
   if (agentId !== run.agent.id)
     throw new AppError(
@@ -99,11 +107,15 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
 
   insertRun(tx, run, seq);
   await attachMedia(tx, run, run.media ?? []);
-  const released = before === undefined;
-  if (released)
-    addOutboxLine(tx, run.orgId, run.runId, { kind: 'START', input: workflowInput(run) });
-  return { kind: 'STARTED', runId: run.runId, released };
+  if (before !== undefined) return { kind: 'STARTED', runId: run.runId, released: false };
+  addOutboxLine(tx, run.orgId, run.runId, startOf(run), run.lease);
+  return { kind: 'STARTED', runId: run.runId, released: true, ...lineOf(run) };
 }
+
+const startOf = (run: NewRun): OutboxMessage => ({ kind: 'START', input: workflowInput(run) });
+
+const lineOf = (run: NewRun): { readonly line?: LeasedLine } =>
+  run.lease === undefined ? {} : { line: { lease: run.lease, message: startOf(run) } };
 
 /** With its snapshot, its first event and its audit line. */
 function insertRun(tx: StoreTransaction, run: NewRun, seq: number): void {
@@ -127,12 +139,14 @@ function insertRun(tx: StoreTransaction, run: NewRun, seq: number): void {
     select run_id, org_id, 1, 'START', ${JSON.stringify({ runId: run.runId, sessionId: run.sessionId })}::jsonb, 0, created_at from made`);
 }
 
-async function startedBefore(tx: StoreTransaction, runId: string): Promise<Started> {
+async function startedBefore(tx: StoreTransaction, run: NewRun): Promise<Started> {
+  const { runId } = run;
   const { rows } = await sql<{ released: boolean }>`
     select exists (select 1 from outbox where run_id = ${runId} and kind = 'START') as released`.execute(
     tx.db,
   );
-  return { kind: 'STARTED', runId, released: rows[0]?.released ?? false };
+  const released = rows[0]?.released ?? false;
+  return { kind: 'STARTED', runId, released, ...(released ? lineOf(run) : {}) };
 }
 
 interface SessionOfRun {

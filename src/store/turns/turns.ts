@@ -12,6 +12,7 @@ import { endedAs, lockRun, type LockedRun, type RunOptions } from '../runs/runs.
 import { recordLost } from '../runs/lost-record.ts';
 import type { Waiting } from '../runs/waiting.ts';
 import { activeMsSince } from './attempts.ts';
+import { acknowledgeStart } from '../outbox.ts';
 import { readHistory, type Exchange } from './history.ts';
 import { readReply, type StoredReply } from './replies.ts';
 
@@ -112,6 +113,7 @@ export async function beginTurn(
     ? { kind: 'ATTEMPT', turn, data: {} }
     : { kind: 'RETRY', turn, data: { keepThrough: await keepThrough(tx, runId, turn) } };
   const attempt = { attemptId, waiting: work.waiting !== null };
+  if (turn === 1) acknowledgeStart(tx, runId);
   const attemptSeq = own ?? (await beginAttempt(tx, runId, attempt, mark));
   return {
     kind: 'WORK',

@@ -10,14 +10,18 @@ import { addExpiringDeliveries } from './new-deliveries.ts';
 const CALLS_AT_ONCE = 200;
 const AT_MOST = sql.lit('1 hour');
 
+/** Of calls; a pause of which is still to be announced. */
+export const ABOUT_TO_EXPIRE = sql<boolean>`
+  pause_id is not null and expires_at > clock_timestamp() and expires_at <= clock_timestamp() + ${AT_MOST}::interval
+    and expires_at - least(${AT_MOST}::interval, (expires_at - requested_at) / 10) <= clock_timestamp()
+    and expiring_told is distinct from pause_id`;
+
 /** True where more may be left. */
 export async function announceExpiringPauses(tx: StoreTransaction): Promise<boolean> {
   const { rows } = await sql<{ run_id: string; pause_id: string }>`
     update calls set expiring_told = pause_id where call_id in (
       select call_id from calls
-      where pause_id is not null and expires_at > clock_timestamp() and expires_at <= clock_timestamp() + ${AT_MOST}::interval
-        and expires_at - least(${AT_MOST}::interval, (expires_at - requested_at) / 10) <= clock_timestamp()
-        and expiring_told is distinct from pause_id
+      where ${ABOUT_TO_EXPIRE}
       order by expires_at limit ${CALLS_AT_ONCE} for update skip locked)
     returning run_id, pause_id`.execute(tx.db);
   const pauses = new Map(rows.map((row) => [row.pause_id, row.run_id]));
