@@ -11,6 +11,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   readdirSync,
   realpathSync,
   rmSync,
@@ -31,6 +32,8 @@ export interface PostgresRig {
   readonly createDatabase: () => Promise<string>;
   /** False with TEST_DATABASE_URL: that server is not ours to kill. */
   readonly ours: boolean;
+  /** What a server of ours has said so far; "" of another. */
+  readonly log: () => string;
   readonly kill9: () => Promise<void>;
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -75,7 +78,7 @@ async function query(text: string, url: string): Promise<readonly Record<string,
 
 const rigFor = (
   url: string,
-  server: Pick<PostgresRig, 'ours' | 'kill9' | 'start' | 'stop'>,
+  server: Pick<PostgresRig, 'ours' | 'log' | 'kill9' | 'start' | 'stop'>,
 ): PostgresRig => ({
   ...server,
   url,
@@ -99,6 +102,7 @@ export async function startPostgres(programs?: string): Promise<PostgresResult> 
       ok: true,
       postgres: rigFor(given, {
         ours: false,
+        log: () => '',
         kill9: notOurs,
         start: notOurs,
         stop: () => Promise.resolve(),
@@ -199,7 +203,13 @@ export async function startPostgres(programs?: string): Promise<PostgresResult> 
   };
   return {
     ok: true,
-    postgres: rigFor(url, { ours: true, start, stop, kill9: () => end('SIGKILL', true) }),
+    postgres: rigFor(url, {
+      ours: true,
+      log: () => readFileSync(join(folder, 'postgres.log'), 'utf8'),
+      start,
+      stop,
+      kill9: () => end('SIGKILL', true),
+    }),
   };
 }
 

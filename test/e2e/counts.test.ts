@@ -1,0 +1,99 @@
+// What a run asks of the database, counted: figures that no clock and no other process changes.
+
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
+import { startProduct, type ProductProcess } from '../rig/product.ts';
+import { skipBecause } from '../rig/skip.ts';
+import { tempDir } from '../rig/temp-dir.ts';
+import { temporalCliPath } from '../rig/temporal.ts';
+import { callerOf, openStage, plan, tokenOf, type Caller, type Stage } from './stage.ts';
+
+const MESSAGE = plan([['look', { note: 'NVDA' }]], 'It stands at 120.');
+/** Those of the process's own looks, which a run may fall together with. */
+const OF_THE_PROCESS = /holdpoint\.as', 'reconciler'|select exists \(select 1 from outbox/;
+
+describe('what a run with two model turns and one tool asks of PostgreSQL', function () {
+  this.timeout(120_000);
+  let stage: Stage;
+  let postgres: PostgresRig;
+  let product: ProductProcess;
+  let ada: Caller;
+  before(async function () {
+    postgres = await postgresOrSkip(this);
+    if (!postgres.ours)
+      skipBecause(this, 'the statements of a server that is not ours are unknown');
+    await postgres.sql("alter system set log_statement = 'all'");
+    await postgres.sql("alter system set log_line_prefix = '<%p> '");
+    await postgres.sql('select pg_reload_conf()');
+    stage = await openStage();
+    product = await startProduct({
+      role: 'start',
+      env: {
+        ...stage.env,
+        DATABASE_URL: await postgres.createDatabase(),
+        DATA_DIR: tempDir(),
+        TEMPORAL_CLI: await temporalCliPath(),
+      },
+    });
+    ada = callerOf(product.url, await tokenOf('ada'));
+    for (let n = 0; n < 3; n++) await ada.ask(MESSAGE);
+  });
+  after(async () => {
+    await product?.stop();
+    await stage?.close();
+    await postgres?.stop();
+  });
+
+  /** Statements since `from` characters of the log, by the connection that each came over. */
+  function statementsSince(from: number): readonly { connection: string; text: string }[] {
+    const said = postgres.log().slice(from);
+    return [
+      ...said.matchAll(
+        /^<(\d+)> LOG: {2}(?:execute [^:]*|statement): ([^]*?)(?=^<\d+> |(?![^]))/gm,
+      ),
+    ].map(([, connection = '', text = '']) => ({ connection, text: text.trim().toLowerCase() }));
+  }
+
+  /** The transactions of a part of the log, each with its statements without BEGIN and COMMIT. */
+  function transactionsSince(from: number): { own: string[][]; others: string[] } {
+    const open = new Map<string, string[]>();
+    const [own, others]: [string[][], string[]] = [[], []];
+    for (const { connection, text } of statementsSince(from)) {
+      const under = open.get(connection);
+      if (text.startsWith('begin')) {
+        if (!OF_THE_PROCESS.test(text)) own.push([]);
+        open.set(connection, OF_THE_PROCESS.test(text) ? [] : (own.at(-1) ?? []));
+      } else if (text === 'commit') open.delete(connection);
+      else if (under === undefined) others.push(text);
+      else under.push(text);
+    }
+    return { own, others };
+  }
+
+  it('is eight writing transactions, one that reads, and 40 statements between their BEGIN and COMMIT', async () => {
+    await sleep(2000); // what came before it
+    const from = postgres.log().length;
+    const { run } = await ada.ask(MESSAGE);
+    assert.equal(run.status, 'COMPLETED');
+    await sleep(200);
+    const { own, others } = transactionsSince(from);
+    const writing = own.filter((all) => all.some((text) => /\b(insert into|update)\b/.test(text)));
+    assert.ok(
+      writing.length <= 8,
+      `${writing.length} write:\n${writing.map((w) => w.join('\n')).join('\n\n')}`,
+    );
+    assert.ok(own.length <= 9, `${own.length} transactions`);
+    const statements = own.flat().length + others.length;
+    assert.ok(statements <= 40, `${statements} statements`);
+  });
+
+  it('is nothing while nothing happens: less than one statement a second', async () => {
+    await sleep(5000); // what the runs before left to look for
+    const from = postgres.log().length;
+    await sleep(8000);
+    const asked = statementsSince(from).length;
+    assert.ok(asked < 8, `${asked} statements in 8 s`);
+    assert.ok(asked > 0, 'it is looked at all the same');
+  });
+});
