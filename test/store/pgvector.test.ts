@@ -16,6 +16,8 @@ describe('the store on PostgreSQL with pgvector', function () {
   let postgres: PostgresRig | undefined;
   let bench: Bench;
   before(async function () {
+    // Its programs are installed once.
+    this.timeout(300_000);
     let programs: string;
     try {
       programs = pgvectorPrograms();
