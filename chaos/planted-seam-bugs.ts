@@ -67,7 +67,7 @@ export const SEAM_BUGS: readonly PlantedBug[] = [
         replace: 'if (result !== undefined) return result;',
       },
     ],
-    caughtBy: { tests: ['test/e2e/by-hand.test.ts'] },
+    caughtBy: { tests: ['test/full/by-hand.test.ts'] },
   },
   {
     name: 'the lines of open runs are deleted with those of ended ones',

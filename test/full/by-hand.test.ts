@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { until } from '../rig/wait.ts';
-import { startCluster, type Cluster } from './cluster.ts';
-import { followPlan, plan, type Caller } from './stage.ts';
+import { startCluster, type Cluster } from '../e2e/cluster.ts';
+import { followPlan, plan, type Caller } from '../e2e/stage.ts';
 
 describe('a step of a run that an operator ends by hand in Temporal', function () {
   this.timeout(120_000);

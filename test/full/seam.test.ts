@@ -8,8 +8,8 @@ import { startProduct } from '../rig/product.ts';
 import { startTemporal, type TemporalRig } from '../rig/temporal.ts';
 import { tempDir } from '../rig/temp-dir.ts';
 import { until } from '../rig/wait.ts';
-import { deliveriesOf, startCluster, type Cluster } from './cluster.ts';
-import { plan, type Caller } from './stage.ts';
+import { deliveriesOf, startCluster, type Cluster } from '../e2e/cluster.ts';
+import { plan, type Caller } from '../e2e/stage.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
