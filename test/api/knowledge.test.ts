@@ -71,6 +71,17 @@ describe('knowledge at the door', () => {
     );
   });
 
+  it('a text of many lines and letters is taken up to what a document may be', async () => {
+    const line = 'Zwölf Boxkämpfer jagen „Viktor“ quer über den Sylter Deich.\n';
+    const large = line.repeat(Math.floor((18 * 2 ** 20) / Buffer.byteLength(line)));
+    const taken = await ada.call('POST', at, { body: { title: 'Large', text: large } });
+    assert.equal(taken.status, 202, taken.text);
+    const over = await ada.call('POST', at, {
+      body: { title: 'T', text: 'x'.repeat(21 * 2 ** 20) },
+    });
+    isProblem(over, 413, 'PAYLOAD_TOO_LARGE');
+  });
+
   it('what is no document is refused before anything is stored', async () => {
     const before = (await ada.call('GET', `${at}?limit=100`)).json.data.length;
     for (const body of [

@@ -26,6 +26,8 @@ export interface BodyLimits {
    * Texts whose bytes do not count towards BODY_MAX_BYTES, where `maxBytes` is above it: media.
    */
   readonly uncounted?: (path: JsonPath) => boolean;
+  /** How many bytes count at most; BODY_MAX_BYTES where it is left out. */
+  readonly countedMaxBytes?: number;
 }
 
 const budget = createBodyBudget();
@@ -53,14 +55,17 @@ export async function readBodyBytes<T>(
 
 export async function readJsonBody(
   ctx: ApiContext,
-  { maxBytes, uncounted }: BodyLimits,
+  { maxBytes, uncounted, countedMaxBytes = BODY_MAX_BYTES }: BodyLimits,
 ): Promise<unknown> {
   checkContentType(ctx);
   return readBodyBytes(ctx, maxBytes, (bytes) => {
-    const limits = uncounted === undefined ? STRICT_LIMITS : { ...STRICT_LIMITS, uncounted };
-    const parsed = parseStrict(textOf(bytes), limits);
+    const counted = { ...STRICT_LIMITS, maxBytes: countedMaxBytes };
+    const parsed = parseStrict(
+      textOf(bytes),
+      uncounted === undefined ? counted : { ...counted, uncounted },
+    );
     if (parsed.ok) return parsed.value;
-    if (parsed.tooLarge) throw tooLarge(BODY_MAX_BYTES);
+    if (parsed.tooLarge) throw tooLarge(countedMaxBytes);
     throw new AppError('MALFORMED_JSON', parsed.problem);
   });
 }

@@ -86,7 +86,8 @@ const giveDocumentRoute = ({
     body: {
       schema: NewDocumentSchema,
       maxBytes: DOCUMENT_MAX_BYTES + JSON_AROUND_BYTES,
-      uncounted: (path) => path.length === 1 && path[0] === 'text',
+      // A text has lines, and each end of one is an escape, which counts.
+      countedMaxBytes: DOCUMENT_MAX_BYTES + JSON_AROUND_BYTES,
       upload: { maxBytes: DOCUMENT_MAX_BYTES, fields: UploadFieldsSchema },
     },
     handle: async ({ caller, body, upload, param }) => {
