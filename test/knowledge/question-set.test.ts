@@ -55,6 +55,7 @@ describe('the questions over documents that packages ship', function () {
     }
     const { recallAt5, mrr, missed } = qualityOf(set.questions, places);
     const said = `recall@5 ${recallAt5.toFixed(2)}, MRR ${mrr.toFixed(2)}; missed: ${missed.join(' ')}`;
+    console.log(`      ${said.split(';')[0]}`);
     assert.ok(recallAt5 >= LEAST.recallAt5 && mrr >= LEAST.mrr, said);
   });
 });

@@ -32,10 +32,10 @@ const LIST = 50;
 const RANK_CONSTANT = 60;
 /** A question has a dozen words; a pasted page asks no better. */
 const WORDS_MAX = 48;
-/** Passages that are weighed: reading one and weighing it takes some ten microseconds. */
-const WEIGHED = 1500;
+/** Passages that are weighed: reading one and weighing it takes some fifteen microseconds. */
+const WEIGHED = 500;
 /** A word in more passages than these says little by itself. */
-const COMMON = 1000;
+const COMMON = 400;
 
 export async function searchPassages(
   tx: StoreTransaction,
