@@ -1,7 +1,7 @@
 // The product as it runs in production: API and worker processes apart, any number of each, on a
 // PostgreSQL and a Temporal server that a test may kill.
 
-import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
+import { postgresOrSkip, startPostgres, type PostgresRig } from '../rig/postgres.ts';
 import { startProduct, type ProductProcess } from '../rig/product.ts';
 import type { OnRequest } from '../rig/scripted-model.ts';
 import { skipBecause } from '../rig/skip.ts';
@@ -29,9 +29,21 @@ export async function startCluster(
     workers = 1,
     kills = false,
     reply,
-  }: { apis?: number; workers?: number; kills?: boolean; reply?: OnRequest } = {},
+    programs,
+    settings = () => Promise.resolve({}),
+  }: {
+    apis?: number;
+    workers?: number;
+    kills?: boolean;
+    reply?: OnRequest;
+    /** Of a PostgreSQL server other than the machine's. */
+    programs?: string;
+    /** Beside those of the stage. */
+    settings?: (stage: Stage) => Promise<Readonly<Record<string, string>>>;
+  } = {},
 ): Promise<Cluster> {
-  const postgres = await postgresOrSkip(context);
+  const postgres =
+    programs === undefined ? await postgresOrSkip(context) : await postgresOf(context, programs);
   if (kills && !postgres.ours) skipBecause(context, 'TEST_DATABASE_URL is not ours to kill');
   const [temporal, stage, databaseUrl] = await Promise.all([
     startTemporal(),
@@ -40,6 +52,7 @@ export async function startCluster(
   ]);
   const env = {
     ...stage.env,
+    ...(await settings(stage)),
     DATABASE_URL: databaseUrl,
     TEMPORAL_ADDRESS: temporal.address,
     LOG_LEVEL: 'error',
@@ -62,6 +75,11 @@ export async function startCluster(
       await postgres.stop();
     },
   };
+}
+
+async function postgresOf(context: Mocha.Context, programs: string): Promise<PostgresRig> {
+  const started = await startPostgres(programs);
+  return started.ok ? started.postgres : skipBecause(context, started.reason);
 }
 
 export const deliveriesOf = (stage: Stage, runId: string) =>

@@ -9,7 +9,7 @@ const DIMS = 64;
 /** Each word points one way; a text is the sum of its words. */
 export function vectorOf(text: string): readonly number[] {
   const values = Array.from({ length: DIMS }, () => 0.001);
-  for (const word of text.toLowerCase().match(/\p{L}+/gu) ?? []) {
+  for (const word of text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []) {
     const at = createHash('md5').update(word).digest().readUInt16LE() % DIMS;
     values[at] = (values[at] ?? 0) + 1;
   }

@@ -16,6 +16,8 @@ export interface TemporalRig {
   readonly address: string;
   readonly uiUrl: string;
   readonly namespace: string;
+  /** Where its database is. */
+  readonly dataDir: string;
   /** What the Temporal CLI prints, asked of this server. */
   readonly cli: (args: readonly string[]) => Promise<string>;
   readonly pid: () => number | undefined;
@@ -89,6 +91,7 @@ export async function startTemporal(): Promise<TemporalRig> {
     address: `127.0.0.1:${port}`,
     uiUrl: `http://127.0.0.1:${uiPort}`,
     namespace,
+    dataDir: join(folder, 'data'),
     cli: (args) => cli(args, 60_000),
     start,
     backup: () => copied('data', 'backup'),
