@@ -259,7 +259,7 @@ describe('documents on their way', function () {
 
   it('10 MB of text are ready within a minute; the way that is done is shown and never goes back', async () => {
     const base = await newBase();
-    const parts = 9000;
+    const parts = 8100;
     const text = textOf('large', parts);
     assert.ok(text.length > 10e6);
     const began = performance.now();
