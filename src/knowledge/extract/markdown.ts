@@ -15,21 +15,24 @@ function blocksOf(token: Token): readonly Block[] {
   switch (token.type) {
     case 'heading': {
       const { depth, text } = token as Tokens.Heading;
-      return text.trim() === '' ? [] : [{ kind: 'HEADING', level: depth, text: oneLine(text) }];
+      return text.trim() === ''
+        ? []
+        : [{ kind: 'HEADING', level: depth, text: oneLine(withoutPictures(text)) }];
     }
     case 'table': {
       const { header, rows } = token as Tokens.Table;
       const line = (cells: readonly Tokens.TableCell[]): string =>
-        `| ${cells.map((cell) => oneLine(cell.text)).join(' | ')} |`;
+        `| ${cells.map((cell) => oneLine(withoutPictures(cell.text))).join(' | ')} |`;
       const rule = `|${header.map(() => ' --- ').join('|')}|`;
       return [{ kind: 'TABLE', head: `${line(header)}\n${rule}`, rows: rows.map(line) }];
     }
     case 'code':
-    case 'list':
       return lines(token.raw);
+    case 'list':
+      return lines(withoutPictures(token.raw));
     case 'html':
       // What a reader of the page does not see.
-      return lines(token.raw.replace(/<!--[\s\S]*?(-->|$)/g, ''));
+      return lines(withoutPictures(token.raw.replace(/<!--[\s\S]*?(-->|$)/g, '')));
     case 'space':
     case 'hr':
     case 'def':
@@ -39,10 +42,19 @@ function blocksOf(token: Token): readonly Block[] {
   }
 }
 
+/**
+ * A picture is what it is called. Its address is for who shows it: repeated in an answer that is
+ * shown, it would be fetched, with whatever the one who wrote it has put in.
+ */
+const withoutPictures = (text: string): string =>
+  text
+    .replace(/!\[([^[\]]*)\](?:\((?:[^()\s]|\([^()\s]*\))*(?:\s[^()]*)?\)|\[[^[\]]*\])/g, '$1')
+    .replace(/<img\b[^<>]*>/gi, (tag) => /\balt\s*=\s*["']([^"']*)/i.exec(tag)?.[1] ?? '');
+
 const lines = (raw: string): readonly Block[] =>
   raw.trim() === '' ? [] : [{ kind: 'LINES', text: raw.trim() }];
 const textBlock = (raw: string): readonly Block[] =>
-  raw.trim() === '' ? [] : [{ kind: 'TEXT', text: raw.trim() }];
+  raw.trim() === '' ? [] : [{ kind: 'TEXT', text: withoutPictures(raw).trim() }];
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
 
 /** Paragraphs between empty lines; what has no sentences is cut between its lines. */
