@@ -1112,6 +1112,10 @@ export interface components {
               };
               /** @description SHA-256 of what APPROVE would run, and for whom. Sent back, it makes sure that nothing else is approved. */
               argumentsHash: string;
+              /** @description What APPROVE would do, in a sentence of the agent file, hidden characters visible; part of `argumentsHash`. Further lines are labelled arguments. */
+              summary?: string;
+              /** @description What the model wrote beside its call: its own words, which nothing vouches for. */
+              modelText?: string;
               description?: string;
               /**
                * @description high: approved only by `callId` with `argumentsHash`.
@@ -1134,6 +1138,12 @@ export interface components {
               votes: components['schemas']['Vote'][];
               /** @description Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`. */
               approvers: string[] | null;
+              /** @description Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none. */
+              approversAlso?: string[][];
+              /** @description The rule that asks; absent where none matched. */
+              rule?: components['schemas']['ShownRule'];
+              /** @description All that hold, where they are several. */
+              rules?: components['schemas']['ShownRule'][];
               /** @description Neither the run’s user nor who started it may decide. */
               fourEyes: boolean;
               /** @description The last decisions in this run about calls of the same tool, oldest first. */
@@ -1186,6 +1196,16 @@ export interface components {
       /** Format: date-time */
       at: string;
     };
+    /** @description A rule over arguments that holds of a call. */
+    ShownRule: {
+      name: string;
+      /** @description Of the rule as the run’s snapshot has it. */
+      hash: string;
+      /** @description The rule’s own, from the agent file. */
+      reason?: string;
+      /** @description Why it could not be judged, which counts as `required`. */
+      problem?: string;
+    };
     EarlierDecision: {
       callId: string;
       /** @description As the model had asked for them. */
@@ -1232,6 +1252,10 @@ export interface components {
       };
       /** @description SHA-256 of what APPROVE would run, and for whom. Sent back, it makes sure that nothing else is approved. */
       argumentsHash: string;
+      /** @description What APPROVE would do, in a sentence of the agent file, hidden characters visible; part of `argumentsHash`. Further lines are labelled arguments. */
+      summary?: string;
+      /** @description What the model wrote beside its call: its own words, which nothing vouches for. */
+      modelText?: string;
       description?: string;
       /**
        * @description high: approved only by `callId` with `argumentsHash`.
@@ -1254,6 +1278,12 @@ export interface components {
       votes: components['schemas']['Vote'][];
       /** @description Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`. */
       approvers: string[] | null;
+      /** @description Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none. */
+      approversAlso?: string[][];
+      /** @description The rule that asks; absent where none matched. */
+      rule?: components['schemas']['ShownRule'];
+      /** @description All that hold, where they are several. */
+      rules?: components['schemas']['ShownRule'][];
       /** @description Neither the run’s user nor who started it may decide. */
       fourEyes: boolean;
       /** @description A vote of the caller could still count: of who has approved already, too, for that can become a rejection. */
@@ -1387,6 +1417,10 @@ export interface components {
       };
       /** @description SHA-256 of what APPROVE would run, and for whom. Sent back, it makes sure that nothing else is approved. */
       argumentsHash: string;
+      /** @description What APPROVE would do, in a sentence of the agent file, hidden characters visible; part of `argumentsHash`. Further lines are labelled arguments. */
+      summary?: string;
+      /** @description What the model wrote beside its call: its own words, which nothing vouches for. */
+      modelText?: string;
       description?: string;
       /**
        * @description high: approved only by `callId` with `argumentsHash`.
@@ -1409,6 +1443,12 @@ export interface components {
       votes: components['schemas']['Vote'][];
       /** @description Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`. */
       approvers: string[] | null;
+      /** @description Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none. */
+      approversAlso?: string[][];
+      /** @description The rule that asks; absent where none matched. */
+      rule?: components['schemas']['ShownRule'];
+      /** @description All that hold, where they are several. */
+      rules?: components['schemas']['ShownRule'][];
       /** @description Neither the run’s user nor who started it may decide. */
       fourEyes: boolean;
       /** @description A vote of the caller could still count: of who has approved already, too, for that can become a rejection. */
@@ -1443,6 +1483,10 @@ export interface components {
       };
       /** @description SHA-256 of what APPROVE would run, and for whom. Sent back, it makes sure that nothing else is approved. */
       argumentsHash: string;
+      /** @description What APPROVE would do, in a sentence of the agent file, hidden characters visible; part of `argumentsHash`. Further lines are labelled arguments. */
+      summary?: string;
+      /** @description What the model wrote beside its call: its own words, which nothing vouches for. */
+      modelText?: string;
       description?: string;
       /**
        * @description high: approved only by `callId` with `argumentsHash`.
@@ -1465,6 +1509,12 @@ export interface components {
       votes: components['schemas']['Vote'][];
       /** @description Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`. */
       approvers: string[] | null;
+      /** @description Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none. */
+      approversAlso?: string[][];
+      /** @description The rule that asks; absent where none matched. */
+      rule?: components['schemas']['ShownRule'];
+      /** @description All that hold, where they are several. */
+      rules?: components['schemas']['ShownRule'][];
       /** @description Neither the run’s user nor who started it may decide. */
       fourEyes: boolean;
       /** @description A vote of the caller could still count: of who has approved already, too, for that can become a rejection. */

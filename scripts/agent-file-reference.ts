@@ -49,11 +49,26 @@ ${table(http)}
 ### \`http\`
 
 ${table(propertyOf(http, 'http'))}
+
+### \`approval\` with rules
+
+${table(rulesOf(http))}
+
+A rule:
+
+${table(propertyOf(rulesOf(http), 'rules')['items'] as JsonSchema)}
+
+[approval.md](approval.md) says what they mean and what a condition may use.
 `;
   return format(text, { ...(await resolveConfig(FILE)), parser: 'markdown' });
 }
 
 export const writtenReference = (): string => readFileSync(FILE, 'utf8');
+
+const rulesOf = (tool: JsonSchema): JsonSchema =>
+  (propertyOf(tool, 'approval')['anyOf'] as readonly JsonSchema[]).find(
+    (one) => one['type'] === 'object',
+  ) ?? {};
 
 const propertyOf = (schema: JsonSchema, name: string): JsonSchema =>
   (schema['properties'] as Readonly<Record<string, JsonSchema>>)[name] ?? {};
@@ -79,7 +94,10 @@ function defaultOf({ default: value }: JsonSchema): string {
 function kindOf(schema: JsonSchema): string {
   const { enum: values, anyOf, type, minimum, maximum } = schema;
   if (Array.isArray(values)) return values.map((value) => `\`${String(value)}\``).join(' or ');
-  if (Array.isArray(anyOf)) return 'duration';
+  if (Array.isArray(anyOf))
+    return anyOf.some((one: JsonSchema) => one['type'] === 'object')
+      ? [...new Set(anyOf.map(kindOf))].join(' or ')
+      : 'duration';
   if (type !== 'integer' && type !== 'number')
     return (
       { string: 'text', boolean: 'true or false', object: 'mapping', array: 'list' }[

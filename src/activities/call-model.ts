@@ -179,7 +179,7 @@ export function createCallModel({
             attemptId,
             stored,
             usageOf(reply, sent.messages),
-            agent.approvals.askAgain ?? 'never',
+            agent,
           );
           if (written.kind !== 'GONE') appendDeltas(tx, runId, orgId, said);
           if (written.kind === 'RECORDED' && written.overtaken)

@@ -5,6 +5,7 @@ import type { AgentSnapshot } from '../contract/agent.ts';
 import { storable } from '../json/storable.ts';
 import { cameAsText } from '../models/came-as.ts';
 import type { ModelReply, ModelToolCall } from '../models/model.ts';
+import { renderSentence } from '../policy/sentence.ts';
 import { approvedToolVersion, policyOf } from '../store/calls/approved-tool.ts';
 import { callIdOf, hashOfCall } from '../store/calls/call-hash.ts';
 import type { StoredCall, StoredReply } from '../store/turns/replies.ts';
@@ -52,6 +53,8 @@ function storedCall(
       ? { ok: false as const, problem: unknownTool(name, work.agent) }
       : checkArguments(call.argumentsText, tool);
   const text = checked.ok ? checked.canonical : (shownArguments(call.argumentsText) ?? '{}');
+  const summary =
+    tool === undefined || !checked.ok ? undefined : renderSentence(tool, checked.value);
   return {
     callId,
     idx,
@@ -66,7 +69,9 @@ function storedCall(
       tool: name,
       toolVersion,
       arguments: text,
+      summary,
     }),
+    ...(summary === undefined ? {} : { summary }),
     refusal: checked.ok
       ? null
       : `The call was not run: ${checked.problem}${text === '{}' ? ` The arguments were: ${storable(call.argumentsText).text.slice(0, 2000)}` : ''}`,

@@ -2,15 +2,17 @@
 
 import { z } from 'zod';
 import { AgentFileSchema } from './agent-file.ts';
-import { CodeEntrySchema, HttpEntrySchema, ToolName } from './tool-entry.ts';
+import { APPROVAL_IN_FILE, CodeEntrySchema, HttpEntrySchema, ToolName } from './tool-entry.ts';
 
 const WholeFileSchema = AgentFileSchema.extend({
   tools: z
     .array(
       z.union([
         ToolName.meta({ description: 'A tool in code, by its name.' }),
-        HttpEntrySchema.meta({ description: 'An HTTP tool.' }),
-        CodeEntrySchema.meta({ description: 'A tool in code, with another policy.' }),
+        HttpEntrySchema.extend(APPROVAL_IN_FILE).meta({ description: 'An HTTP tool.' }),
+        CodeEntrySchema.extend(APPROVAL_IN_FILE).meta({
+          description: 'A tool in code, with another policy.',
+        }),
       ]),
     )
     .default([])

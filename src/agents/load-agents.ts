@@ -9,6 +9,7 @@ import type { AgentSnapshot, ToolSnapshot } from '../contract/agent.ts';
 import { pathText } from '../json/strict.ts';
 import type { CodeTool } from '../tools/define-tool.ts';
 import { AgentFileSchema, NOT_YET, type AgentFile } from './agent-file.ts';
+import { ruleQuorumProblems } from './approval-rules.ts';
 import { problemsOf, type FileProblem } from './file-problem.ts';
 import { builtInProblems, withBuiltIns } from './built-in-tools.ts';
 import { bareSecrets, misplacedSecrets, secretProblem } from './secret-places.ts';
@@ -137,6 +138,13 @@ function readAgent(value: unknown, deps: ToolEntryDeps): ReadAgent {
       ? quorumProblems(
           parsed.data,
           tools.map((tool) => tool.tool),
+        )
+      : []),
+    ...(parsed.success
+      ? tools.flatMap(({ tool }, i) =>
+          tool === undefined
+            ? []
+            : ruleQuorumProblems(tool, parsed.data.approvals.quorum, ['tools', i]),
         )
       : []),
   ];

@@ -7,7 +7,11 @@ import { canonicalJson, sha256Hex } from '../json/canonical.ts';
 import { builtInTools } from '../tools/built-in/index.ts';
 import { DEFAULT_TOOL_TIMEOUT_MS, type CodeTool } from '../tools/define-tool.ts';
 import { NOT_YET, Whole } from './agent-file.ts';
+import { ApprovalFileSchema, readRules, ruleProblems } from './approval-rules.ts';
+import { Approvers } from './approvers.ts';
 import { TimeoutMs } from './duration.ts';
+import { SENTENCE_IN_FILE, sentenceOf, sentenceProblems } from './sentence-entry.ts';
+import { isRecord } from '../policy/argument-types.ts';
 import { problemsOf, type FileProblem, type Path } from './file-problem.ts';
 import { httpToolProblems } from './http-entry.ts';
 
@@ -29,20 +33,6 @@ export const ToolName = z
     /^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/,
     'must be a letter, then letters, digits, _ or -, at most 64 in all',
   );
-const Approvers = z
-  .array(
-    z
-      .string()
-      .regex(
-        /^(user:[\x21-\x7e]{1,200}|role:[\x21-\x7e]{1,200}|operator)$/,
-        'must be user:…, role:… or operator',
-      ),
-  )
-  .min(
-    1,
-    'must not be empty: nobody could approve; left out, it means anyone of the org with the scope',
-  );
-
 const Policy = {
   approval: z.enum(['required', 'never']).optional().meta({
     description: 'Must people approve each call? Default: required, unless it is read-only.',
@@ -57,6 +47,7 @@ const Policy = {
   timeoutMs: TimeoutMs.optional().meta({
     description: 'How long an answer is waited for. Default: 10 s.',
   }),
+  ...SENTENCE_IN_FILE,
 };
 export const CodeEntrySchema = z.strictObject({
   name: ToolName.meta({ description: 'The tool’s name.' }),
@@ -91,11 +82,39 @@ export const HttpEntrySchema = z.strictObject({
 });
 type HttpEntry = z.infer<typeof HttpEntrySchema>;
 
+/** `approval` as a file may have it, for editors: rules are read by themselves. */
+export const APPROVAL_IN_FILE = {
+  approval: z
+    .union([z.enum(['required', 'never']), ApprovalFileSchema])
+    .optional()
+    .meta({
+      description:
+        'Must people approve each call? required, never, or rules over its arguments. Default: required, unless it is read-only.',
+    }),
+};
+
 export function readTool(entry: unknown, path: Path, deps: ToolEntryDeps): ReadTool {
   if (typeof entry === 'string') return readCodeTool({ name: entry }, path, path, deps);
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
     return failed(undefined, [{ path, message: 'must be a name or a mapping' }]);
   const raw = entry as Readonly<Record<string, unknown>>;
+  if (!isRecord(raw['approval'])) return readEntry(raw, path, deps);
+  // Rules are read by themselves; what knows none of them asks about each call.
+  const at = [...path, 'approval'];
+  const rules = readRules(raw['approval'], at);
+  const { name, tool, problems } = readEntry({ ...raw, approval: 'required' }, path, deps);
+  if (!rules.ok) return { name, tool: undefined, problems: [...problems, ...rules.problems] };
+  if (tool === undefined) return { name, tool, problems };
+  const wrong = ruleProblems(rules.approval.rules, tool.input, at);
+  const ruled = { ...tool, rules: [...rules.approval.rules], otherwise: rules.approval.otherwise };
+  return { name, tool: wrong.length === 0 ? ruled : undefined, problems: [...problems, ...wrong] };
+}
+
+function readEntry(
+  raw: Readonly<Record<string, unknown>>,
+  path: Path,
+  deps: ToolEntryDeps,
+): ReadTool {
   const name = typeof raw['name'] === 'string' ? raw['name'] : undefined;
   const early = NOT_YET.filter((key) => key in raw);
   if (early.length > 0)
@@ -107,7 +126,9 @@ export function readTool(entry: unknown, path: Path, deps: ToolEntryDeps): ReadT
     const parsed = HttpEntrySchema.safeParse(raw);
     if (!parsed.success)
       return failed(name, problemsOf(parsed.error.issues, raw, HttpEntrySchema, path));
-    const problems = httpToolProblems(parsed.data, path, deps);
+    const wrong = httpToolProblems(parsed.data, path, deps);
+    const problems =
+      wrong.length > 0 ? wrong : sentenceProblems(parsed.data, parsed.data.input, path);
     return { name, tool: problems.length === 0 ? httpSnapshot(parsed.data) : undefined, problems };
   }
   const parsed = CodeEntrySchema.safeParse(raw);
@@ -152,8 +173,10 @@ function readCodeTool(
     risk: entry.risk ?? tool.risk,
     approvers: entry.approvers ?? null,
     timeoutMs: entry.timeoutMs ?? tool.timeoutMs,
+    ...sentenceOf(entry),
   };
-  return { name: entry.name, tool: snapshot, problems: [] };
+  const problems = sentenceProblems(entry, tool.input, path);
+  return { name: entry.name, tool: problems.length === 0 ? snapshot : undefined, problems };
 }
 
 function httpSnapshot(entry: HttpEntry): ToolSnapshot {
@@ -175,5 +198,6 @@ function httpSnapshot(entry: HttpEntry): ToolSnapshot {
     approvers: entry.approvers ?? null,
     timeoutMs: entry.timeoutMs ?? DEFAULT_TOOL_TIMEOUT_MS,
     ...(knownStatuses === undefined ? {} : { knownStatuses }),
+    ...sentenceOf(entry),
   };
 }

@@ -2,7 +2,7 @@
 
 import type { ConsoleDeps } from './console/console-layer.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
-import type { CheckEdit } from '../store/calls/votes.ts';
+import type { CheckEdit } from '../store/calls/edits.ts';
 import type { Store } from '../store/database/access.ts';
 import type { LeasedLine } from '../store/outbox.ts';
 import type { Embedder } from '../models/embedder.ts';

@@ -20,6 +20,26 @@ export const HttpCallSchema = z.strictObject({
 });
 export type HttpCall = z.infer<typeof HttpCallSchema>;
 
+/** Of an approval rule, from the mildest to the strictest. */
+export const THEN = ['never', 'required', 'refuse'] as const;
+export type Then = (typeof THEN)[number];
+
+export const RuleSchema = z.strictObject({
+  name: z.string(),
+  /** CEL over `args`, `user`, `org`, `agent`, `run`. */
+  when: z.string(),
+  then: z.enum(THEN),
+  quorum: z.int().positive().optional(),
+  /** As a tool's: a voter must be in both lists. */
+  approvers: z.array(z.string()).optional(),
+  risk: z.enum(['normal', 'high']).optional(),
+  /** Told to the model where the rule refuses, shown to people where it asks them. */
+  reason: z.string().optional(),
+  /** Judged and recorded, without effect. */
+  shadow: z.boolean().optional(),
+});
+export type Rule = z.infer<typeof RuleSchema>;
+
 export const ToolSnapshotSchema = z.strictObject({
   name: Name,
   description: z.string(),
@@ -46,6 +66,17 @@ export const ToolSnapshotSchema = z.strictObject({
    * that are the receiver's own answer here. Absent: none.
    */
   knownStatuses: z.array(z.int()).optional(),
+  /**
+   * Who is asked depends on the arguments. `approval` is then `required`, which is what a release
+   * that knows no rules goes by. Absent: it does not.
+   */
+  rules: z.array(RuleSchema).optional(),
+  /** The sentence that people decide by, with `{argument | filter}` places. Absent: none. */
+  summary: z.string().optional(),
+  /** Arguments that follow the sentence, a line each. */
+  labels: z.array(z.strictObject({ name: z.string(), label: z.string() })).optional(),
+  /** What holds where no rule matches; with `rules` only. */
+  otherwise: z.enum(THEN).optional(),
 });
 export type ToolSnapshot = z.infer<typeof ToolSnapshotSchema>;
 

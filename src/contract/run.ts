@@ -62,6 +62,18 @@ export const EarlierDecisionSchema = z
   })
   .meta({ id: 'EarlierDecision' });
 
+export const ShownRuleSchema = z
+  .object({
+    name: z.string(),
+    hash: z.string().meta({ description: 'Of the rule as the run’s snapshot has it.' }),
+    reason: z.string().optional().meta({ description: 'The rule’s own, from the agent file.' }),
+    problem: z.string().optional().meta({
+      description: 'Why it could not be judged, which counts as `required`.',
+    }),
+  })
+  .meta({ id: 'ShownRule', description: 'A rule over arguments that holds of a call.' });
+export type ShownRule = z.infer<typeof ShownRuleSchema>;
+
 export const PendingCallSchema = z
   .object({
     callId: z.string(),
@@ -74,6 +86,14 @@ export const PendingCallSchema = z
     argumentsHash: z.string().meta({
       description:
         'SHA-256 of what APPROVE would run, and for whom. Sent back, it makes sure that nothing else is approved.',
+    }),
+    summary: z.string().optional().meta({
+      description:
+        'What APPROVE would do, in a sentence of the agent file, hidden characters visible; part of `argumentsHash`. Further lines are labelled arguments.',
+    }),
+    modelText: z.string().optional().meta({
+      description:
+        'What the model wrote beside its call: its own words, which nothing vouches for.',
     }),
     description: z.string().optional(),
     risk: z
@@ -97,6 +117,17 @@ export const PendingCallSchema = z
       description:
         'Who may decide: `user:…`, `role:…`, `operator`. null: anyone of the org with the scope `runs:approve`.',
     }),
+    approversAlso: z.array(z.array(z.string())).optional().meta({
+      description:
+        'Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none.',
+    }),
+    rule: ShownRuleSchema.optional().meta({
+      description: 'The rule that asks; absent where none matched.',
+    }),
+    rules: z
+      .array(ShownRuleSchema)
+      .optional()
+      .meta({ description: 'All that hold, where they are several.' }),
     fourEyes: z
       .boolean()
       .meta({ description: 'Neither the run’s user nor who started it may decide.' }),

@@ -12,7 +12,7 @@ import { developmentSecret } from './development-secret.ts';
 import { embedderOf } from './embedder.ts';
 import { openProcess, settings } from './process.ts';
 import type { Store } from '../store/database/access.ts';
-import type { CheckEdit } from '../store/calls/votes.ts';
+import type { CheckEdit } from '../store/calls/edits.ts';
 import type { Temporal } from '../temporal/connect.ts';
 import type { OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
 import { checkArguments } from '../tools/arguments.ts';

@@ -17,6 +17,7 @@ import { describePauses } from './pauses-contract.ts';
 import { describeKnowledge } from './knowledge-contract.ts';
 import { describeHistory } from './history-contract.ts';
 import { describeRejections } from './rejections-contract.ts';
+import { describeRules } from './rules-contract.ts';
 import { describeRetry } from './retry-contract.ts';
 
 export function describeStore(bench: () => Bench): void {
@@ -365,6 +366,7 @@ export function describeStore(bench: () => Bench): void {
   describeLastLook(bench);
   describePauses(bench);
   describeRejections(bench);
+  describeRules(bench);
   describeRetry(bench);
   describeHistory(bench);
 }

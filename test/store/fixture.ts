@@ -25,6 +25,7 @@ import { castVotes } from '../../src/store/calls/votes.ts';
 import type { Voter, VoteRequest } from '../../src/store/calls/vote-policy.ts';
 import { migrateToLatest } from '../../src/store/database/migrate.ts';
 import { lockRun, startRun, type NewRun } from '../../src/store/runs/runs.ts';
+import { renderSentence } from '../../src/policy/sentence.ts';
 import { readRun, type RunRecord } from '../../src/store/queries/run-record.ts';
 import { settle } from '../../src/store/runs/settle.ts';
 import { activeMsSince } from '../../src/store/turns/attempts.ts';
@@ -199,6 +200,7 @@ export function drive(store: Store) {
           retry: t.readOnly ? 'readOnly' : t.idempotent ? 'idempotent' : 'never',
           approvers: t.approvers,
         } as const;
+        const summary = renderSentence(t, JSON.parse(args) as Record<string, unknown>);
         const toolVersion = approvedToolVersion(t, run.agent.approvals, policy);
         const hashed = {
           orgId: run.orgId,
@@ -207,8 +209,10 @@ export function drive(store: Store) {
           tool: name,
           toolVersion,
           arguments: args,
+          summary,
         };
         return {
+          ...(summary === undefined ? {} : { summary }),
           callId,
           idx,
           name,
@@ -228,7 +232,7 @@ export function drive(store: Store) {
           attemptId,
           { kind: 'CALLS', text: '', reasoning: '', model: 'm', finishReason: 'tool_calls', calls },
           usage,
-          run.agent.approvals.askAgain,
+          run.agent,
         ),
       );
       return calls.map((call) => call.callId);

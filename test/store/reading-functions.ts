@@ -11,7 +11,8 @@ export const READING =
   'findWebhook heldRuns listBases findBase findBases listDocuments findDocument ' +
   'readToTakeIn languageFor passagesToEmbed passagesOfOtherModels ' +
   'countWithoutVector nearestPassages searchPassages readMemory ' +
-  'listMemories findMemories memoriesForRun openRunsOfUser sessionsOfUser readDue';
+  'listMemories findMemories memoriesForRun openRunsOfUser sessionsOfUser readDue ' +
+  'judgeCalls judgeAgain editOf';
 
 /** Of knowledge and memory, which write by ids of their own. */
 export const KNOWLEDGE =

@@ -228,7 +228,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
           runId,
           // Without `first`, which is for the rest of the transaction that wrote the reply.
           work: async (tx) => {
-            const written = await recordReply(tx, runId, 1, attemptId, reply, usage, 'never');
+            const written = await recordReply(tx, runId, 1, attemptId, reply, usage);
             return written.kind === 'RECORDED' ? written.reply : written;
           },
         };

@@ -115,7 +115,28 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
             </Badge>
           )}
         </Group>
+        {call.summary !== undefined && (
+          <Text fw={600} style={{ whiteSpace: 'pre-line', overflowWrap: 'anywhere' }}>
+            {call.summary}
+          </Text>
+        )}
         {call.description !== undefined && <Text>{call.description}</Text>}
+        {call.rule !== undefined && (
+          <Text size="sm">
+            Asked by the rule {call.rule.name}
+            {call.rule.problem !== undefined
+              ? ', which could not be judged'
+              : call.rule.reason !== undefined && `: ${call.rule.reason}`}
+          </Text>
+        )}
+        {call.modelText !== undefined && (
+          <>
+            <Text size="sm" c="dimmed">
+              The model’s own words, which nobody has checked:
+            </Text>
+            <VisibleText text={call.modelText} />
+          </>
+        )}
         {call.askedAgain !== undefined && (
           <Notice kind="warning" title="You are asked again">
             {call.askedAgain === 'TOOL_CHANGED'

@@ -97,8 +97,9 @@ function Waiting({ item }: { item: WaitingCall }) {
   );
 }
 
-/** The first arguments in a line: enough to tell two calls apart, the whole is one click away. */
-function preview({ arguments: given }: WaitingCall): string {
+/** The sentence, or the first arguments in a line: the whole is one click away. */
+function preview({ summary, arguments: given }: WaitingCall): string {
+  if (summary !== undefined) return summary;
   const text = Object.entries(given)
     .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(' · ');

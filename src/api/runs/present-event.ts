@@ -86,7 +86,10 @@ function pauseOf(
 ): Extract<PresentedFrame, { event: 'PAUSED' }>['data'] {
   const { pauseId, calls } = data as { pauseId: string; calls: readonly CallRecord[] };
   const policyOf = new Map(
-    run.calls.map(({ callId, guarded, approvers }) => [callId, { guarded, approvers }]),
+    run.calls.map(({ callId, guarded, approvers, approversAlso = null }) => [
+      callId,
+      { guarded, approvers, approversAlso },
+    ]),
   );
   const pending = calls.map((call) =>
     presentPending(run, { ...UNTOLD, ...call, ...policyOf.get(call.callId) }, viewer, at),

@@ -3,8 +3,9 @@
 
 import { WAITING_INPUT_MAX_CHARS, type WaitingCall } from '../../contract/lists.ts';
 import type { Citation } from '../../contract/citation.ts';
-import type { PendingCall } from '../../contract/run.ts';
-import { voterProblem } from '../../store/calls/vote-policy.ts';
+import type { PendingCall, ShownRule } from '../../contract/run.ts';
+import { decisiveRule, type JudgedRule } from '../../policy/judge.ts';
+import { quorumOf, voterProblem } from '../../store/calls/vote-policy.ts';
 import type { CallRecord, EarlierDecision, RunRecord } from '../../store/queries/run-record.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
 import { beginningOf, EARLIER_CUTS, NO_CUTS, type Cuts } from './cut-text.ts';
@@ -35,6 +36,8 @@ export function presentOpenCall(
     name: call.name,
     arguments: cuts.arguments(call.arguments),
     argumentsHash: call.argumentsHash,
+    ...(call.summary == null ? {} : { summary: call.summary }),
+    ...(call.modelText == null ? {} : { modelText: cuts.text(call.modelText) }),
     ...(call.description === null ? {} : { description: cuts.text(call.description) }),
     risk: call.risk,
     ...(call.askedAgain === null ? {} : { askedAgain: call.askedAgain }),
@@ -45,15 +48,37 @@ export function presentOpenCall(
     expiresAt: call.expiresAt,
     // The total, not what is missing: a repeated click on an unknown outcome must never need
     // company.
-    votesNeeded: kind === 'OUTCOME_UNKNOWN' ? 1 : run.quorum,
+    votesNeeded: quorumOf(run, { kind, quorum: call.quorum ?? null }),
     votes: call.votes.map((vote) => ({ ...vote })),
     approvers: call.approvers === null ? null : [...call.approvers],
+    ...(call.approversAlso == null
+      ? {}
+      : { approversAlso: call.approversAlso.map((list) => [...list]) }),
+    ...presentRules(call.rules ?? []),
     // Four eyes are for what needs approval: an unknown outcome of another call is anyone's.
     fourEyes: run.fourEyes && call.guarded,
     earlier: (call.earlier ?? []).map(presentEarlier),
     ...(citations.length === 0 ? {} : { citations }),
   };
 }
+
+/** Those in force; a rule in the shadow is in the record alone. */
+function presentRules(judged: readonly JudgedRule[]): Pick<PendingCall, 'rule' | 'rules'> {
+  const decisive = decisiveRule(judged);
+  if (decisive === undefined) return {};
+  const rules = judged.filter((rule) => rule.shadow === undefined);
+  return {
+    rule: presentRule(decisive),
+    ...(rules.length > 1 ? { rules: rules.map(presentRule) } : {}),
+  };
+}
+
+export const presentRule = ({ name, hash, reason, problem }: JudgedRule): ShownRule => ({
+  name,
+  hash,
+  ...(reason === undefined ? {} : { reason }),
+  ...(problem === undefined ? {} : { problem }),
+});
 
 const presentEarlier = ({ reason, ...e }: EarlierDecision): PendingCall['earlier'][number] => ({
   ...e,

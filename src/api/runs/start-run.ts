@@ -67,6 +67,7 @@ export function newRun(
     agent,
     userId,
     startedBy: caller.subject,
+    ...(userId === caller.subject ? { userRoles: caller.roles } : {}),
     sessionId: body.sessionId ?? randomUUID(),
     input: body.message,
     ...(media.length === 0 ? {} : { media }),

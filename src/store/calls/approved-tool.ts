@@ -4,6 +4,8 @@
 
 import type { AgentSnapshot, ToolSnapshot } from '../../contract/agent.ts';
 import type { RetryClass } from '../../contract/turn.ts';
+import type { ApproverLists } from '../../policy/approvers.ts';
+import type { JudgedRule } from '../../policy/judge.ts';
 import { canonicalJson, sha256Hex } from '../../json/canonical.ts';
 
 /** Of the call's row: it is what votes and dispatches go by. */
@@ -12,6 +14,11 @@ export interface CallPolicy {
   readonly risk: 'normal' | 'high';
   readonly retry: RetryClass;
   readonly approvers: readonly string[] | null;
+  /** Of a call whose tool has rules, with the two below: lists that must name a voter as well. */
+  readonly approversAlso?: ApproverLists | null;
+  /** Absent or null: the agent's. */
+  readonly quorum?: number | null;
+  readonly rules?: readonly JudgedRule[] | null;
 }
 
 /** What a tool's definition says of its calls. */
@@ -27,10 +34,22 @@ const PREFIX = 'v2:';
 export const approvedToolVersion = (
   tool: ToolSnapshot,
   { quorum, fourEyes }: Pick<AgentSnapshot['approvals'], 'quorum' | 'fourEyes'>,
-  { approval, risk, retry, approvers }: CallPolicy,
+  { approval, risk, retry, approvers, rules, ...judged }: CallPolicy,
 ): string =>
   `${PREFIX}${sha256Hex(
-    canonicalJson({ tool, quorum, fourEyes, approval, risk, retry, approvers }),
+    canonicalJson({
+      ...{ tool, quorum, fourEyes, approval, risk, retry, approvers },
+      // Of a call without rules the text is what earlier releases hash.
+      ...(rules == null
+        ? {}
+        : {
+            judged: {
+              rules,
+              quorum: judged.quorum ?? null,
+              approversAlso: judged.approversAlso ?? null,
+            },
+          }),
+    }),
   )}`;
 
 /** Calls of the first release keep the tool's own version, and are held against that. */

@@ -1,5 +1,5 @@
-// What an approval covers: SHA-256 over org, run, call, tool, the tool's version and the arguments,
-// as RFC 8785 text. The stored arguments are canonical already, so the text is put together, not
+// What an approval covers: SHA-256 over org, run, call, tool, the tool's version, the arguments and
+// the sentence that was shown, as RFC 8785 text. The stored arguments are canonical already, so the text is put together, not
 // parsed: a changed byte changes the hash.
 
 import { createHash } from 'node:crypto';
@@ -12,6 +12,8 @@ export interface HashedCall {
   readonly toolVersion: string;
   /** Canonical JSON. */
   readonly arguments: string;
+  /** The sentence that people decide by; null or absent: there is none. */
+  readonly summary?: string | null | undefined;
 }
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -19,8 +21,9 @@ const digest = (text: string): string => createHash('sha256').update(text).diges
 /** `argumentsHash` of the contract: 64 hexadecimal digits. */
 export function hashOfCall(call: HashedCall): string {
   const s = JSON.stringify;
+  const summary = call.summary == null ? '' : `"summary":${s(call.summary)},`;
   return digest(
-    `{"arguments":${call.arguments},"callId":${s(call.callId)},"org":${s(call.orgId)},"runId":${s(call.runId)},"tool":${s(call.tool)},"toolVersion":${s(call.toolVersion)},"v":1}`,
+    `{"arguments":${call.arguments},"callId":${s(call.callId)},"org":${s(call.orgId)},"runId":${s(call.runId)},${summary}"tool":${s(call.tool)},"toolVersion":${s(call.toolVersion)},"v":1}`,
   );
 }
 

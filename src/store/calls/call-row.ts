@@ -2,6 +2,8 @@
 
 import { sql } from 'kysely';
 import type { AgentSnapshot } from '../../contract/agent.ts';
+import type { ApproverLists } from '../../policy/approvers.ts';
+import type { JudgedRule } from '../../policy/judge.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import type { Columns } from '../database/tables.ts';
 import { lockRun, type LockedRun } from '../runs/runs.ts';
@@ -28,8 +30,12 @@ export interface CallRow extends Columns<
   | 'unsent_n'
   | 'asked_again'
   | 'result'
+  | 'quorum'
+  | 'summary'
 > {
   readonly approvers: readonly string[] | null;
+  readonly approversAlso: ApproverLists | null;
+  readonly rules: readonly JudgedRule[] | null;
   readonly agent: AgentSnapshot;
   readonly user_id: string;
   readonly approved_hash: string | null;
@@ -52,6 +58,7 @@ export async function readCall(
 ): Promise<CallRow | undefined> {
   const { rows } = await sql<CallRow>`
     select c.state, c.turn, c.name, c.tool_version, c.arguments, c.arguments_hash, c.approval, c.risk, c.retry, c.approvers, c.dispatch_n, c.unanswered, c.unsent_n, c.asked_again, c.result,
+      c.quorum, c.approvers_also as "approversAlso", c.rules, c.summary,
       s.body as agent, r.user_id, ${activeMsSince(runId)} as active_ms,
       (select d.arguments_hash from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id and d.action = 'APPROVE') as approved_hash
     from calls c join runs r using (run_id) join agent_snapshots s using (revision)
@@ -67,4 +74,5 @@ export const hashNow = (run: LockedRun, callId: string, row: CallRow): string =>
     tool: row.name,
     toolVersion: row.tool_version,
     arguments: row.arguments,
+    summary: row.summary,
   });

@@ -188,7 +188,11 @@ export async function checkClaim(
   if (hashNow(run, callId, row) === claimed.hash && row.arguments === claimed.arguments)
     return letWrite(tx, run, callId, row);
   if (row.approval === 'required') {
-    const again = await proposeAgain(tx, run, callId, row, 'ARGUMENTS_CHANGED');
+    const tool = row.agent.tools.find((t) => t.name === row.name);
+    const again = await proposeAgain(tx, run, callId, row, 'ARGUMENTS_CHANGED', {
+      ...{ policy: row, toolVersion: undefined },
+      ...(tool === undefined ? {} : { tool }),
+    });
     return again.kind === 'ASK_AGAIN' ? 'ASK_AGAIN' : 'LOST';
   }
   finish(tx, run, callId, row, {

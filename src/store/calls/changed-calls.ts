@@ -4,6 +4,7 @@
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
+import { renderSentence } from '../../policy/sentence.ts';
 import type { ToolSnapshot } from '../../contract/agent.ts';
 import type { LockedRun } from '../runs/runs.ts';
 import {
@@ -14,6 +15,7 @@ import {
 } from './approved-tool.ts';
 import { hashOfCall } from './call-hash.ts';
 import { hashNow, type CallRow } from './call-row.ts';
+import { judgeAgain, policyAsJudged } from './judged-calls.ts';
 import { finish } from './outcomes.ts';
 
 type Changed = { readonly kind: 'ASK_AGAIN' } | { readonly kind: 'DONE'; readonly result: string };
@@ -44,10 +46,15 @@ export async function changeOf(
   const guarded = row.approval === 'required' || tool.approval === 'required';
   if (!textChanged && !(toolChanged && guarded)) return undefined;
   if (row.approval === 'required') {
-    const policy = policyToAskUnder(row, tool, toolNow);
+    const told = await toldPolicy(tx, run, callId, row, tool);
+    if (typeof told === 'string') {
+      finish(tx, run, callId, row, { state: 'FAILED', result: told });
+      return { kind: 'DONE', result: told };
+    }
+    const policy = policyToAskUnder(row, told, tool, toolNow);
     const toolVersion = versionOf(policy);
     const why = textChanged ? 'ARGUMENTS_CHANGED' : 'TOOL_CHANGED';
-    return proposeAgain(tx, run, callId, row, why, { policy, toolVersion });
+    return proposeAgain(tx, run, callId, row, why, { policy, toolVersion, tool });
   }
   const what = textChanged ? 'its stored arguments were' : 'the policy of its tool was';
   const result = `This call was not run: ${what} changed after the model had asked for it.`;
@@ -60,19 +67,40 @@ export async function changeOf(
  * proposed under. Where the snapshot is what was changed, the row still says it; a row that takes
  * anybody is not believed then.
  */
-function policyToAskUnder(row: CallRow, tool: ToolSnapshot, toolNow: ToolSnapshot): CallPolicy {
-  const told = policyOf(tool);
+function policyToAskUnder(
+  row: CallRow,
+  told: CallPolicy,
+  tool: ToolSnapshot,
+  toolNow: ToolSnapshot,
+): CallPolicy {
   const unchanged = [tool, toolNow].some(
     (each) => approvedToolVersion(each, row.agent.approvals, told) === row.tool_version,
   );
   if (unchanged) return told;
+  if (tool.rules !== undefined) return told;
   const { approval, risk, retry, approvers } = row;
   return { approval, risk, retry, approvers: approvers ?? told.approvers };
+}
+
+/** What the snapshot says of the call as it stands; a text where its rules refuse it. */
+async function toldPolicy(
+  tx: StoreTransaction,
+  run: LockedRun,
+  callId: string,
+  row: CallRow,
+  tool: ToolSnapshot,
+): Promise<CallPolicy | string> {
+  if (tool.rules === undefined || !isObject(row.arguments)) return policyOf(tool);
+  const args = JSON.parse(row.arguments) as Readonly<Record<string, unknown>>;
+  const judged = await judgeAgain(tx, run, row.agent, tool, { callId, args });
+  return judged.refusal ?? { ...policyAsJudged(tool, judged), approval: 'required' };
 }
 
 interface AskedUnder {
   readonly policy: CallPolicy;
   readonly toolVersion: string | undefined;
+  /** Whose sentence is rendered again; undefined: as it stands. */
+  readonly tool?: ToolSnapshot;
 }
 
 export async function proposeAgain(
@@ -81,7 +109,7 @@ export async function proposeAgain(
   callId: string,
   row: CallRow,
   why: 'ARGUMENTS_CHANGED' | 'TOOL_CHANGED',
-  under: AskedUnder = { policy: row, toolVersion: undefined },
+  under: AskedUnder,
 ): Promise<Changed> {
   const { policy } = under;
   const toolVersion = under.toolVersion ?? row.tool_version;
@@ -92,6 +120,9 @@ export async function proposeAgain(
     finish(tx, run, callId, row, { state: 'FAILED', result, text: '{}' });
     return { kind: 'DONE', result };
   }
+  const args = JSON.parse(row.arguments) as Readonly<Record<string, unknown>>;
+  const summary =
+    under.tool === undefined ? row.summary : (renderSentence(under.tool, args) ?? null);
   const hash = hashOfCall({
     orgId: run.orgId,
     runId: run.runId,
@@ -99,9 +130,11 @@ export async function proposeAgain(
     tool: row.name,
     toolVersion,
     arguments: row.arguments,
+    summary,
   });
   await sql`update calls set state = 'PROPOSED', asked_again = ${why}, arguments_hash = ${hash}, tool_version = ${toolVersion},
-    risk = ${policy.risk}, retry = ${policy.retry}, approvers = ${policy.approvers === null ? null : JSON.stringify(policy.approvers)}::jsonb where call_id = ${callId}`.execute(
+    risk = ${policy.risk}, retry = ${policy.retry}, approvers = ${jsonOrNull(policy.approvers)}::jsonb, rules = ${jsonOrNull(policy.rules)}::jsonb,
+    summary = ${summary}, quorum = ${policy.quorum ?? null}, approvers_also = ${jsonOrNull(policy.approversAlso)}::jsonb where call_id = ${callId}`.execute(
     tx.db,
   );
   audit(tx, {
@@ -113,6 +146,9 @@ export async function proposeAgain(
   });
   return { kind: 'ASK_AGAIN' };
 }
+
+const jsonOrNull = (value: unknown): string | null =>
+  value == null ? null : JSON.stringify(value);
 
 function isObject(text: string): boolean {
   try {

@@ -9,6 +9,7 @@ import type { Action } from '../../contract/run.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
 import { hashOfCall } from './call-hash.ts';
+import type { Edit } from './edits.ts';
 import { appendEvents, type NewEvent } from '../events/events.ts';
 import type { OpenCall } from './vote-policy.ts';
 import { addOutboxLine } from '../outbox.ts';
@@ -19,7 +20,7 @@ interface DecisionToMake {
   readonly action: Action;
   readonly by: readonly string[];
   readonly reason?: string | undefined;
-  readonly edited?: string | undefined;
+  readonly edited?: Edit | undefined;
 }
 
 export async function decide(
@@ -39,7 +40,7 @@ export async function decide(
   );
   const stored = rows[0];
   if (stored === undefined) return;
-  const text = d.edited ?? stored.arguments;
+  const text = d.edited?.text ?? stored.arguments;
   // What was shown is what is approved: the hash the voters saw, unless one of them changed the
   // arguments.
   const hash =
@@ -52,6 +53,7 @@ export async function decide(
           tool: call.name,
           toolVersion: stored.tool_version,
           arguments: text,
+          summary: d.edited.summary,
         });
   await sql`
     insert into decisions (pause_id, call_id, run_id, org_id, action, deciders, reason, arguments_hash, proposed_arguments, at)
@@ -64,7 +66,8 @@ export async function decide(
     d.action === 'APPROVE' ? null : unknown ? leftResult(stored.evidence) : refusalResult(d);
   await sql`
     update calls set state = ${state}, decided_pause_id = pause_id, pause_id = null, arguments = ${text}, arguments_hash = ${hash},
-      proposed_arguments = ${d.edited === undefined ? null : stored.arguments}, unanswered = 0, result = ${result}
+      proposed_arguments = ${d.edited === undefined ? null : stored.arguments}, unanswered = 0, result = ${result},
+      summary = ${d.edited === undefined ? sql`summary` : sql`${d.edited.summary}::text`}
     where call_id = ${call.callId}`.execute(tx.db);
   audit(tx, {
     orgId: run.orgId,
@@ -104,7 +107,8 @@ const leftResult = (evidence: string | null): string =>
 export async function expireDue(tx: StoreTransaction, run: LockedRun): Promise<boolean> {
   if (run.status !== 'PAUSED') return false;
   const { rows } = await sql<OpenCall>`
-    select c.call_id as "callId", c.name, p.kind, c.risk, c.approval = 'required' as guarded, c.arguments_hash as "argumentsHash", c.approvers
+    select c.call_id as "callId", c.name, p.kind, c.risk, c.approval = 'required' as guarded, c.arguments_hash as "argumentsHash", c.approvers,
+      c.approvers_also as "approversAlso", c.quorum
     from calls c join pauses p on p.pause_id = c.pause_id
     where c.run_id = ${run.runId} and c.expires_at <= clock_timestamp() order by c.idx`.execute(
     tx.db,

@@ -3,12 +3,16 @@
 // the pause is opened, so it says nothing that a vote changes.
 
 import type { PauseKind } from '../../contract/turn.ts';
+import { decisiveRule, type JudgedRule } from '../../policy/judge.ts';
 import { codeSpan, plainWords, visible } from '../../json/visible.ts';
-import { voterProblem, type OpenCall, type OperatorDecisions } from './vote-policy.ts';
+import { quorumOf, voterProblem, type OpenCall, type OperatorDecisions } from './vote-policy.ts';
 
 export interface WaitingCall extends OpenCall {
   readonly arguments: string;
   readonly evidence: string | null;
+  readonly summary?: string | null;
+  /** Of a call whose tool has rules. */
+  readonly rules?: readonly JudgedRule[] | null;
   /** ISO 8601; null where it waits as long as it takes. */
   readonly expiresAt: string | null;
 }
@@ -52,11 +56,16 @@ function firstOf(lines: readonly string[]): readonly string[] {
 }
 
 function describeCall(call: WaitingCall, { quorum, fourEyes }: PausePolicy): string {
-  const votes = votesFor(call, quorum);
+  const votes = quorumOf({ quorum }, call);
+  const rule = decisiveRule(call.rules ?? []);
   const more = [
     `callId \`${call.callId}\``,
     ...(call.risk === 'high' ? [`**high risk**, argumentsHash \`${call.argumentsHash}\``] : []),
     `may be approved by ${call.approvers === null ? 'anyone of the org with the scope runs:approve' : namesOf(call.approvers)}`,
+    ...(call.approversAlso ?? []).map((list) => `who is also one of ${namesOf(list)}`),
+    ...(rule === undefined
+      ? []
+      : [`asked by the rule **${plainWords(rule.name)}**${ruleWords(rule)}`]),
     ...(fourEyes && call.guarded ? ['not by who asked (four eyes)'] : []),
     ...(votes > 1 ? [`needs ${votes} votes`] : []),
     ...(call.expiresAt === null ? [] : [`counts as rejected from ${call.expiresAt} on`]),
@@ -64,12 +73,17 @@ function describeCall(call: WaitingCall, { quorum, fourEyes }: PausePolicy): str
   ];
   const args = shortSpan(call.arguments, ARGUMENTS_SHOWN);
   // the Web UI draws no list inside a list
-  return `- **${plainWords(call.name)}** with ${args} · ${more.join(' · ')}`;
+  const [sentence, ...labelled] = (call.summary ?? '').split('\n').map(plainWords);
+  const said = sentence ? `**${sentence}**${labelled.map((line) => ` · ${line}`).join('')} · ` : '';
+  return `- ${said}**${plainWords(call.name)}** with ${args} · ${more.join(' · ')}`;
 }
 
-/** One person says whether a call of unknown outcome is done again. */
-const votesFor = ({ kind }: WaitingCall, quorum: number): number =>
-  kind === 'OUTCOME_UNKNOWN' ? 1 : quorum;
+const ruleWords = ({ reason, problem }: JudgedRule): string =>
+  problem !== undefined
+    ? ', which could not be judged'
+    : reason === undefined
+      ? ''
+      : `: ${plainWords(reason)}`;
 
 const WHERE = 'To decide from here: **More Actions → Send a Signal**';
 
@@ -92,7 +106,7 @@ function whatToDo(
     return `${why} ${WHERE}, then ${reject}.`;
   }
   const votes =
-    votesFor(first, quorum) > 1 ? ' From here it counts as one vote, of one operator.' : '';
+    quorumOf({ quorum }, first) > 1 ? ' From here it counts as one vote, of one operator.' : '';
   const exact = mine.find(({ risk, kind }) => risk === 'high' || kind === 'OUTCOME_UNKNOWN');
   // One that an operator may not approve, or must name, refuses an approval of all.
   if (exact !== undefined || mine.length < calls.length) {

@@ -61,7 +61,7 @@ export async function viewPause(
 ): Promise<PauseView> {
   const { rows } = await sql<Row>`
     select c.call_id as "callId", c.name, c.arguments, c.arguments_hash as "argumentsHash", c.risk,
-      c.approval = 'required' as guarded, c.approvers, c.evidence, p.kind, p.opened_at as "openedAt",
+      c.approval = 'required' as guarded, c.approvers, c.approvers_also as "approversAlso", c.quorum, c.rules, c.summary, c.evidence, p.kind, p.opened_at as "openedAt",
       to_char(c.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as "expiresAt",
       (extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 as "expiresInMs",
       coalesce((s.body->'approvals'->>'quorum')::int, 1) as quorum,

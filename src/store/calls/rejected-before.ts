@@ -26,7 +26,10 @@ export async function refuseRejectedBefore(
   askAgain: AskAgain,
 ): Promise<readonly StoredCall[]> {
   const most = timesAsked(askAgain);
-  const asked = calls.filter((call) => call.approval === 'required' && call.refusal === null);
+  // What a rule lets through may have been asked about, and rejected, earlier in the run.
+  const asked = calls.filter(
+    (call) => (call.approval === 'required' || call.rules != null) && call.refusal === null,
+  );
   if (most === null || asked.length === 0) return calls;
   const { rows } = await sql<Rejection>`
     select distinct on (c.name, c.arguments) c.name, c.arguments, d.deciders as by, d.reason,

@@ -6,6 +6,7 @@ import { AppError } from '../../contract/errors.ts';
 import { OPERATOR, type RunStatus } from '../../contract/names.ts';
 import type { Action } from '../../contract/run.ts';
 import type { PauseKind } from '../../contract/turn.ts';
+import type { ApproverLists } from '../../policy/approvers.ts';
 
 export type OperatorDecisions = 'full' | 'reject-only' | 'off';
 
@@ -48,6 +49,10 @@ export interface OpenCall {
   readonly guarded: boolean;
   readonly argumentsHash: string;
   readonly approvers: readonly string[] | null;
+  /** Lists beside `approvers` that a voter must be in as well. */
+  readonly approversAlso?: ApproverLists | null;
+  /** Of a call whose tool has rules; absent or null: the agent's. */
+  readonly quorum?: number | null;
 }
 
 export interface CastVote {
@@ -164,12 +169,18 @@ function checkEditable(s: Situation, call: OpenCall): void {
       'INVALID_REQUEST',
       'A call of unknown outcome is done again as it was or left: its arguments cannot be edited.',
     );
-  if (s.quorum > 1)
+  if (quorumOf(s, call) > 1)
     throw new AppError(
       'INVALID_REQUEST',
       'Several people approve this call, so its arguments cannot be edited: reject it instead.',
     );
 }
+
+/** How many have to approve the call; one is enough where its outcome is unknown. */
+export const quorumOf = (
+  s: Pick<Situation, 'quorum'>,
+  call: Pick<OpenCall, 'kind' | 'quorum'>,
+): number => (call.kind === 'OUTCOME_UNKNOWN' ? 1 : (call.quorum ?? s.quorum));
 
 /** 428: what is dangerous is approved by naming it. A rejection never needs that. */
 function checkExactness(
@@ -209,25 +220,30 @@ function checkExactness(
  */
 export function voterProblem(
   s: Pick<Situation, 'fourEyes' | 'startedBy' | 'userId'>,
-  call: Pick<OpenCall, 'name' | 'guarded' | 'approvers'>,
+  call: Pick<OpenCall, 'name' | 'guarded' | 'approvers' | 'approversAlso'>,
   voter: Voter,
   action: Action,
 ): string | undefined {
+  const lists = [
+    ...(call.approvers === null ? [] : [call.approvers]),
+    ...(call.approversAlso ?? []),
+  ];
   if (voter.kind === 'operator') {
     if (voter.allowed === 'off') return 'Decisions by operators are switched off.';
     if (action === 'REJECT') return undefined;
     if (voter.allowed === 'reject-only') return 'Operators may only reject here.';
-    return call.approvers === null || call.approvers.includes(OPERATOR)
+    return lists.every((list) => list.includes(OPERATOR))
       ? undefined
       : `${call.name} is not approved by operators.`;
   }
-  const byName = call.approvers?.includes(`user:${voter.subject}`) ?? false;
-  if (voter.service && !byName)
+  const byName = (list: readonly string[]): boolean => list.includes(`user:${voter.subject}`);
+  if (voter.service && !(lists.length > 0 && lists.every(byName)))
     return `A service token decides only where it is named; ${call.name} does not name it.`;
   if (s.fourEyes && call.guarded && (voter.subject === s.startedBy || voter.subject === s.userId))
     return 'Somebody else has to decide: this agent does not let the one who asked decide (four eyes).';
-  const byRole = voter.roles.some((role) => call.approvers?.includes(`role:${role}`));
-  if (call.approvers !== null && !byName && !byRole)
+  const byRole = (list: readonly string[]): boolean =>
+    voter.roles.some((role) => list.includes(`role:${role}`));
+  if (!lists.every((list) => byName(list) || byRole(list)))
     return `You are not among those who may decide about ${call.name}.`;
   return undefined;
 }

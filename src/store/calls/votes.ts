@@ -2,15 +2,17 @@
 // votes, and they are written together or not at all.
 
 import { sql } from 'kysely';
-import type { AgentSnapshot, ToolSnapshot } from '../../contract/agent.ts';
+import type { AgentSnapshot } from '../../contract/agent.ts';
 import { AppError } from '../../contract/errors.ts';
 import type { PauseKind } from '../../contract/turn.ts';
 import { audit } from '../audit.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { lockRun, type LockedRun } from '../runs/runs.ts';
 import { decide, expireDue, resumeIfDecided } from './decisions.ts';
+import { editOf, type CheckEdit, type Edit } from './edits.ts';
 import {
   judgeVote,
+  quorumOf,
   nameOf,
   type CastVote,
   type MadeDecision,
@@ -20,12 +22,6 @@ import {
   type Voter,
   type VoteRequest,
 } from './vote-policy.ts';
-
-/** Checks an approver's edit against the tool's schema; its canonical text, or what is wrong. */
-export type CheckEdit = (
-  tool: ToolSnapshot,
-  edited: Readonly<Record<string, unknown>>,
-) => { readonly canonical: string } | { readonly problem: string };
 
 /**
  * A refusal that must not undo what was found on the way (an expiry): returned, so that the
@@ -46,13 +42,12 @@ export async function castVotes(
   const { situation, agent } = await readSituation(tx, now);
   try {
     const verdict = judgeVote(situation, voter, request);
-    const edits = new Map(
-      verdict.flatMap(({ call, vote }) =>
-        vote.arguments
-          ? [[call.callId, editOf(agent, call, vote.arguments, checkEdit)] as const]
-          : [],
-      ),
-    );
+    const edits = new Map<string, Edit>();
+    for (const { call, vote } of verdict)
+      if (vote.arguments !== undefined) {
+        const asked = { situation, agent, voter, call, vote, edited: vote.arguments };
+        edits.set(call.callId, await editOf(tx, now, checkEdit, asked));
+      }
     for (const { call, vote } of verdict)
       await castOne(tx, now, situation, call, {
         ...{ id: request.id, vote, person: nameOf(voter), edited: edits.get(call.callId) },
@@ -76,26 +71,6 @@ async function isCast(tx: StoreTransaction, run: LockedRun, id: string): Promise
   return rows.length > 0;
 }
 
-function editOf(
-  agent: AgentSnapshot,
-  call: OpenCall,
-  edited: Readonly<Record<string, unknown>>,
-  checkEdit: CheckEdit,
-): string {
-  const tool = agent.tools.find((t) => t.name === call.name);
-  const checked =
-    tool === undefined ? { problem: 'the tool is not known any more' } : checkEdit(tool, edited);
-  if ('problem' in checked)
-    throw new AppError(
-      'INVALID_REQUEST',
-      `The edited arguments of ${call.callId} do not fit the tool: ${checked.problem}`,
-      {
-        errors: [{ path: 'arguments', message: checked.problem }],
-      },
-    );
-  return checked.canonical;
-}
-
 async function readSituation(
   tx: StoreTransaction,
   run: LockedRun,
@@ -109,7 +84,8 @@ async function readSituation(
   }>`
     select s.body as agent,
       coalesce((select jsonb_agg(jsonb_build_object('callId', c.call_id, 'name', c.name, 'kind', p.kind, 'risk', c.risk,
-          'guarded', c.approval = 'required', 'argumentsHash', c.arguments_hash, 'approvers', c.approvers) order by c.turn, c.idx)
+          'guarded', c.approval = 'required', 'argumentsHash', c.arguments_hash, 'approvers', c.approvers,
+          'approversAlso', c.approvers_also, 'quorum', c.quorum) order by c.turn, c.idx)
         from calls c join pauses p on p.pause_id = c.pause_id where c.run_id = r.run_id), '[]') as open,
       coalesce((select jsonb_agg(jsonb_build_object('pauseId', v.pause_id, 'callId', v.call_id, 'person', v.person, 'action', v.action) order by v.at)
         from votes v where v.run_id = r.run_id), '[]') as votes,
@@ -143,7 +119,7 @@ interface VoteToWrite {
   readonly id: string | undefined;
   readonly vote: VoteOn;
   readonly person: string;
-  readonly edited: string | undefined;
+  readonly edited: Edit | undefined;
 }
 
 async function castOne(
@@ -177,7 +153,6 @@ async function castOne(
   const approvers = [...earlier.map((v) => v.person), person];
   if (vote.action === 'REJECT')
     return decide(tx, run, call, { action: 'REJECT', by: [person], reason: vote.reason });
-  const needed = call.kind === 'OUTCOME_UNKNOWN' ? 1 : s.quorum;
-  if (approvers.length >= needed)
+  if (approvers.length >= quorumOf(s, call))
     await decide(tx, run, call, { action: 'APPROVE', by: approvers, reason: vote.reason, edited });
 }

@@ -15,6 +15,7 @@ import { repliesAsTheyCame } from './migrations/0045-replies-as-they-came.ts';
 import { callsInPlace } from './migrations/0060-calls-in-place.ts';
 import { webhooks } from './migrations/0040-webhooks.ts';
 import { keptRuns } from './migrations/0020-kept-runs.ts';
+import { rules } from './migrations/0070-rules.ts';
 import { knowledge } from './migrations/0050-knowledge.ts';
 import { wordsOfOneOrg } from './migrations/0065-words-of-one-org.ts';
 
@@ -41,6 +42,7 @@ const later: Migrations = {
   '0020-kept-runs': keptRuns,
   '0050-knowledge': knowledge,
   '0065-words-of-one-org': wordsOfOneOrg,
+  '0070-rules': rules,
 };
 
 const LATER_TABLE = 'holdpoint_migration';

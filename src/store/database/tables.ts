@@ -82,6 +82,10 @@ export interface CallsTable {
   readonly http_status: number | null;
   readonly expiring_told: string | null;
   readonly citations: unknown;
+  readonly rules: unknown;
+  readonly quorum: number | null;
+  readonly approvers_also: unknown;
+  readonly summary: string | null;
 }
 
 export interface DecisionsTable {
@@ -310,6 +314,7 @@ export interface RunsTable {
   readonly retried_at: Date | null;
   readonly budget_from: unknown;
   readonly memories: unknown;
+  readonly user_roles: unknown;
 }
 
 export interface SessionsTable {

@@ -6,6 +6,8 @@ import type { FailureCode, RunStatus } from '../../contract/names.ts';
 import type { Citation } from '../../contract/citation.ts';
 import type { Action } from '../../contract/run.ts';
 import type { PauseKind, WaitingFor } from '../../contract/turn.ts';
+import type { ApproverLists } from '../../policy/approvers.ts';
+import type { JudgedRule } from '../../policy/judge.ts';
 import type { StoreTransaction } from '../database/access.ts';
 
 export interface RecordedVote {
@@ -74,6 +76,14 @@ export interface CallRecord {
   readonly httpStatus?: number | null;
   /** Passages that its result holds; null: none. */
   readonly citations?: readonly Citation[] | null;
+  /** These three of a call whose tool has rules; absent or null: it has none. */
+  readonly rules?: readonly JudgedRule[] | null;
+  readonly quorum?: number | null;
+  readonly approversAlso?: ApproverLists | null;
+  /** The sentence that people decide by; null: its tool has none. */
+  readonly summary?: string | null;
+  /** What the model wrote beside an open call, its beginning; null: nothing. */
+  readonly modelText?: string | null;
 }
 
 export interface RunRecord {
@@ -138,6 +148,9 @@ const EARLIER_AT_ONCE = 200;
 const EARLIER_EACH = 20;
 export const EARLIER_ARGUMENTS_CHARS = 2000;
 
+/** As much of what a model says for its call as a person reads before deciding. */
+const MODEL_TEXT_CHARS = 1000;
+
 /** Records of the runs that `where` (over `r`) picks, in the order of `tail`. */
 export async function readRuns(
   tx: StoreTransaction,
@@ -171,7 +184,9 @@ export async function readRuns(
             select jsonb_build_object('action', d.action, 'by', d.deciders, 'at', ${at(sql`d.at`)}, 'reason', ${text(sql`d.reason`)},
               'proposedArguments', ${text(sql`d.proposed_arguments`)})
             from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id),
-          'httpStatus', c.http_status, 'citations', c.citations,
+          'httpStatus', c.http_status, 'citations', c.citations, 'rules', c.rules, 'quorum', c.quorum, 'approversAlso', c.approvers_also, 'summary', c.summary,
+          'modelText', case when c.pause_id is not null then
+            (select left(nullif(m.text, ''), ${sql.lit(MODEL_TEXT_CHARS)}) from turns m where m.run_id = c.run_id and m.turn = c.turn) end,
           'earlier', case when c.pause_id is null then '[]' else ${earlierDecisions} end
           ) order by c.turn, c.idx)
         from ${calls} c left join pauses p on p.pause_id = c.pause_id), '[]') as calls

@@ -43,9 +43,11 @@ function isApprover(viewer: Viewer): RawBuilder<boolean> {
     `user:${viewer.subject}`,
     ...(viewer.service ? [] : viewer.roles.map((role) => `role:${role}`)),
   ];
+  const also = sql<boolean>`not exists (
+    select 1 from jsonb_array_elements(c.approvers_also) l where not (l ?| ${names}::text[]))`;
   return viewer.service
-    ? sql<boolean>`coalesce(c.approvers ?| ${names}::text[], false)`
-    : sql<boolean>`(c.approvers is null or c.approvers ?| ${names}::text[])`;
+    ? sql<boolean>`(coalesce(c.approvers ?| ${names}::text[], false) and ${also})`
+    : sql<boolean>`((c.approvers is null or c.approvers ?| ${names}::text[]) and ${also})`;
 }
 
 /**

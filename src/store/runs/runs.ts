@@ -24,6 +24,8 @@ export interface NewRun {
   readonly agent: AgentSnapshot;
   readonly userId: string;
   readonly startedBy: string;
+  /** Of the token, where it is the user's own. Absent: not known. */
+  readonly userRoles?: readonly string[];
   readonly sessionId: string;
   readonly input: string;
   readonly media?: readonly NewMedia[];
@@ -125,10 +127,11 @@ function insertRun(tx: StoreTransaction, run: NewRun, seq: number): void {
       on conflict (revision) do nothing
     ), made as (
       insert into runs (run_id, org_id, agent_id, user_id, started_by, session_id, session_seq, status, revision, input, options,
-        generate_followups, request_id, event_seq, created_at, updated_at)
+        generate_followups, request_id, event_seq, created_at, updated_at, user_roles)
       values (${run.runId}, ${run.orgId}, ${run.agent.id}, ${run.userId}, ${run.startedBy}, ${run.sessionId}, ${seq}, 'QUEUED',
         ${run.agent.revision}, ${run.input}, ${JSON.stringify(run.options)}::jsonb, ${run.generateFollowups}, ${run.requestId}, 1,
-        date_trunc('milliseconds', clock_timestamp()), date_trunc('milliseconds', clock_timestamp()))
+        date_trunc('milliseconds', clock_timestamp()), date_trunc('milliseconds', clock_timestamp()),
+        ${run.userRoles === undefined ? null : JSON.stringify(run.userRoles)}::jsonb)
       returning run_id, org_id, created_at
     ), told as (
       insert into audit (org_id, run_id, actor, action, data)

@@ -4,7 +4,11 @@ import { sql, type RawBuilder } from 'kysely';
 import type { RunFailure, TerminalStatus } from '../../contract/names.ts';
 import type { Approval, Risk, RetryClass } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
-import type { AskAgain } from '../../contract/agent.ts';
+import type { AgentSnapshot } from '../../contract/agent.ts';
+import type { ApproverLists } from '../../policy/approvers.ts';
+import type { JudgedRule } from '../../policy/judge.ts';
+import { audit } from '../audit.ts';
+import { judgeCalls } from '../calls/judged-calls.ts';
 import { refuseRejectedBefore } from '../calls/rejected-before.ts';
 import { appendEvents, type NewEvent } from '../events/events.ts';
 import { endedAs, lockRun, type LockedRun } from '../runs/runs.ts';
@@ -24,6 +28,12 @@ export interface StoredCall {
   readonly approvers: readonly string[] | null;
   /** A call that is answered with a tool error and never dispatched. */
   readonly refusal: string | null;
+  /** The sentence that people decide by. Absent: its tool has none. */
+  readonly summary?: string;
+  /** Of a call whose tool has rules: what they said. */
+  readonly rules?: readonly JudgedRule[] | null;
+  readonly quorum?: number | null;
+  readonly approversAlso?: ApproverLists | null;
 }
 
 export interface StoredReply {
@@ -64,7 +74,8 @@ export type TurnRecorded =
 
 /**
  * Whoever comes first writes the turn; a second attempt's reply is dropped, its tokens are counted.
- * Calls that were rejected before are written with their refusal.
+ * Calls that their tool's rules refuse, and those that were rejected before, are written with their
+ * refusal.
  */
 export async function recordReply(
   tx: StoreTransaction,
@@ -73,7 +84,7 @@ export async function recordReply(
   attemptId: string,
   reply: StoredReply,
   usage: TokenUsage,
-  askAgain: AskAgain = 'never',
+  agent?: AgentSnapshot,
 ): Promise<TurnRecorded> {
   const run = await lockRun(tx, runId);
   if (run === undefined) return { kind: 'GONE' };
@@ -82,7 +93,9 @@ export async function recordReply(
     endAttempt(tx, runId, attemptId, { usage, model: reply.model });
     return ended;
   }
-  const calls = await refuseRejectedBefore(tx, runId, reply.calls, askAgain);
+  const judged =
+    agent === undefined ? reply.calls : await judgeCalls(tx, run, agent, turn, reply.calls);
+  const calls = await refuseRejectedBefore(tx, runId, judged, agent?.approvals.askAgain ?? 'never');
   const { rows } = await sql<{ made: boolean; overtaken: boolean }>`
     with ended as (${endingAttempt(attemptId, { model: reply.model })}), made as (
       insert into turns (run_id, org_id, turn, kind, text, reasoning, model, finish_reason, came_as)
@@ -100,6 +113,7 @@ export async function recordReply(
   if (rows[0]?.made !== true)
     return { kind: 'RECORDED', reply: await readReply(tx, runId, turn), overtaken: false };
   appendEvents(tx, runId, calls.flatMap(eventsOfRefused(turn)));
+  for (const call of calls) if (call.rules != null) auditJudged(tx, run, call);
   return { kind: 'RECORDED', reply: { ...reply, calls }, overtaken: rows[0].overtaken };
 }
 
@@ -109,10 +123,30 @@ const insertingCalls = (
   turn: number,
   calls: readonly StoredCall[],
 ): RawBuilder<unknown> => sql`
-    insert into calls (call_id, run_id, org_id, turn, idx, name, tool_version, arguments, arguments_hash, approval, risk, retry, approvers, state, result)
+    insert into calls (call_id, run_id, org_id, turn, idx, name, tool_version, arguments, arguments_hash, approval, risk, retry, approvers, state, result,
+      summary, rules, quorum, approvers_also)
     select c->>'callId', ${run.runId}, ${run.orgId}, ${turn}, (c->>'idx')::int, c->>'name', c->>'toolVersion', c->>'arguments', c->>'argumentsHash',
-      c->>'approval', c->>'risk', c->>'retry', nullif(c->'approvers', 'null'), case when c->>'refusal' is null then 'PROPOSED' else 'FAILED' end, c->>'refusal'
+      c->>'approval', c->>'risk', c->>'retry', nullif(c->'approvers', 'null'), case when c->>'refusal' is null then 'PROPOSED' else 'FAILED' end, c->>'refusal',
+      c->>'summary', nullif(c->'rules', 'null'), (c->>'quorum')::int, nullif(c->'approversAlso', 'null')
     from jsonb_array_elements(${JSON.stringify(calls)}::jsonb) c where exists (select 1 from made)`;
+
+/** What the rules said, by their names and hashes: of a call that nobody is asked about, too. */
+const auditJudged = (tx: StoreTransaction, { orgId, runId }: LockedRun, call: StoredCall): void =>
+  audit(tx, {
+    orgId,
+    runId,
+    actor: 'holdpoint',
+    action: 'call.judged',
+    data: {
+      callId: call.callId,
+      then: call.refusal === null ? call.approval : 'refuse',
+      rules: (call.rules ?? []).map(({ name, hash, then, problem, shadow }) => ({
+        ...{ name, hash, then },
+        ...(problem === undefined ? {} : { problem }),
+        ...(shadow === undefined ? {} : { shadow }),
+      })),
+    },
+  });
 
 const eventsOfRefused =
   (turn: number) =>
