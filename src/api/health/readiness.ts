@@ -1,5 +1,6 @@
 // Is everything there that a run needs? Asked by /health/ready, remembered for half a second.
 
+import { withDeadline } from '../../deadline.ts';
 import type { Store } from '../../store/database/access.ts';
 import type { Temporal } from '../../temporal/connect.ts';
 
@@ -26,18 +27,12 @@ export function createNotReady({
     what: string,
     check: () => Promise<unknown>,
   ): Promise<readonly string[]> => {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise(
-      (_, reject) => (timer = setTimeout(() => reject(new Error('late')), ANSWER_WITHIN_MS)),
+    const silent = [`${what} does not answer.`];
+    const checking = check().then(
+      () => [],
+      () => silent,
     );
-    try {
-      await Promise.race([check(), late]);
-      return [];
-    } catch {
-      return [`${what} does not answer.`];
-    } finally {
-      clearTimeout(timer);
-    }
+    return withDeadline(checking, ANSWER_WITHIN_MS, () => silent);
   };
   let asked = 0;
   let last: Promise<readonly string[]> = Promise.resolve([]);

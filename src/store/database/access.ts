@@ -5,6 +5,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql, type QueryExecutorProvider, type Transaction } from 'kysely';
+import { withDeadline } from '../../deadline.ts';
 import type { Announcer } from '../events/notifications.ts';
 import { isConflict, isConnectionLoss } from './connection-loss.ts';
 import type { Database } from './database.ts';
@@ -60,29 +61,16 @@ export class StoreUnavailableError extends Error {
   }
 }
 
-/** A database that has gone silent is not waited for longer than one that refuses. */
-async function within<T>(
+/** A database that does not answer is given up as soon as one that refuses. */
+function within<T>(
   giveUpAt: number,
   progress: { abandoned: boolean },
   work: () => Promise<T>,
 ): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => {
-        progress.abandoned = true;
-        reject(Object.assign(new Error('the database is silent'), { code: 'ETIMEDOUT' }));
-      },
-      Math.max(1, giveUpAt - performance.now()),
-    );
+  return withDeadline(work(), Math.max(1, giveUpAt - performance.now()), (): never => {
+    progress.abandoned = true;
+    throw Object.assign(new Error('the database does not answer'), { code: 'ETIMEDOUT' });
   });
-  const working = work();
-  working.catch(() => undefined);
-  try {
-    return await Promise.race([working, silence]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 const writeOver =
