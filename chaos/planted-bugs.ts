@@ -142,7 +142,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'a line that Temporal did not take counts as taken',
     patches: [
       {
-        file: 'src/temporal/outbox.ts',
+        file: 'src/temporal/send-lines.ts',
         find: "'Temporal did not take an outbox line; it is tried again', ); return false;",
         replace: "'Temporal did not take an outbox line; it is tried again', ); return true;",
       },

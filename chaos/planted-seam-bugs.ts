@@ -29,8 +29,8 @@ export const SEAM_BUGS: readonly PlantedBug[] = [
     name: 'a restored workflow is not woken again',
     patches: [
       {
-        file: 'src/temporal/reconciler.ts',
-        find: 'if (isOpen(look.status)) return wakeIfBehind(runId, started, look.idleSince);',
+        file: 'src/temporal/compare-run.ts',
+        find: 'if (isOpen(look.status)) return wakeIfBehind(deps, runId, started, look.idleSince);',
         replace: 'if (isOpen(look.status)) return;',
       },
     ],

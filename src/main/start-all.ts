@@ -15,7 +15,7 @@ import { createSignInLink } from '../dev/sign-in-link.ts';
 import { startTemporalServer, type TemporalServer } from '../dev/temporal-server.ts';
 import { welcomeText } from '../dev/welcome.ts';
 import type { Store } from '../store/database/access.ts';
-import type { MetTemporal } from '../temporal/counterpart.ts';
+import type { VerifiedTemporal } from '../temporal/counterpart.ts';
 import { closeExampleDatabase } from '../tools/examples/example-database.ts';
 import { developmentSecret } from './development-secret.ts';
 import { openProcess, settings, type Process } from './process.ts';
@@ -85,7 +85,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
 
 interface Servers {
   readonly store: Store;
-  readonly temporal: MetTemporal;
+  readonly temporal: VerifiedTemporal;
   readonly workflows: ReturnType<typeof bundleWorkflows>;
   /** undefined: TEMPORAL_ADDRESS names a server. */
   readonly child: TemporalServer | undefined;

@@ -1,18 +1,8 @@
-// Sends what the store wants told to Temporal: at once by the process that committed it, else by
-// any. Lines of a run go in order. A line is acknowledged when the server has taken it, or when it
-// can't any more (then the run goes to reconciliation).
+// When lines of the outbox are sent: at once by the process that committed them, else by any
+// process that looks.
 
-import { randomUUID } from 'node:crypto';
-import { assertNever } from '../contract/names.ts';
-import type { Store } from '../store/database/access.ts';
-import {
-  acknowledgeOutboxLines,
-  leaseOutboxLines,
-  returnOutboxLines,
-  type OutboxLine,
-} from '../store/outbox.ts';
-import type { Acquaintance } from './counterpart.ts';
-import type { Gateway, GatewayAnswer } from './gateway.ts';
+import { withDeadline } from '../deadline.ts';
+import { createSendLines, type SendLinesDeps } from './send-lines.ts';
 
 export interface Outbox {
   /** Sends a run's lines; true when all are acknowledged, false after `SEND_WITHIN_MS`. */
@@ -22,99 +12,20 @@ export interface Outbox {
   readonly stop: () => Promise<void>;
 }
 
-export interface OutboxDeps {
-  readonly store: Store;
-  readonly gateway: Pick<Gateway, 'start' | 'wake' | 'cancel'>;
-  /** Temporal is the one that the record belongs to, or this rejects: nothing is said to another. */
-  readonly acquaintance: Acquaintance;
-  /** A run whose workflow is not there: it is to be compared with its record. */
-  readonly onGone: (runId: string) => void;
-  readonly log: { warn: (o: object, m: string) => void };
-}
+export type OutboxDeps = SendLinesDeps;
 
 /**
  * The contract's 3 s for a start or a vote that Temporal has not taken, less what the answer takes.
  */
 const SEND_WITHIN_MS = 2800;
 const LOOK_EVERY_MS = 500;
-const LINES_AT_ONCE = 50;
 
-const idsOf = (lines: readonly OutboxLine[]): readonly number[] => lines.map((line) => line.id);
-
-export function createOutbox({ store, gateway, acquaintance, onGone, log }: OutboxDeps): Outbox {
+export function createOutbox(deps: OutboxDeps): Outbox {
+  const lines = createSendLines(deps);
   const underWay = new Set<Promise<unknown>>();
-  /** Leases whose reply was lost: their lines are ours, and nobody else takes them for a while. */
-  const unheard: string[] = [];
   let stopped = false;
   let looking = false;
   let again = false;
-
-  function callGateway(line: OutboxLine): Promise<GatewayAnswer> {
-    const { message } = line;
-    switch (message.kind) {
-      case 'START':
-        return gateway.start(message.input);
-      case 'SIGNAL':
-        return gateway.wake(line.runId, { pauseId: message.pauseId, calls: message.calls ?? [] });
-      case 'CANCEL':
-        return gateway.cancel(line.runId);
-      default:
-        return assertNever(message);
-    }
-  }
-
-  /** True if the server took it. */
-  async function sendLine(line: OutboxLine): Promise<boolean> {
-    try {
-      await acquaintance.check();
-      const sent = await callGateway(line);
-      if (sent === 'gone') onGone(line.runId);
-      return sent !== 'busy';
-    } catch (error) {
-      acquaintance.doubt();
-      log.warn(
-        { err: error, runId: line.runId, kind: line.message.kind },
-        'Temporal did not take an outbox line; it is tried again',
-      );
-      return false;
-    }
-  }
-
-  /**
-   * Sends until nothing is left, `onTaken` after each round; false where something was not taken.
-   */
-  async function sendAll(
-    runId: string | null,
-    onTaken: () => void = () => undefined,
-  ): Promise<boolean> {
-    let taken: readonly OutboxLine[] = [];
-    for (;;) {
-      const lease = (runId === null ? unheard.pop() : undefined) ?? randomUUID();
-      const lines = await store
-        .asReconciler(async (tx) => {
-          if (taken.length > 0) await acknowledgeOutboxLines(tx, idsOf(taken));
-          // A process that stops leaves what it has not begun to the others.
-          return stopped && runId === null ? [] : leaseOutboxLines(tx, runId, LINES_AT_ONCE, lease);
-        })
-        .catch((error: unknown) => {
-          unheard.push(lease);
-          throw error;
-        });
-      if (lines.length === 0) return true;
-      const results = await Promise.all(lines.map(sendLine));
-      taken = lines.filter((_, i) => results[i] === true);
-      const left = lines.filter((_, i) => results[i] === false);
-      if (left.length === 0) {
-        onTaken();
-        continue;
-      }
-      await store.asReconciler(async (tx) => {
-        await acknowledgeOutboxLines(tx, idsOf(taken));
-        await returnOutboxLines(tx, idsOf(left));
-      });
-      return false;
-    }
-  }
 
   const track = <T>(work: Promise<T>): Promise<T> => {
     underWay.add(work);
@@ -131,7 +42,7 @@ export function createOutbox({ store, gateway, acquaintance, onGone, log }: Outb
     try {
       do {
         again = false;
-        await sendAll(null);
+        await lines.ofAnyRun(() => stopped);
       } while (again && !stopped);
     } catch {
       // The database is away: the next look tries again.
@@ -142,23 +53,14 @@ export function createOutbox({ store, gateway, acquaintance, onGone, log }: Outb
   const timer = setInterval(() => void track(look()), LOOK_EVERY_MS);
 
   return {
-    send: async (runId) => {
-      let giveUp: NodeJS.Timeout | undefined;
-      const tooLate = new Promise<boolean>(
-        (resolve) => (giveUp = setTimeout(() => resolve(false), SEND_WITHIN_MS)),
-      );
-      try {
-        // The caller need not wait for the line's acknowledgement: a line said twice changes
-        // nothing.
-        return await new Promise<boolean>((resolve) => {
-          void Promise.race([
-            track(sendAll(runId, () => resolve(true))).catch(() => false),
-            tooLate,
-          ]).then(resolve);
-        });
-      } finally {
-        clearTimeout(giveUp);
-      }
+    send: (runId) => {
+      // The caller need not wait for the acknowledgement: a line that is sent twice changes nothing.
+      const taken = new Promise<boolean>((resolve) => {
+        void track(lines.ofRun(runId, () => resolve(true)))
+          .catch(() => false)
+          .then(resolve);
+      });
+      return withDeadline(taken, SEND_WITHIN_MS, () => false);
     },
     nudge: () => void track(look()),
     stop: async () => {

@@ -32,9 +32,9 @@ describe('the outbox', () => {
     const outbox = createOutbox({
       store,
       gateway: script.gateway,
-      acquaintance: {
+      identity: {
         check: () => (stranger ? Promise.reject(new Error('a stranger')) : Promise.resolve()),
-        doubt: () => undefined,
+        invalidate: () => undefined,
       },
       onGone: (runId) => void gone.push(runId),
       log: { warn: () => undefined },

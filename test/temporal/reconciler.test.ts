@@ -58,7 +58,7 @@ describe('the reconciler', () => {
       store: bench.store,
       workflows: script.workflows,
       gateway: gateway.gateway,
-      acquaintance: { check: () => Promise.resolve(), doubt: () => undefined },
+      identity: { check: () => Promise.resolve(), invalidate: () => undefined },
       since: new Date(0),
       retentionMs: 86_400_000,
       onReleased: () => released++,
@@ -384,8 +384,8 @@ describe('the reconciler', () => {
     it('believes nothing of a Temporal that is not the one it met', async () => {
       const run = await acted();
       const check = () => Promise.reject(new Error('another Temporal'));
-      const acquaintance = { check, doubt: () => undefined };
-      const { reconciler, statuses, closed, looks } = await alone(run, { acquaintance });
+      const identity = { check, invalidate: () => undefined };
+      const { reconciler, statuses, closed, looks } = await alone(run, { identity });
       statuses.set(run.runId, 'TERMINATED');
       closed.set(run.runId, new Date());
       await reconciler.compare(run.runId);
