@@ -1,11 +1,8 @@
-// Sends webhook deliveries: any process, those that are due, leased. A receiver that hangs costs
-// its own deliveries time and nobody else's: each webhook has only so many attempts under way in a
-// process, few before it has answered once, one while it fails; and those that fail never have more
-// than half of them all.
+// Sends webhook deliveries: any process sends those that are due, under a lease. A receiver that
+// hangs delays its own deliveries only, since each webhook has a share of the attempts under way
+// (delivery-shares.ts).
 
 import type { Store } from '../store/database/access.ts';
-import { postPublic, type PostAnswer } from '../egress/post-public.ts';
-import { publicAddresses } from '../egress/public-address.ts';
 import { announceExpiringPauses } from '../store/webhooks/expiring.ts';
 import {
   giveUpInactive,
@@ -13,114 +10,52 @@ import {
   recordOutcomes,
   type DeliveryOutcome,
   type LeasedDelivery,
-  type LeaseRooms,
 } from '../store/webhooks/queue.ts';
-import { deliveryBody } from './body.ts';
-import { signedHeaders } from './sign.ts';
+import { createDeliveryShares, type DeliveryShares } from './delivery-shares.ts';
+import { createPost, failed, type Post, type PostOptions } from './post.ts';
 
 export interface WebhookSender {
   /** What is under way may end by itself for a moment; then it is left to another process. */
   readonly stop: () => Promise<void>;
 }
 
-export interface WebhookSenderDeps {
+export interface WebhookSenderDeps extends PostOptions {
   readonly store: Store;
-  readonly egressAllow: readonly string[];
-  /** undefined: as the process knew it that made the webhook. */
-  readonly publicUrl: string | undefined;
   readonly log: { readonly warn: (o: object, m: string) => void };
-  /** The contract's ten seconds; shorter in tests. */
-  readonly timeoutMs?: number;
 }
 
-const ATTEMPT_MS = 10_000;
-/** Somebody waits for this: a line is taken within half a second, by whichever process looks. */
+/** People wait for deliveries: each is taken within half a second, by whichever process looks. */
 const LOOK_EVERY_MS = 500;
-/** Sockets, not CPU. */
-const UNDER_WAY_MAX = 200;
-const OF_ONE = 10;
-const OF_ONE_UNKNOWN = 2;
-const OF_ONE_FAILING = 1;
-const FAILING_MAX = UNDER_WAY_MAX / 2;
 /** What was written for a webhook at the moment it became inactive. */
 const SWEEP_EVERY_LOOKS = 120;
 const DRAIN_MS = 3000;
-/** Deleted webhooks are among them. */
-const REMEMBERED_MAX = 10_000;
 
-/** How a webhook has answered this process last. */
-type Standing = 'WELL' | 'FAILING';
-
-export function createWebhookSender({
-  store,
-  egressAllow,
-  publicUrl,
-  log,
-  timeoutMs = ATTEMPT_MS,
-}: WebhookSenderDeps): WebhookSender {
-  const addresses = publicAddresses(egressAllow);
+export function createWebhookSender({ store, log, ...options }: WebhookSenderDeps): WebhookSender {
+  const shares = createDeliveryShares();
   const stopping = new AbortController();
-  const standings = new Map<string, Standing>();
-  const underWay = new Map<LeasedDelivery, Promise<void>>();
-  let outcomes: DeliveryOutcome[] = [];
+  const attempts = createAttempts(createPost(options), {
+    ...{ shares, log, stop: stopping.signal },
+    onEnd: () => stopped || look(),
+  });
   let stopped = false;
   let looks = 0;
   let current: Promise<void> | undefined;
   let again = false;
 
-  async function attempt(delivery: LeasedDelivery): Promise<void> {
-    const body = JSON.stringify(deliveryBody(delivery, publicUrl ?? delivery.pageUrl));
-    const answer = await postPublic({
-      url: delivery.url,
-      addresses,
-      headers: signedHeaders(delivery.secret, delivery.deliveryId, body),
-      body,
-      timeoutMs,
-      signal: stopping.signal,
-    });
-    const outcome = outcomeOf(delivery, answer, stopping.signal.aborted);
-    if (outcome.kind !== 'RETURNED')
-      remember(standings, delivery.webhookId, outcome.kind === 'DELIVERED' ? 'WELL' : 'FAILING');
-    if (outcome.kind === 'GONE')
-      log.warn(
-        { webhookId: delivery.webhookId },
-        'a webhook is inactive: its receiver answered 410',
-      );
-    outcomes.push(outcome);
-  }
-
-  function begin(delivery: LeasedDelivery): void {
-    const work = attempt(delivery)
-      .catch((error: unknown) => {
-        log.warn({ err: error, deliveryId: delivery.deliveryId }, 'a webhook could not be sent');
-        const { deliveryId, webhookId, attempt: n } = delivery;
-        const why = 'it could not be sent';
-        outcomes.push({
-          ...{ deliveryId, webhookId, attempt: n, kind: 'FAILED', status: null, error: why },
-        });
-      })
-      .finally(() => {
-        underWay.delete(delivery);
-        if (!stopped) look();
-      });
-    underWay.set(delivery, work);
-  }
-
   async function step(): Promise<void> {
-    const results = outcomes;
-    outcomes = [];
+    const outcomes = attempts.takeOutcomes();
     let leased: readonly LeasedDelivery[] = [];
     try {
       leased = await store.asReconciler(async (tx) => {
-        await recordOutcomes(tx, results);
-        return stopped ? [] : leaseDeliveries(tx, roomsOf([...underWay.keys()], standings));
+        await recordOutcomes(tx, outcomes);
+        return stopped ? [] : leaseDeliveries(tx, shares.free(attempts.underWay()));
       });
     } catch (error) {
       // The database is away: what came of them is written when it is back, or the leases end.
-      outcomes = [...results, ...outcomes];
+      attempts.giveBack(outcomes);
       throw error;
     }
-    for (const delivery of leased) begin(delivery);
+    for (const delivery of leased) attempts.begin(delivery);
   }
 
   async function round(): Promise<void> {
@@ -134,26 +69,17 @@ export function createWebhookSender({
     again = true;
     current ??= round()
       .catch(() => undefined) // the next look tries again
-      .finally(() => {
-        current = undefined;
-      });
+      .finally(() => (current = undefined));
   }
 
   async function tick(): Promise<void> {
     looks++;
-    try {
-      while (!stopped && (await store.asReconciler(announceExpiringPauses)));
-      if (looks % SWEEP_EVERY_LOOKS === 0) await store.asReconciler(giveUpInactive);
-    } catch {
-      // The database is away: the next tick tries again.
-    }
+    await announceAndSweep(store, looks % SWEEP_EVERY_LOOKS === 0, () => stopped);
     if (!stopped) look();
   }
   let ticking: Promise<void> | undefined;
   const timer = setInterval(() => {
-    ticking ??= tick().finally(() => {
-      ticking = undefined;
-    });
+    ticking ??= tick().finally(() => (ticking = undefined));
   }, LOOK_EVERY_MS);
 
   return {
@@ -163,65 +89,75 @@ export function createWebhookSender({
       const cut = setTimeout(() => stopping.abort(), DRAIN_MS);
       await ticking;
       await current;
-      await Promise.all(underWay.values());
+      await attempts.ended();
       clearTimeout(cut);
       await step().catch(() => undefined);
     },
   };
 }
 
-const FAILED_WITH = 'the receiver answered';
-
-function outcomeOf(
-  { deliveryId, webhookId, attempt }: LeasedDelivery,
-  answer: PostAnswer,
-  cut: boolean,
-): DeliveryOutcome {
-  const of = { deliveryId, webhookId, attempt };
-  if (answer.kind !== 'ANSWER')
-    return cut
-      ? { ...of, kind: 'RETURNED', status: null, error: null }
-      : { ...of, kind: 'FAILED', status: null, error: answer.why };
-  const { status } = answer;
-  if (status >= 200 && status < 300) return { ...of, kind: 'DELIVERED', status, error: null };
-  return {
-    ...of,
-    kind: status === 410 ? 'GONE' : 'FAILED',
-    status,
-    error: `${FAILED_WITH} ${status}${status >= 300 && status < 400 ? ', and redirects are not followed' : ''}`,
-  };
-}
-
-/** Put at the end, so that the longest unheard of come first where room is short. */
-function remember(standings: Map<string, Standing>, webhookId: string, standing: Standing): void {
-  standings.delete(webhookId);
-  standings.set(webhookId, standing);
-  const [oldest] = standings.keys();
-  if (standings.size > REMEMBERED_MAX && oldest !== undefined) standings.delete(oldest);
-}
-
-/** How many more may be taken, of each webhook. */
-function roomsOf(
-  underWay: readonly LeasedDelivery[],
-  standings: ReadonlyMap<string, Standing>,
-): LeaseRooms {
-  const counts = new Map<string, number>();
-  for (const { webhookId } of underWay) counts.set(webhookId, (counts.get(webhookId) ?? 0) + 1);
-  let failing = 0;
-  for (const [webhookId, n] of counts) if (standings.get(webhookId) === 'FAILING') failing += n;
-  const rooms: Record<string, number> = {};
-  const last: string[] = [];
-  for (const webhookId of new Set([...counts.keys(), ...standings.keys()])) {
-    const standing = standings.get(webhookId);
-    const most =
-      standing === 'WELL' ? OF_ONE : standing === 'FAILING' ? OF_ONE_FAILING : OF_ONE_UNKNOWN;
-    let room = Math.max(0, most - (counts.get(webhookId) ?? 0));
-    if (standing === 'FAILING') {
-      room = Math.min(room, Math.max(0, FAILING_MAX - failing));
-      failing += room;
-      last.push(webhookId);
-    }
-    rooms[webhookId] = room;
+async function announceAndSweep(
+  store: Store,
+  sweep: boolean,
+  stopped: () => boolean,
+): Promise<void> {
+  try {
+    while (!stopped() && (await store.asReconciler(announceExpiringPauses)));
+    if (sweep) await store.asReconciler(giveUpInactive);
+  } catch {
+    // The database is away: the next tick tries again.
   }
-  return { most: Math.max(0, UNDER_WAY_MAX - underWay.length), room: OF_ONE_UNKNOWN, rooms, last };
+}
+
+interface AttemptsDeps {
+  readonly shares: DeliveryShares;
+  readonly log: WebhookSenderDeps['log'];
+  /** Cuts what is under way. */
+  readonly stop: AbortSignal;
+  readonly onEnd: () => unknown;
+}
+
+/** The deliveries under way, and the outcomes that are not recorded yet. */
+function createAttempts(post: Post, { shares, log, stop, onEnd }: AttemptsDeps) {
+  const underWay = new Map<LeasedDelivery, Promise<void>>();
+  let outcomes: DeliveryOutcome[] = [];
+
+  async function attempt(delivery: LeasedDelivery): Promise<DeliveryOutcome> {
+    try {
+      return await post(delivery, stop);
+    } catch (error) {
+      log.warn({ err: error, deliveryId: delivery.deliveryId }, 'a webhook could not be sent');
+      return failed(delivery, null, 'it could not be sent');
+    }
+  }
+
+  function note(outcome: DeliveryOutcome): void {
+    const { webhookId, kind } = outcome;
+    if (kind !== 'RETURNED') shares.remember(webhookId, kind === 'DELIVERED' ? 'WELL' : 'FAILING');
+    if (kind === 'GONE')
+      log.warn({ webhookId }, 'a webhook is inactive: its receiver answered 410');
+    outcomes.push(outcome);
+  }
+
+  return {
+    begin(delivery: LeasedDelivery): void {
+      const work = attempt(delivery)
+        .then(note)
+        .finally(() => {
+          underWay.delete(delivery);
+          onEnd();
+        });
+      underWay.set(delivery, work);
+    },
+    underWay: () => [...underWay.keys()],
+    ended: () => Promise.all(underWay.values()),
+    takeOutcomes(): readonly DeliveryOutcome[] {
+      const taken = outcomes;
+      outcomes = [];
+      return taken;
+    },
+    /** Those that could not be recorded. */
+    giveBack: (taken: readonly DeliveryOutcome[]): void =>
+      void (outcomes = [...taken, ...outcomes]),
+  };
 }

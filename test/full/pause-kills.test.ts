@@ -241,7 +241,7 @@ describe('kill -9 around a decision', function () {
       const old = readFileSync(file, 'utf8');
       const before = 'callModel: async (turn) => {';
       const after = `${before}
-        if (patched('look-before-asking')) await locally.claimDecision({ runId, pause: { turn, n: 99 }, signals: [] });`;
+        if (patched('look-before-asking')) await claimDecision(runId, { turn, n: 99 }, []);`;
       assert.ok(old.includes(before), 'the place that this test changes is there');
       const imports = /^  patched,$/m.test(old) ? old : old.replace('log,\n', 'log,\n  patched,\n');
       writeFileSync(file, imports.replace(before, after));
