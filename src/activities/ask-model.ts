@@ -13,7 +13,7 @@ import {
   type ModelRequest,
 } from '../models/model.ts';
 import type { Store } from '../store/database/access.ts';
-import { appendDeltas, sayAgain } from '../store/events/deltas.ts';
+import { appendDeltas, repeatReply } from '../store/events/deltas.ts';
 import type { Delta } from '../store/events/live-deltas.ts';
 import { lockRun } from '../store/runs/runs.ts';
 import { endWaiting, noteWaiting } from '../store/runs/waiting.ts';
@@ -222,7 +222,7 @@ async function storeReply(
       const written = await recordReply(tx, runId, turn, attemptId, stored, usage, askAgain);
       if (written.kind !== 'GONE') appendDeltas(tx, runId, orgId, unstored);
       if (written.kind === 'RECORDED' && written.overtaken)
-        await sayAgain(tx, runId, turn, work.attemptSeq);
+        await repeatReply(tx, runId, turn, work.attemptSeq);
       return written;
     }),
   );

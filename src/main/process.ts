@@ -1,5 +1,5 @@
 // A process from its settings to its end: what it opens goes on one stack and is closed in reverse,
-// whether it was told to stop or a later step threw. The stop signal interrupts whatever is being
+// whether it was stopped or a later step threw. The stop signal interrupts whatever is being
 // opened.
 
 import { once } from 'node:events';
@@ -26,7 +26,7 @@ export interface Process {
   /** Closed when the process ends, before everything that was opened earlier. */
   readonly onClose: (close: Close) => void;
   /**
-   * Waits for something to open and closes it at the end. Rejects at once when the process is told
+   * Waits for something to open and closes it at the end. Rejects at once when the process is asked
    * to stop; what opens after that is closed all the same, if it opens within `lateMs`.
    */
   readonly open: <T>(
@@ -45,7 +45,7 @@ export interface Process {
     parts: { readonly store: Store; readonly temporal: VerifiedTemporal },
     options?: { readonly eager: boolean },
   ) => OutboxAndReconciler;
-  /** Resolves when the process is told to stop, or has been. */
+  /** Resolves when the process is asked to stop, or has been. */
   readonly untilStopped: () => Promise<void>;
 }
 

@@ -121,7 +121,7 @@ async function temporalChild({ config, stopping, open }: Process): Promise<Tempo
   );
 }
 
-/** Not where tokens come from somebody else's keys. */
+/** Not where tokens come from another issuer's keys. */
 const handsOutTokens = ({ auth, production }: Config): boolean =>
   auth.kind !== 'jwks' && !production;
 

@@ -198,18 +198,18 @@ async function runInPlace(request: RunToolRequest, summary: string): Promise<Cal
 
 /** The one line of a failed run, with what only the worker knows: the causes below the failure. */
 function logFailure(runId: string, failure: RunFailure | undefined, endedBy: unknown): void {
-  const said = new Set([failure?.message ?? '']);
-  // A failure of an activity says no more than that it failed; a cycle ends at a repeated message.
+  const messages = new Set([failure?.message ?? '']);
+  // An activity's failure has no message of its own; a cycle ends at a repeated message.
   let below = endedBy instanceof ActivityFailure ? endedBy.cause : endedBy;
-  for (; below instanceof Error && said.size < MOST_CAUSES; below = below.cause)
-    said.add(below.message);
-  log.warn(RUN_FAILED, { workflowId: runId, code: failure?.code, cause: [...said].join(': ') });
+  for (; below instanceof Error && messages.size < MOST_CAUSES; below = below.cause)
+    messages.add(below.message);
+  log.warn(RUN_FAILED, { workflowId: runId, code: failure?.code, cause: [...messages].join(': ') });
 }
 
 /** As many as name a refused connection below the client, the model and the activity. */
 const MOST_CAUSES = 6;
 
-/** The end as the record has it, which whoever was first wrote. */
+/** Closes as the record ended, whichever process wrote the end first. */
 async function close(settled: Pick<Settled, 'status' | 'failure'> | Ended): Promise<void> {
   upsertSearchAttributes([pair(statusKey, settled.status), pair(waitingKey, null)]);
   const { status } = settled;
@@ -265,7 +265,7 @@ async function decidedAlready(
   const state = await claimDecision(runId, { turn, n }, []);
   if (state.kind === 'OPEN')
     throw new Error(
-      `pause ${n} of turn ${turn} is open in the store, but its settling did not say so`,
+      `pause ${n} of turn ${turn} is open in the store, but its settling did not return it`,
     );
   return state;
 }

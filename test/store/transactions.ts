@@ -434,7 +434,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   takeKey: { partOf: 'continueRun' },
   reopenCalls: { partOf: 'retryRun' },
   // In the transaction of recordReply, only where that has just written the reply.
-  ...each('sayAgain refuseRejectedBefore', { partOf: 'recordReply' }),
+  ...each('repeatReply refuseRejectedBefore', { partOf: 'recordReply' }),
   // What is found and mended is found mended: the second answer says that nothing is left to do.
   releaseStranded: { partOf: 'startRun' },
   withdrawStartsOfEnded: { partOf: 'endRestoredRun' },

@@ -4,7 +4,7 @@ import { withDeadline } from '../../deadline.ts';
 import type { Store } from '../../store/database/access.ts';
 import type { Temporal } from '../../temporal/connect.ts';
 
-/** The route must say no within 3 s of a loss. */
+/** The route must answer 503 within 3 s of a loss. */
 const ANSWER_WITHIN_MS = 1500;
 const REMEMBERED_MS = 500;
 

@@ -47,7 +47,7 @@ export async function keepThrough(
  * meanwhile: the reply that counts is said once more, after that one's words. Else a reader would
  * be left with those.
  */
-export async function sayAgain(
+export async function repeatReply(
   tx: StoreTransaction,
   runId: string,
   turn: number,
