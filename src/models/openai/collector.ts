@@ -143,7 +143,7 @@ function createOwnFields() {
 
   return {
     take: (delta: Fields): string => take(delta, false),
-    /** A whole message replaces what its deltas said, where it says it too. */
+    /** A whole message replaces the fields of its deltas that it repeats. */
     takeWhole: (message: Fields): string => take(message, true),
     fields(thoughtAndText: readonly [string, string] | undefined): Record<string, unknown> {
       return {

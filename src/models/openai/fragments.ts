@@ -138,7 +138,7 @@ function openCalls(all: readonly Building[]): readonly OpenCall[] | undefined {
 /** An empty call is kept, too: it counts as what it takes at least. */
 const OPENED = ' '.repeat(32);
 
-/** What is kept of fields that nobody here knows, as it counts towards the reply. */
+/** Unknown fields that are kept, as they count towards the reply. */
 const weightOf = (fields: Readonly<Record<string, unknown>>): string =>
   Object.keys(fields).length === 0 ? '' : JSON.stringify(fields);
 

@@ -26,9 +26,9 @@ export interface StoreTransaction {
    * fails if it does.
    */
   readonly write: (statement: Statement) => void;
-  /** Tells who follows the run, after the commit. */
+  /** Notifies those who follow the run, after the commit. */
   readonly announce: (runId: string, change: 'STATUS' | 'EVENTS') => void;
-  /** Tells who follows the inbox of the org, after the commit. */
+  /** Notifies those who follow the inbox of the org, after the commit. */
   readonly announceInbox: (orgId: string) => void;
 }
 
@@ -39,7 +39,7 @@ export interface Store {
   readonly asWorker: <T>(work: Work<T>) => Promise<T>;
   readonly asReconciler: <T>(work: Work<T>) => Promise<T>;
   readonly announcer: Announcer;
-  /** What models are saying in this process. */
+  /** Deltas of models in this process. */
   readonly live: LiveDeltas;
   /** Resolves if the database answers; for the readiness route. */
   readonly ping: () => Promise<void>;
@@ -85,13 +85,13 @@ const GIVE_UP_AFTER_MS = 2600;
 // No caller waits for a worker's transaction, and giving one up that only takes long would have a
 // model asked and paid again. Below the 10 s of the activities that repeat one.
 const WORKER_GIVES_UP_AFTER_MS = 8000;
-/** A database that has answered anybody this lately is there. */
+/** A database that has answered any transaction this lately is there. */
 const IN_SIGHT_MS = 1000;
 const CONFLICT_RETRIES = 20;
 
 export function createStore(db: Database, announcer: Announcer): Store {
   async function transact<T>(as: As, work: Work<T>): Promise<T> {
-    // Not the wall clock: put back by an hour, it would have a caller wait for an hour.
+    // Monotonic: a system clock that is put back by an hour would make a caller wait for an hour.
     const patienceMs = as === 'worker' ? WORKER_GIVES_UP_AFTER_MS : GIVE_UP_AFTER_MS;
     const askedAt = performance.now();
     const giveUpAt = askedAt + patienceMs;

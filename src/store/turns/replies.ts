@@ -63,7 +63,7 @@ export type TurnRecorded =
   | { readonly kind: 'GONE' };
 
 /**
- * Whoever comes first writes the turn; a second attempt's reply is dropped, its tokens are counted.
+ * The first attempt that replies writes the turn; a second attempt's reply is dropped, its tokens are counted.
  * Calls that were rejected before are written with their refusal.
  */
 export async function recordReply(
