@@ -29,7 +29,7 @@ export interface ToolContext {
   readonly beforeWrite: () => Promise<void>;
 }
 
-/** A failure that the tool knows the outcome of; the model gets its message. */
+/** A failure that the tool knows the outcome of; the model is told its message. */
 export class ToolError extends Error {
   override readonly name = 'ToolError';
 }
@@ -86,7 +86,7 @@ export function defineTool<Shape extends z.ZodRawShape>(
     risk: definition.risk ?? 'normal',
     timeoutMs: definition.timeoutMs ?? DEFAULT_TOOL_TIMEOUT_MS,
     run: async (args, ctx) => {
-      // Checked against the JSON Schema already; this catches what only zod can express (refinements),
+      // Checked against the JSON Schema already; this catches what only zod can say (refinements),
       // before anything is done.
       const parsed = definition.input.safeParse(args);
       if (!parsed.success)

@@ -57,7 +57,7 @@ async function open(dataDir: string): Promise<ExampleDatabase> {
   }
 }
 
-// `holdpoint.dropped` remembers by which call a table went, so that a repeated call gets the
+// `holdpoint.dropped` remembers by which call a table went, so that a repeated call is told the
 // same.
 const SEED = `
 create schema holdpoint;
