@@ -78,7 +78,7 @@ export const SEAM_BUGS: readonly PlantedBug[] = [
         replace: 'true',
       },
     ],
-    caughtBy: { tests: ['test/store/said-lines.test.ts'] },
+    caughtBy: { tests: ['test/store/sent-lines.test.ts'] },
   },
   {
     name: "an end does not take its session's lock",

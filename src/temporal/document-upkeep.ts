@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Store } from '../store/database/access.ts';
 import { failDocument } from '../store/knowledge/take-in.ts';
 import * as upkeep from '../store/knowledge/upkeep.ts';
-import type { Acquaintance } from './counterpart.ts';
+import type { TemporalIdentity } from './counterpart.ts';
 import type { DocumentWorkflows } from './document-workflows.ts';
 
 export interface DocumentUpkeep {
@@ -27,7 +27,7 @@ const ENDED: readonly string[] = ['TERMINATED', 'CANCELLED', 'FAILED', 'TIMED_OU
 export interface DocumentUpkeepDeps {
   readonly store: Store;
   readonly workflows: DocumentWorkflows;
-  readonly acquaintance: Acquaintance;
+  readonly identity: TemporalIdentity;
   readonly log: { warn: (o: object, m: string) => void };
   /** For tests: waits too long for them. */
   readonly lookEveryMs?: number;
@@ -35,7 +35,7 @@ export interface DocumentUpkeepDeps {
 
 /** What is done about one document. */
 function createSteps(
-  { store, workflows, acquaintance, log }: DocumentUpkeepDeps,
+  { store, workflows, identity, log }: DocumentUpkeepDeps,
   stopping: AbortSignal,
 ) {
   async function start(one: upkeep.ToDo): Promise<void> {
@@ -54,10 +54,10 @@ function createSteps(
 
   return async function see(one: upkeep.ToDo): Promise<void> {
     try {
-      await acquaintance.check();
+      await identity.check();
       await (one.what === 'START' ? start(one) : purge(one));
     } catch (error) {
-      acquaintance.doubt();
+      identity.invalidate();
       log.warn(
         { err: error, documentId: one.documentId, what: one.what },
         'what a document needs could not be done; it is tried again',
@@ -71,7 +71,7 @@ function createSteps(
 function createCompare({
   store,
   workflows,
-  acquaintance,
+  identity,
   log,
 }: DocumentUpkeepDeps): () => Promise<void> {
   const error = {
@@ -85,7 +85,7 @@ function createCompare({
     for (const documentId of open) {
       const status = await workflows.look(documentId);
       // The connection may lead to another server since the look began.
-      await acquaintance.check();
+      await identity.check();
       // Of a Temporal that lost it, or a record that was put back to before its end: everything that
       // is needed is in the record.
       if (status === 'NOT_FOUND' || status === 'COMPLETED')
@@ -98,7 +98,7 @@ function createCompare({
 }
 
 export function createDocumentUpkeep(deps: DocumentUpkeepDeps): DocumentUpkeep {
-  const { store, acquaintance, lookEveryMs = LOOK_EVERY_MS } = deps;
+  const { store, identity, lookEveryMs = LOOK_EVERY_MS } = deps;
   const stopping = new AbortController();
   const see = createSteps(deps, stopping.signal);
   const compare = createCompare(deps);
@@ -122,11 +122,11 @@ export function createDocumentUpkeep(deps: DocumentUpkeepDeps): DocumentUpkeep {
       again = false;
       for (const look of [seeToAll, compare])
         try {
-          await acquaintance.check();
+          await identity.check();
           await look();
         } catch {
           // Temporal or the database is away, or Temporal is another one: the next look tries again.
-          acquaintance.doubt();
+          identity.invalidate();
         }
       if (again) continue;
       const woken = new AbortController();

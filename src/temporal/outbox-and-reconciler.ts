@@ -66,7 +66,7 @@ export function createOutboxAndReconciler({
   const documents = createDocumentUpkeep({
     store,
     workflows: createDocumentWorkflows(temporal),
-    acquaintance,
+    identity,
     log,
   });
   const retention = setInterval(() => void shed(retentionDays), RETENTION_EVERY_MS);

@@ -164,7 +164,7 @@ describe('kill -9 around a decision', function () {
     await appliedOnce(run);
   });
 
-  it('between the commit and the signal: the vote answers 202 and stands, and nobody has to vote again', async () => {
+  it('between the commit and the signal: the vote answers 202 and counts, and nobody has to vote again', async () => {
     const run = await paused();
     await kill(['Temporal server']);
     const answer = await lea.decide(run, exactly(run));
