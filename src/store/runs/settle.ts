@@ -8,6 +8,7 @@ import { isTerminal, type RunFailure } from '../../contract/names.ts';
 import type { Settled, Settlement } from '../../contract/turn.ts';
 import { audit } from '../audit.ts';
 import type { StoreTransaction } from '../database/access.ts';
+import type { Columns } from '../database/tables.ts';
 import { appendEvents } from '../events/events.ts';
 import { withdrawStart } from '../outbox.ts';
 import { addPausedDeliveries, addSettledDeliveries } from '../webhooks/new-deliveries.ts';
@@ -128,7 +129,7 @@ async function openCallsOf(
 
 /** Callers behind a paused run stop waiting: they are answered 202. */
 async function announceQueued(tx: StoreTransaction, run: LockedRun): Promise<void> {
-  const { rows } = await sql<{ run_id: string }>`
+  const { rows } = await sql<Columns<'runs', 'run_id'>>`
     select run_id from runs where org_id = ${run.orgId} and user_id = ${run.userId} and session_id = ${run.sessionId} and status = 'QUEUED'`.execute(
     tx.db,
   );

@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import type { AgentSnapshot } from '../../contract/agent.ts';
 import type { RunFailure, TerminalStatus } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
+import type { Columns } from '../database/tables.ts';
 import { keepThrough } from '../events/deltas.ts';
 import { memoriesForRun } from '../memories/memories.ts';
 import type { NewEvent } from '../events/events.ts';
@@ -178,7 +179,7 @@ async function takeMemories(
 
 /** The event of an attempt that this transaction has begun when it was played before. */
 async function ownAttempt(tx: StoreTransaction, attemptId: string): Promise<number | undefined> {
-  const { rows } = await sql<{ event_seq: number | null }>`
+  const { rows } = await sql<Columns<'attempts', 'event_seq'>>`
     select event_seq from attempts where attempt_id = ${attemptId}`.execute(tx.db);
   return rows[0]?.event_seq ?? undefined;
 }
