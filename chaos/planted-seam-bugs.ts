@@ -29,8 +29,8 @@ export const SEAM_BUGS: readonly PlantedBug[] = [
     name: 'a restored workflow is not woken again',
     patches: [
       {
-        file: 'src/temporal/reconciler.ts',
-        find: 'if (isOpen(look.status)) return wakeIfBehind(runId, started, look.idleSince);',
+        file: 'src/temporal/compare-run.ts',
+        find: 'if (isOpen(look.status)) return wakeIfBehind(deps, runId, started, look.idleSince);',
         replace: 'if (isOpen(look.status)) return;',
       },
     ],
@@ -78,7 +78,7 @@ export const SEAM_BUGS: readonly PlantedBug[] = [
         replace: 'true',
       },
     ],
-    caughtBy: { tests: ['test/store/said-lines.test.ts'] },
+    caughtBy: { tests: ['test/store/sent-lines.test.ts'] },
   },
   {
     name: "an end does not take its session's lock",

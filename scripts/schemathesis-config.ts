@@ -8,6 +8,8 @@ const RUNS = '/api/agents/{agentId}/runs';
 
 const CURSOR = '`after` is a cursor of this very list, which it alone can read';
 const MEDIA = 'media are what their bytes say, and what the agent can take';
+const ADDRESS = 'an address has more rules than a pattern says, and no literal may be private';
+const DOCUMENT = 'a document is what its bytes say';
 const EDIT =
   "edited arguments are judged by the tool's own schema, and a list of decisions names each call once";
 
@@ -17,6 +19,11 @@ const JUDGED_BY_MORE_THAN_THE_SCHEMA: Readonly<Record<string, string>> = {
   '/api/approvals': CURSOR,
   '/api/sessions': CURSOR,
   '/api/sessions/{sessionId}/runs': CURSOR,
+  '/api/memories': CURSOR,
+  '/api/knowledge': CURSOR,
+  '/api/knowledge/{baseId}/documents': `${CURSOR}; ${DOCUMENT}`,
+  '/api/webhooks': `${CURSOR}; ${ADDRESS}`,
+  '/api/webhooks/{webhookId}/deliveries': CURSOR,
   [RUNS]: MEDIA,
   [`${RUNS}/background`]: MEDIA,
   [`${RUNS}/stream`]: MEDIA,
@@ -24,7 +31,12 @@ const JUDGED_BY_MORE_THAN_THE_SCHEMA: Readonly<Record<string, string>> = {
   '/api/runs/{runId}/continue': EDIT,
 };
 
-const STREAMS = [`${RUNS}/stream`, `${RUNS}/{runId}/stream`];
+const STREAMS = [
+  `${RUNS}/stream`,
+  `${RUNS}/{runId}/stream`,
+  '/api/runs/{runId}/stream',
+  '/api/approvals/stream',
+];
 
 export const CONFIG = `
 workers = 2

@@ -63,7 +63,11 @@ const token = await makeToken({
     org: 'acme',
     roles: [],
   },
-  ...{ scope: 'runs:write runs:read runs:cancel runs:approve runs:impersonate admin', lifeS: 7200 },
+  ...{
+    scope:
+      'runs:write runs:read runs:cancel runs:approve runs:impersonate knowledge:read knowledge:write admin',
+    lifeS: 7200,
+  },
 });
 
 async function play(): Promise<number> {

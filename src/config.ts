@@ -1,4 +1,4 @@
-// The settings of a process. The only file that reads the environment; whoever needs a setting is
+// The settings of a process. The only file that reads the environment; code that needs a setting is
 // handed it. Which settings there are is in settings/settings.ts.
 
 import { resolve } from 'node:path';

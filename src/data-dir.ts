@@ -1,5 +1,5 @@
 // The data directory is the process's own: what lies in it (the embedded database, mail that was
-// sent, the development secret) is nobody else's to read on a machine that others use too.
+// sent, the development secret) is not readable by other users of the machine.
 
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 
@@ -12,7 +12,7 @@ export function openDataDir(dataDir: string): void {
   try {
     chmodSync(dataDir, 0o700);
   } catch (cause) {
-    // Somebody else's, as a mounted volume may be: it will do where only its group gets in.
+    // Owned by another user, as a mounted volume may be: it will do where only its group gets in.
     if ((statSync(dataDir).mode & 0o007) === 0) return;
     throw new Error(
       `DATA_DIR ${dataDir} can be read by every user of this machine, and is not ours to close: chmod 700 it, or choose another folder.`,

@@ -1,6 +1,6 @@
-// Logs: JSON lines on stderr, so that what a person is told on stdout stays readable. Secrets are
+// Logs: JSON lines on stderr, so that what people read on stdout stays readable. Secrets are
 // struck out by their names. Reads no settings of its own; bodies, messages, arguments and results
-// are nobody's to log.
+// are never logged.
 
 import { isNativeError } from 'node:util/types';
 import { pino, type DestinationStream, type Logger } from 'pino';

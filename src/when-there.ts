@@ -1,5 +1,5 @@
 // A server that is not there yet when a process starts is waited for: logged once, asked every
-// second, until the process is told to stop.
+// second, until the process is asked to stop.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -14,7 +14,7 @@ export interface WaitOptions {
   readonly stopping: AbortSignal;
 }
 
-/** Rejects with the signal's reason where the process is told to stop meanwhile. */
+/** Rejects with the signal's reason where the process is asked to stop meanwhile. */
 export async function whenThere<T>(
   open: () => Promise<T>,
   { server, isAway, log, stopping }: WaitOptions,

@@ -83,7 +83,7 @@ function stillAway(error: ModelError, at: FaultAt, before: Waiting): AfterFault 
   const models = at.candidates.length;
   const rounds = Math.floor(waiting.tries / models);
   const backOff = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(rounds, 10));
-  // The others of the round are asked at once; the last attempt is made when the patience ends.
+  // The others of the round are asked at once; the last attempt is made at the end of the wait.
   const pause = waiting.tries % models === 0 ? Math.max(backOff, error.retryAfterMs ?? 0) : 0;
   return { kind: 'WAIT', waiting, afterMs: Math.min(leftMs, Math.max(pause, NEXT_MODEL_MS)) };
 }

@@ -16,12 +16,12 @@ export function annotated(reply: StoredReply, agent: AgentSnapshot): TurnReply {
   return {
     kind: 'CALLS',
     model: reply.model,
-    // Labels are to be read by people; of very many calls only what the loop goes by is told.
+    // Labels are for people; of very many calls the workflow gets only what the loop needs.
     calls: bytes <= ANNOTATION_MAX_BYTES ? calls : calls.map(withoutWords),
   };
 }
 
-/** A quarter of what Temporal takes in one piece: it is said again with every replay. */
+/** A quarter of what Temporal takes in one piece: each replay reads it again. */
 const ANNOTATION_MAX_BYTES = 512 * 1024;
 
 const withoutWords = (call: AnnotatedCall): AnnotatedCall => ({

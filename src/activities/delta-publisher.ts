@@ -1,6 +1,6 @@
-// From a model to its readers: at once to those of this process, and into the store, the
-// first delta at once and then what has gathered in 100 ms, for those of others. The model's stream
-// never waits for a write; a database that is away only lets more gather.
+// From a model to its readers: at once to readers in this process; to readers in other processes
+// through the store, the first delta at once, then what gathers in 100 ms. The model's stream never
+// waits for a write; while the database is away more gathers.
 
 import { storable } from '../json/storable.ts';
 import type { ModelDelta } from '../models/model.ts';
@@ -31,18 +31,16 @@ export function createDeltaPublisher(
   { runId, orgId, ...place }: SpeakingAttempt,
 ): DeltaPublisher {
   const live = store.live.open(runId, place);
-  let half: ModelDelta | undefined;
   let writing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let immediate: NodeJS.Immediate | undefined;
   let lastWriteAt = 0;
   let ended = false;
 
-  function speak(kind: ModelDelta['kind'], text: string): void {
-    if (text === '') return;
+  const pairs = joinSurrogatePairs(({ kind, text }) => {
     live.append(kind, storable(text).text);
     schedule();
-  }
+  });
 
   function schedule(): void {
     if (ended || writing !== undefined || timer !== undefined || immediate !== undefined) return;
@@ -77,18 +75,9 @@ export function createDeltaPublisher(
   }
 
   return {
-    publish: ({ kind, text }) => {
-      // Providers cut between the halves of a surrogate pair, which are no text by themselves.
-      const whole = half?.kind === kind ? half.text + text : text;
-      if (half !== undefined && half.kind !== kind) speak(half.kind, half.text);
-      half = undefined;
-      const split = /[\ud800-\udbff]$/.test(whole);
-      if (split) half = { kind, text: whole.slice(-1) };
-      speak(kind, split ? whole.slice(0, -1) : whole);
-    },
+    publish: pairs.take,
     rest: async () => {
-      if (half !== undefined) speak(half.kind, half.text);
-      half = undefined;
+      pairs.end();
       ended = true;
       clearTimeout(timer);
       clearImmediate(immediate);
@@ -102,4 +91,25 @@ export function createDeltaPublisher(
       live.close();
     },
   };
+}
+
+/** Providers cut between the halves of a surrogate pair, which are no text by themselves. */
+function joinSurrogatePairs(onWhole: (delta: ModelDelta) => void) {
+  let half: ModelDelta | undefined;
+
+  function end(): void {
+    if (half !== undefined) onWhole(half);
+    half = undefined;
+  }
+
+  function take({ kind, text }: ModelDelta): void {
+    if (half?.kind !== kind) end();
+    const joined = (half?.text ?? '') + text;
+    const split = /[\ud800-\udbff]$/.test(joined);
+    half = split ? { kind, text: joined.slice(-1) } : undefined;
+    const whole = split ? joined.slice(0, -1) : joined;
+    if (whole !== '') onWhole({ kind, text: whole });
+  }
+
+  return { take, end };
 }

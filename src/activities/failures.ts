@@ -8,7 +8,7 @@ import type { DocumentFailureCode } from '../knowledge/extract/problem.ts';
 import type { ModelError, ModelFault } from '../models/model.ts';
 import { StoreUnavailableError } from '../store/database/access.ts';
 
-/** Enough for any sentence of ours; what others say comes along, and goes into a history. */
+/** Enough for any sentence of ours. Texts of others are part of it, and it goes into a history. */
 const MESSAGE_MAX_CHARS = 2000;
 
 export const endsRun = (code: FailureCode, message: string, cause?: unknown): ApplicationFailure =>

@@ -1,5 +1,5 @@
 // What keeps a long activity alive and lets it be stopped: Temporal's heartbeat, the store's beat
-// (active time of an attempt that dies), its deadline, and two ways to hear of a cancellation: the
+// (active time of an attempt that dies), its deadline, and two sources of a cancellation: the
 // run's watch, within milliseconds, and Temporal's, with a heartbeat's reply.
 
 import { Context } from '@temporalio/activity';

@@ -3,9 +3,9 @@
 // six events and a hop each way. One that takes longer is handed over: it goes on in this process,
 // and the regular activity that follows waits for it here, or looks after it from another worker.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { CallInPlace, CallOutcome } from '../contract/turn.ts';
+import { withDeadline } from '../deadline.ts';
 import { HEARTBEAT_EVERY_MS } from './heartbeat.ts';
 import type { RunTool, RunToolRequest } from './run-tool.ts';
 
@@ -37,17 +37,14 @@ export function createInPlaceCalls(runTool: RunTool) {
   return {
     /** Fails with what ends the run only. */
     runToolInPlace: async (request: RunToolRequest): Promise<CallInPlace> => {
-      const over = new AbortController();
-      const late = sleep(HAND_OVER_AFTER_MS, undefined, { signal: over.signal });
-      late.catch(() => undefined);
       try {
-        const first = await Promise.race([begin(request).outcome, late]);
-        return first ?? { kind: 'NOT_YET', afterMs: 0 };
+        return await withDeadline(begin(request).outcome, HAND_OVER_AFTER_MS, () => ({
+          kind: 'NOT_YET',
+          afterMs: 0,
+        }));
       } catch (error) {
         if (error instanceof ApplicationFailure && error.nonRetryable === true) throw error;
         return { kind: 'NOT_YET', afterMs: AGAIN_AFTER_MS };
-      } finally {
-        over.abort();
       }
     },
     runTool: async (request: RunToolRequest): Promise<CallOutcome> => {

@@ -7,7 +7,7 @@ import { createInPlaceCalls } from './in-place-calls.ts';
 import { createRunTool, type RunToolDeps } from './run-tool.ts';
 import { createSettleRun } from './settle-run.ts';
 import { createSuggestFollowUps } from './suggest-follow-ups.ts';
-import { tellsCancel } from './tells-cancel.ts';
+import { repeatsCancel } from './repeat-cancel.ts';
 import type { OperatorDecisions } from '../store/calls/vote-policy.ts';
 
 export interface ActivityDeps extends CallModelDeps, RunToolDeps {
@@ -22,7 +22,7 @@ export interface ActivityDeps extends CallModelDeps, RunToolDeps {
 }
 
 export function createActivities(deps: ActivityDeps) {
-  const endsCancelled = tellsCancel(deps);
+  const endsCancelled = repeatsCancel(deps);
   const { runTool, runToolInPlace } = createInPlaceCalls(createRunTool(deps));
   return {
     callModel: deliverable(endsCancelled(createCallModel(deps))),

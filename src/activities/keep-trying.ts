@@ -1,6 +1,5 @@
-// An outcome that has come must not be lost because the database is away for a while: what was paid
-// for or has happened is written as soon as it is back. The activity's heartbeat goes on meanwhile;
-// a worker that is told to stop gives up.
+// An outcome must not be lost because the database is away for a while: it is written as soon as the
+// database is back. The activity's heartbeat goes on meanwhile; a worker that stops gives up.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';

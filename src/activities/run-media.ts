@@ -27,7 +27,7 @@ const LEFT_OUT: ModelPart = {
   text: '[An image or a recording of this message is not shown any more.]',
 };
 
-/** Throws what ends the run as MEDIA_UNAVAILABLE; with `signal` aborted, whatever came of that. */
+/** Throws what ends the run as MEDIA_UNAVAILABLE; with `signal` aborted, any error. */
 export async function loadMedia(
   { store, addresses }: { readonly store: Store; readonly addresses: PublicAddresses },
   { run, agent, history, hasMedia }: Pick<TurnWork, 'run' | 'agent' | 'history' | 'hasMedia'>,

@@ -1,4 +1,4 @@
-// The extra model call after an answer. Whatever goes wrong with it, the run is COMPLETED with its
+// The extra model call after an answer. Its failure is ignored: the run is COMPLETED with its
 // answer whole.
 
 import { randomUUID } from 'node:crypto';

@@ -18,7 +18,7 @@ export function budgetProblem(work: TurnWork): Error | undefined {
 }
 
 /**
- * Thousands of calls would be stored, checked and told to the workflow only to be refused there.
+ * Thousands of calls would be stored, checked and returned to the workflow only to be refused there.
  */
 export function tooManyCalls(agent: AgentSnapshot, calls: number): Error | undefined {
   const { maxToolCalls } = agent.limits;

@@ -123,7 +123,7 @@ export const AgentSnapshotSchema = z.strictObject({
   approvals: ApprovalsSchema,
   /** Bases that it may search, by id, of the run's org. Absent: none. */
   knowledge: z.array(z.string()).optional(),
-  /** It is told what is remembered of the run's user. Absent: nothing is. */
+  /** Whether it gets the memories of the run's user. Absent: no. */
   memory: z.literal('user').optional(),
 });
 export type AgentSnapshot = z.infer<typeof AgentSnapshotSchema>;

@@ -1,4 +1,4 @@
-// What the console's page has to know before anybody is signed in; nothing in it is secret.
+// What the console's page has to know before a user is signed in; nothing in it is secret.
 
 export interface ConsoleSettings {
   /** link: development's one-time link, or a pasted token; token: a pasted token alone. */

@@ -52,7 +52,7 @@ export interface ProblemExtras {
   readonly cause?: unknown;
 }
 
-/** A refusal: `detail` is shown to the caller, so it says what to do and nothing of the inside. */
+/** A refusal: `detail` is shown to the caller, so it contains what to do and nothing internal. */
 export class AppError extends Error {
   readonly code: ProblemCode;
   readonly detail: string;

@@ -1,5 +1,5 @@
 // Which media are taken, and what their bytes look like: the declared type must be the one that the
-// bytes say.
+// bytes show.
 
 export const MEDIA_MAX_BYTES = 10 * 2 ** 20;
 export const MEDIA_MAX_COUNT = 8;

@@ -6,7 +6,7 @@ export const WORKFLOW_TYPE = 'agentRun';
 export const INGEST_WORKFLOW_TYPE = 'ingestDocument';
 
 /**
- * `approve` and `reject` are an operator's words; `decided` is our own wake-up, whatever was decided.
+ * `approve` and `reject` are an operator's words; `decided` is our own wake-up after any decision.
  * The first release woke a workflow by an `approve` with `{decided: pauseId}`.
  */
 export const SIGNAL = { approve: 'approve', reject: 'reject', decided: 'decided' } as const;

@@ -1,6 +1,6 @@
 // How far a reader of a run's stream is: everything up to there was seen. As text it is the `id:`
 // of a frame, `<seq>.<offset>`: of an event `<its seq>.0`, of a delta `<seq of its attempt>.<UTF-16
-// code units that the attempt had said with it>`. So ids sort, a position inside a stored chunk
+// code units that the attempt had sent with it>`. So ids sort, a position inside a stored chunk
 // means the same as between two tokens, and a killed attempt's ids never come again. Imports
 // nothing.
 

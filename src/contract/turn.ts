@@ -47,7 +47,7 @@ export type TurnReply =
   | { readonly kind: 'AWAY'; readonly waitingFor: WaitingFor; readonly afterMs: number }
   | { readonly kind: 'ANSWER'; readonly model: string }
   | { readonly kind: 'CALLS'; readonly model: string; readonly calls: readonly AnnotatedCall[] }
-  /** The row says that the run has ended: whoever ended it was not this workflow. */
+  /** The run has ended in its row, and not by this workflow. */
   | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure };
 
 export type CallOutcome =
@@ -61,7 +61,7 @@ export type CallOutcome =
 /** `NOT_YET`: a regular activity goes on with it, after so long. */
 export type CallInPlace = CallOutcome | { readonly kind: 'NOT_YET'; readonly afterMs: number };
 
-/** What the store says of a pause. */
+/** The state of a pause in the store. */
 export type PauseState =
   /** The record has no such pause: a failover has forgotten it, and it is to be opened again. */
   | { readonly kind: 'NOT_OPENED' }
@@ -88,7 +88,7 @@ export type Settlement =
   | { readonly kind: 'FAILED'; readonly failure: RunFailure }
   | { readonly kind: 'CANCELLED' };
 
-/** The state that stands after settling, whoever wrote it first. */
+/** The state after settling, whichever process wrote it first. */
 export interface Settled {
   readonly status: RunStatus;
   readonly failure?: RunFailure;

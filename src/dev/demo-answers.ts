@@ -1,4 +1,4 @@
-// What the demonstration model says: from the messages and the tools of a request to calls or an
+// The demonstration model's answers: from the messages and the tools of a request to calls or an
 // answer. Pure, and the same every time. Goes by what happened after the last user message, so that
 // sessions and repeated attempts work.
 
@@ -25,7 +25,7 @@ interface ToolResult {
 const SIGNATURE =
   '_This is the demonstration model: it plays its part without understanding. Set `OPENAI_BASE_URL` and `OPENAI_API_KEY` to use a real one._';
 
-/** What Holdpoint tells a model of a call that people refused. */
+/** The result that a model gets of a call that people refused. */
 const REFUSED =
   /^This call was not run: (?:.{1,300}? rejected it(?:: (?<reason>[\s\S]+)|\.)|(?<other>[\s\S]+))$/;
 
@@ -82,24 +82,24 @@ function sentence({ name, text }: ToolResult): string {
   }
   if (text.startsWith('It is not known whether'))
     return `I cannot say whether ${name} did its work: ${text}`;
-  const said = text.length > 1500 ? `${text.slice(0, 1500)}…` : text;
+  const short = text.length > 1500 ? `${text.slice(0, 1500)}…` : text;
   switch (name) {
     case 'get_stock_price':
-      return `The stock price I was given: ${said}`;
+      return `The stock price I was given: ${short}`;
     case 'send_email':
-      return `The e-mail: ${said}`;
+      return `The e-mail: ${short}`;
     case 'list_tables':
-      return `The tables: ${said}`;
+      return `The tables: ${short}`;
     case 'count_rows':
-      return `The count: ${said}`;
+      return `The count: ${short}`;
     case 'drop_table':
-      return `The table: ${said}`;
+      return `The table: ${short}`;
     case 'search_knowledge':
-      return passagesSaid(text);
+      return passagesText(text);
     case 'recall':
-      return memoriesSaid(text);
+      return memoriesText(text);
     default:
-      return `${name} answered: ${said}`;
+      return `${name} answered: ${short}`;
   }
 }
 
@@ -109,7 +109,7 @@ const Passages = z.object({
 const Memories = z.object({ memories: z.array(z.object({ content: z.string() })) });
 
 /** The passage that fits best, and where else to look. */
-function passagesSaid(text: string): string {
+function passagesText(text: string): string {
   const [first, ...more] = Passages.safeParse(parsed(text)).data?.passages ?? [];
   if (first === undefined) return 'The documents say nothing about this that I could find.';
   const others = [...new Set(more.map((passage) => passage.title))].filter(
@@ -119,7 +119,7 @@ function passagesSaid(text: string): string {
   return `From "${first.title}":\n\n${first.text.slice(0, 1500)}${also}`;
 }
 
-function memoriesSaid(text: string): string {
+function memoriesText(text: string): string {
   const { memories } = Memories.safeParse(parsed(text)).data ?? { memories: [] };
   return memories.length === 0
     ? 'I remember nothing about this.'
@@ -166,11 +166,11 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 };
 
 function help(question: string, tools: readonly DemoTool[]): string {
-  const heard = question.trim().replace(/\s+/g, ' ');
+  const words = question.trim().replace(/\s+/g, ' ');
   const opening =
-    heard === ''
+    words === ''
       ? 'Hello.'
-      : `You wrote: "${heard.length > 200 ? `${heard.slice(0, 200)}…` : heard}".`;
+      : `You wrote: "${words.length > 200 ? `${words.slice(0, 200)}…` : words}".`;
   if (tools.length === 0)
     return `${opening} I have no tools here, so a few words are all I can give.`;
   const offers = tools.map(({ name }) =>

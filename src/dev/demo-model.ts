@@ -1,7 +1,7 @@
 // The demonstration model: an OpenAI-compatible server on loopback, for `npm start` without a
 // provider. aimock is the server; what it answers is demo-answers.ts. Reached over HTTP as every
 // model is: nothing in Holdpoint knows that it is not one. It wants a key made at each start: aimock
-// also lets whoever asks, pages in browsers included, read what it was last sent and plant answers.
+// also lets every caller, pages in browsers included, read what it was last sent and plant answers.
 
 import { randomBytes } from 'node:crypto';
 import { LLMock, type ChatCompletionRequest, type FixtureResponse } from '@copilotkit/aimock';

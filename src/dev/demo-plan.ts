@@ -14,7 +14,7 @@ export interface DemoCall {
 }
 
 export interface DemoKnown {
-  /** What the tools said since the question, as sentences. */
+  /** The results of the tools since the question, as sentences. */
   readonly results: readonly string[];
   /** The answer before this question, if the session has one. */
   readonly lastAnswer: string | undefined;
@@ -23,7 +23,7 @@ export interface DemoKnown {
 type Stage = readonly DemoCall[];
 
 const ADDRESS = /[\w.+-]+@[\w-]+(?:\.[\w-]+)+/;
-const SOMEBODY = 'ada@example.com';
+const DEFAULT_RECIPIENT = 'ada@example.com';
 
 export function wantedCalls(
   question: string,
@@ -56,7 +56,7 @@ const STORIED: ReadonlySet<string> = new Set([
   'forget',
 ]);
 
-/** Says what to keep, asks what is kept, or else what the documents say. */
+/** Keeps a memory, asks for memories, or else searches the documents. */
 function knowingStages(question: string, offered: ReadonlySet<string>): Stage[] {
   const fact = /\bremember(?: that)?[:,]? (.{3,})/is.exec(question)?.[1];
   if (offered.has('remember') && fact !== undefined)
@@ -83,7 +83,7 @@ function financeStages(question: string, offered: ReadonlySet<string>, known: De
     stages.push([
       {
         name: 'send_email',
-        arguments: { to: ADDRESS.exec(question)?.[0] ?? SOMEBODY, subject, body },
+        arguments: { to: ADDRESS.exec(question)?.[0] ?? DEFAULT_RECIPIENT, subject, body },
       },
     ]);
   }

@@ -35,7 +35,7 @@ export async function fillHandbook(parts: HandbookParts): Promise<void> {
       description: 'How work with Holdpoint goes: a small example.',
     }),
   );
-  // A base of that name that somebody made is theirs.
+  // A base of that name that a user made stays as it is.
   if (made !== undefined)
     for (const fileName of readdirSync(FOLDER).filter((name) => name.endsWith('.md'))) {
       const bytes = readFileSync(join(FOLDER, fileName));

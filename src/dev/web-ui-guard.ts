@@ -89,7 +89,7 @@ function pass(req: IncomingMessage, res: ServerResponse, ui: Place): void {
   });
   onward.once('response', (answer) => {
     const back = Object.entries(answer.headers).filter(([name]) => !HOP_BY_HOP.includes(name));
-    // Shown in a frame of somebody else's page, its buttons could be pressed unawares.
+    // In a frame of another site's page its buttons could be pressed unawares (clickjacking).
     res.writeHead(answer.statusCode ?? 502, {
       ...Object.fromEntries(back),
       'X-Frame-Options': 'SAMEORIGIN',

@@ -1,4 +1,4 @@
-// What `npm start` says once it is ready: where things are, and lines to paste into another
+// What `npm start` prints once it is ready: where things are, and lines to paste into another
 // terminal. Text only; knows nothing but what it is given.
 
 export interface Welcome {

@@ -1,5 +1,5 @@
 // The body of an answer as text for a model: content encodings undone, read in the charset that it
-// declares, and what is no text told in a line with its type and size. Imports nothing of the
+// declares, and a line with type and size where it is no text. Imports nothing of the
 // project.
 
 import iconv from 'iconv-lite';
@@ -56,13 +56,13 @@ function charsetOf(bytes: Buffer, contentType = ''): string | undefined {
   if (isUtf8(bytes)) return 'utf-8';
   if (NO_TEXT_TYPES.test(contentType)) return undefined;
   const head = bytes.subarray(0, 1024).toString('latin1');
-  const said =
+  const named =
     /^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]+)/i.exec(head)?.[1] ??
     /<meta[^>]{0,200}?charset\s*=\s*["']?([\w.:-]+)/i.exec(head)?.[1];
-  return known(said) ?? guessed(bytes);
+  return known(named) ?? guessed(bytes);
 }
 
-/** Neither said nor UTF-8: a text of Windows, a broken text, or none. */
+/** Neither declared nor UTF-8: a text of Windows, a broken text, or none. */
 function guessed(bytes: Buffer): string | undefined {
   let odd = 0;
   for (const byte of bytes) if (isNoLetter(byte)) odd++;

@@ -3,7 +3,7 @@
 // call, opened before the last check and the first byte. (A kept-alive one may be closed by the
 // peer while we write, which looks like both.) Imports nothing of the project but this folder.
 
-import { request, validateHeaderName, validateHeaderValue } from 'node:http';
+import { request, validateHeaderName, validateHeaderValue, type IncomingMessage } from 'node:http';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { bodyText } from './body-text.ts';
@@ -170,45 +170,53 @@ function exchange(
     );
     outgoing.on('response', (incoming) => {
       begun = true;
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      let whole = false;
-      // From here on the outcome is known, whatever becomes of the connection.
-      const answer = async (truncated: boolean): Promise<void> => {
-        if (whole) return;
-        whole = true;
-        const {
-          'content-type': contentType,
-          'content-encoding': contentEncoding,
-          'retry-after': retryAfter,
-        } = incoming.headers;
-        const read = await bodyText({
-          bytes: Buffer.concat(chunks).subarray(0, call.maxBytes),
-          truncated,
-          contentType,
-          contentEncoding,
-          contentLength: incoming.headers['content-length'],
-          maxBytes: call.maxBytes,
-        });
-        finish({
-          kind: 'ANSWER',
-          status: incoming.statusCode ?? 0,
-          ...read,
-          contentType,
-          retryAfter,
-        });
-      };
-      incoming.on('data', (chunk: Buffer) => {
-        if (whole) return;
-        chunks.push(chunk);
-        bytes += chunk.length;
-        if (bytes > call.maxBytes) void answer(true);
-      });
-      incoming.on('end', () => incoming.complete && void answer(false));
-      // Comes last, after 'end' or instead of it.
-      incoming.on('close', () => whole || unanswered('the answer was cut off'));
-      incoming.on('error', (error) => whole || unanswered(brokenReason(error)));
+      readAnswer(incoming, call.maxBytes, finish);
     });
     outgoing.end(call.body);
   });
+}
+
+/** Calls `onAnswer` at least once; only its first call counts. */
+function readAnswer(
+  incoming: IncomingMessage,
+  maxBytes: number,
+  onAnswer: (answer: DeclaredAnswer) => void,
+): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let whole = false;
+  // From here on the outcome is known, whatever becomes of the connection.
+  async function answer(truncated: boolean): Promise<void> {
+    if (whole) return;
+    whole = true;
+    const {
+      'content-type': contentType,
+      'content-encoding': contentEncoding,
+      'content-length': contentLength,
+      'retry-after': retryAfter,
+    } = incoming.headers;
+    const read = await bodyText({
+      bytes: Buffer.concat(chunks).subarray(0, maxBytes),
+      truncated,
+      contentType,
+      contentEncoding,
+      contentLength,
+      maxBytes,
+    });
+    const status = incoming.statusCode ?? 0;
+    onAnswer({ kind: 'ANSWER', status, ...read, contentType, retryAfter });
+  }
+  const cut = (why: string): void => {
+    if (!whole) onAnswer({ kind: 'UNANSWERED', why });
+  };
+  incoming.on('data', (chunk: Buffer) => {
+    if (whole) return;
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > maxBytes) void answer(true);
+  });
+  incoming.on('end', () => incoming.complete && void answer(false));
+  // Comes last, after 'end' or instead of it.
+  incoming.on('close', () => cut('the answer was cut off'));
+  incoming.on('error', (error) => cut(brokenReason(error)));
 }

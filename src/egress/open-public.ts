@@ -5,6 +5,7 @@
 import { lookup, Resolver } from 'node:dns/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { untilAborted } from '../deadline.ts';
 import { unsentReason } from './break-reason.ts';
 import { hostOf, portOf, type PublicAddresses } from './public-address.ts';
 
@@ -58,7 +59,7 @@ export async function openPublic(
   const [host, port] = [hostOf(url), portOf(url)];
   let found: readonly string[];
   try {
-    found = isIP(host) ? [host] : await untilStopped(lookUp(host), stop);
+    found = isIP(host) ? [host] : await untilAborted(lookUp(host), stop);
   } catch (error) {
     return failed(error instanceof Error ? unsentReason(error) : 'the host could not be looked up');
   }
@@ -84,20 +85,6 @@ export async function openPublic(
     return refused('the address is not a public one');
   }
   return last;
-}
-
-async function untilStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
-  let onStop: () => void = () => undefined;
-  const stopped = new Promise<never>((_, reject) => {
-    onStop = () => reject(new Error('stopped'));
-    stop.addEventListener('abort', onStop, { once: true });
-    if (stop.aborted) onStop();
-  });
-  try {
-    return await Promise.race([work, stopped]);
-  } finally {
-    stop.removeEventListener('abort', onStop);
-  }
 }
 
 function connect(

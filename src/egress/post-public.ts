@@ -1,4 +1,4 @@
-// Posts to an address that somebody else chose (a webhook): http and https, public ones only, checked
+// Posts to an address that a user chose (a webhook): http and https, public ones only, checked
 // when the connection is made. A redirect is an answer, never followed. Only the status is of
 // interest: of the answer's body nothing is read, so that its size and pace cost nothing.
 

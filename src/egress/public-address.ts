@@ -17,7 +17,7 @@ export interface PublicAddresses {
 const LONGEST = 2048;
 
 /**
- * Public by its number, but a cloud's own: it hands out certificates and settings to whoever asks
+ * Public by its number, but a cloud's own: it hands out certificates and settings to every caller
  * from inside.
  */
 const NEVER = new Set(['168.63.129.16']);

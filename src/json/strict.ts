@@ -118,11 +118,7 @@ function scan(text: string, limits: StrictLimits, aside: Aside[]): Found | 'TOO_
       case '{':
       case '[':
         if (stack.length >= maxDepth) return here(`is nested more than ${maxDepth} levels deep`);
-        stack.push(
-          text[i] === '{'
-            ? { keys: new Set(), step: '', wantsKey: true }
-            : { keys: undefined, step: 0, wantsKey: false },
-        );
+        stack.push(newFrame(text[i] === '{'));
         if (text[i] === '[' && ++itemCount > maxItems) return tooManyItems(maxItems);
         break;
       case '}':
@@ -143,23 +139,18 @@ function scan(text: string, limits: StrictLimits, aside: Aside[]): Found | 'TOO_
         i = end;
         const isKey = frame?.keys !== undefined && frame.wantsKey;
         if (isKey) frame.step = string;
-        else if (uncounted !== undefined && end - start > ASIDE_MIN_CHARS && PLAIN.test(string)) {
+        // An escape is decoded by the native parser, and its text counts.
+        else if (uncounted !== undefined && string.length === end - start - 1 && isPlain(string)) {
           const path = stack.map(({ step }) => step);
-          // An escape is decoded by the native parser, and its text counts.
-          if (string.length === end - start - 1 && uncounted(path)) {
+          if (uncounted(path)) {
             asideChars += string.length;
             aside.push({ path, start: start + 1, end, string });
             break;
           }
         }
-        const problem = stringProblem(string);
+        const problem = stringProblem(string) ?? (isKey ? takeKey(frame, string) : undefined);
         if (problem !== undefined) return here(problem);
-        if (!isKey) break;
-        frame.wantsKey = false;
-        if (string === '__proto__') return here('is not allowed as a key');
-        if (frame.keys?.has(string) === true) return here('is given twice');
-        frame.keys?.add(string);
-        if (++keyCount > maxKeys) return { problem: `has more than ${maxKeys} keys`, path: [] };
+        if (isKey && ++keyCount > maxKeys) return tooManyKeys(maxKeys);
         break;
       }
       default: {
@@ -174,6 +165,24 @@ function scan(text: string, limits: StrictLimits, aside: Aside[]): Found | 'TOO_
   return undefined;
 }
 
+const newFrame = (isObject: boolean): Frame =>
+  isObject
+    ? { keys: new Set(), step: '', wantsKey: true }
+    : { keys: undefined, step: 0, wantsKey: false };
+
+/** Returns what is wrong with a key, if anything. */
+function takeKey(frame: Frame, key: string): string | undefined {
+  frame.wantsKey = false;
+  if (key === '__proto__') return 'is not allowed as a key';
+  if (frame.keys?.has(key) === true) return 'is given twice';
+  frame.keys?.add(key);
+  return undefined;
+}
+
+const tooManyKeys = (maxKeys: number): Found => ({
+  problem: `has more than ${maxKeys} keys`,
+  path: [],
+});
 const tooManyItems = (maxItems: number): Found => ({
   problem: `has more than ${maxItems} items in its lists`,
   path: [],
@@ -183,6 +192,7 @@ const tooManyItems = (maxItems: number): Found => ({
 const ASIDE_MIN_CHARS = 1024;
 /** What the native parser takes as it is, a byte each. */
 const PLAIN = /^[\x20-\x7e]*$/;
+const isPlain = (string: string): boolean => string.length > ASIDE_MIN_CHARS && PLAIN.test(string);
 
 /** Index of the closing quote, or of the text's end. */
 function endOfString(text: string, start: number): number {

@@ -1,4 +1,4 @@
-// Where vectors come from, as the settings say.
+// Where vectors come from, by the settings.
 
 import type { Config } from '../config.ts';
 import type { Embedder } from '../models/embedder.ts';

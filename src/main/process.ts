@@ -1,16 +1,16 @@
 // A process from its settings to its end: what it opens goes on one stack and is closed in reverse,
-// whether it was told to stop or a later step threw. The stop signal interrupts whatever is being
+// whether it was stopped or a later step threw. The stop signal interrupts whatever is being
 // opened.
 
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { configFromEnvironment, type Config, type Role } from '../config.ts';
 import { keepFilesPrivate } from '../data-dir.ts';
+import { untilAborted, withDeadline } from '../deadline.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import type { Store } from '../store/database/access.ts';
 import { openStore, openWhenThere } from '../store/database/open-store.ts';
 import { connectTemporal, connectWhenThere } from '../temporal/connect.ts';
-import { meetTemporal, type MetTemporal } from '../temporal/counterpart.ts';
+import { verifyTemporal, type VerifiedTemporal } from '../temporal/counterpart.ts';
 import {
   createOutboxAndReconciler,
   type OutboxAndReconciler,
@@ -26,7 +26,7 @@ export interface Process {
   /** Closed when the process ends, before everything that was opened earlier. */
   readonly onClose: (close: Close) => void;
   /**
-   * Waits for something to open and closes it at the end. Rejects at once when the process is told
+   * Waits for something to open and closes it at the end. Rejects at once when the process is asked
    * to stop; what opens after that is closed all the same, if it opens within `lateMs`.
    */
   readonly open: <T>(
@@ -40,12 +40,12 @@ export interface Process {
    * The Temporal server, waited for; or the one at `address`, which is there. Throws where it is not
    * the one that the store belongs to.
    */
-  readonly openTemporal: (store: Store, address?: string) => Promise<MetTemporal>;
+  readonly openTemporal: (store: Store, address?: string) => Promise<VerifiedTemporal>;
   readonly startOutbox: (
-    parts: { readonly store: Store; readonly temporal: MetTemporal },
+    parts: { readonly store: Store; readonly temporal: VerifiedTemporal },
     options?: { readonly eager: boolean },
   ) => OutboxAndReconciler;
-  /** Resolves when the process is told to stop, or has been. */
+  /** Resolves when the process is asked to stop, or has been. */
   readonly untilStopped: () => Promise<void>;
 }
 
@@ -95,7 +95,7 @@ function createProcess(
 ): Process {
   const open: Process['open'] = async (opening, close, lateMs = LATE_MS) => {
     stack.push(() => inTime(opening, close, lateMs));
-    return Promise.race([opening, rejectedWhen(stopping)]);
+    return untilAborted(opening, stopping);
   };
   return {
     config,
@@ -118,7 +118,7 @@ function createProcess(
           : connectTemporal({ ...config.temporal, address }),
         (opened) => opened.close(),
       );
-      const met = await Promise.race([meetTemporal(store, temporal), rejectedWhen(stopping)]);
+      const met = await untilAborted(verifyTemporal(store, temporal), stopping);
       const problem = await searchAttributesProblem(temporal);
       if (problem !== undefined) throw new Error(problem);
       return met;
@@ -141,19 +141,10 @@ async function inTime<T>(
   close: (opened: T) => unknown,
   lateMs: number,
 ): Promise<void> {
-  const opened = await Promise.race([
-    opening.then(
-      (value) => ({ value }),
-      () => undefined,
-    ),
-    sleep(lateMs, undefined, { ref: false }),
-  ]);
+  const settled = opening.then(
+    (value) => ({ value }),
+    () => undefined,
+  );
+  const opened = await withDeadline(settled, lateMs, () => undefined);
   if (opened !== undefined) await close(opened.value);
-}
-
-function rejectedWhen(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }

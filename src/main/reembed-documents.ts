@@ -46,7 +46,7 @@ export async function reembed(
   store: Store,
   embedder: Embedder,
   stopping: AbortSignal,
-  say: (line: string) => void,
+  print: (line: string) => void,
 ): Promise<number> {
   const { model } = embedder;
   const total = await store.asWorker((tx) => countWithoutVector(tx, model));
@@ -67,7 +67,7 @@ export async function reembed(
     );
     done += some.length;
     after = last.passageId;
-    say(`${done} of ${total}`);
+    print(`${done} of ${total}`);
   }
 }
 

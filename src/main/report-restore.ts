@@ -35,7 +35,7 @@ function reportLines(report: RestoreReport): readonly string[] {
   } = report;
   return [
     `The record ends at ${recordUntil?.toISOString() ?? 'its beginning: it is empty'}. What came after it is known to Temporal and to the tools only.`,
-    `${kept.length} open runs stand where their workflows stand and go on. ${ended.length} were ended. ${withdrawnStarts} unsent starts were taken off.`,
+    `${kept.length} open runs are where their workflows are, and go on. ${ended.length} were ended. ${withdrawnStarts} unsent starts were taken off.`,
     ...list(
       'Ended: look at what they were to do before starting them again',
       ended.map((run) => `${run.runId} (${run.agentId}): ${run.was}, now ${run.is}: ${run.why}`),

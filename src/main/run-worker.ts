@@ -51,7 +51,7 @@ export interface RunningWorker {
 }
 
 /**
- * In the middle of a call when told to stop: it may end by itself in this time, then it is handed
+ * A call under way when the process is asked to stop may end by itself in this time, then it is handed
  * back. The whole drain has 25 s.
  */
 const GRACE = '12 seconds';
@@ -234,7 +234,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
       startWorker({ config, store, temporal, outboxAndReconciler, model, workflows, log }),
       (started) => started.stop(),
     );
-    // Where the page is reached only the settings tell here, else the process that made the webhook.
+    // The address of the page: from the settings, else from the process that made the webhook.
     const webhooks = createWebhookSender({
       store,
       egressAllow: config.egressAllow,

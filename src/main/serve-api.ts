@@ -1,5 +1,5 @@
 // Composition root of the API role: the app over the store, outbox and reconciler, listening, and
-// draining when told to stop. `npm run api` runs it alone; start-all.ts beside the worker.
+// draining when asked to stop. `npm run api` runs it alone; start-all.ts beside the worker.
 
 import type { Server } from 'node:http';
 import gracefulShutdown from 'http-graceful-shutdown';

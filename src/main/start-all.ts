@@ -15,7 +15,7 @@ import { createSignInLink } from '../dev/sign-in-link.ts';
 import { startTemporalServer, type TemporalServer } from '../dev/temporal-server.ts';
 import { welcomeText } from '../dev/welcome.ts';
 import type { Store } from '../store/database/access.ts';
-import type { MetTemporal } from '../temporal/counterpart.ts';
+import type { VerifiedTemporal } from '../temporal/counterpart.ts';
 import { closeExampleDatabase } from '../tools/examples/example-database.ts';
 import { developmentSecret } from './development-secret.ts';
 import { openProcess, settings, type Process } from './process.ts';
@@ -85,7 +85,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
 
 interface Servers {
   readonly store: Store;
-  readonly temporal: MetTemporal;
+  readonly temporal: VerifiedTemporal;
   readonly workflows: ReturnType<typeof bundleWorkflows>;
   /** undefined: TEMPORAL_ADDRESS names a server. */
   readonly child: TemporalServer | undefined;
@@ -121,7 +121,7 @@ async function temporalChild({ config, stopping, open }: Process): Promise<Tempo
   );
 }
 
-/** Not where tokens come from somebody else's keys. */
+/** Not where tokens come from another issuer's keys. */
 const handsOutTokens = ({ auth, production }: Config): boolean =>
   auth.kind !== 'jwks' && !production;
 

@@ -127,7 +127,7 @@ export class ModelError extends Error {
 export interface Model {
   /**
    * One call. Deltas are handed on the moment they come; the reply counts only once the provider
-   * said that it is complete. Rejects with a ModelError; `signal` closes the connection at once and
+   * marked it complete. Rejects with a ModelError; `signal` closes the connection at once and
    * rejects with ABORTED.
    */
   stream(

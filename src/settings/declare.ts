@@ -1,4 +1,4 @@
-// What a setting is: its type, its default and the sentence that says what it is for. Everything
+// What a setting is: its type, its default and the sentence on what it is for. Everything
 // else (the settings that are read, .env.example, the table in docs/settings.md) is made of these.
 
 import { z } from 'zod';

@@ -1,5 +1,5 @@
-// Secrets that stand in files, as container runtimes mount them: what stands in an environment is
-// told to every child, and to whoever may inspect the process.
+// Secrets in files, as container runtimes mount them: an environment is inherited by every child and
+// visible to those who may inspect the process.
 
 import type { Parsed } from './values.ts';
 import type { SettingsReader } from './read.ts';

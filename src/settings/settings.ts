@@ -98,7 +98,7 @@ const database = {
   ),
   DATABASE_PASSWORD_FILE: setting(
     values.secretFile,
-    'A file that holds the password of DATABASE_URL alone, so that it stands in no environment.',
+    'A file that holds the password of DATABASE_URL alone, so that it is in no environment.',
   ),
   MIGRATION_DATABASE_PASSWORD_FILE: setting(
     values.secretFile,

@@ -8,6 +8,7 @@ import pg from 'pg';
 import { isTerminal, type RunFailure } from '../contract/names.ts';
 import type { Settled } from '../contract/turn.ts';
 import type { StoreTransaction } from './database/access.ts';
+import type { Columns } from './database/tables.ts';
 import { audit } from './audit.ts';
 import { acknowledgeOutboxLines } from './outbox.ts';
 import type { CallState } from './queries/run-record.ts';
@@ -87,9 +88,9 @@ export async function missingRuns(
   tx: StoreTransaction,
   runIds: readonly string[],
 ): Promise<readonly string[]> {
-  const { rows } = await sql<{
-    run_id: string;
-  }>`select run_id from runs where run_id = any(${runIds})`.execute(tx.db);
+  const { rows } = await sql<
+    Columns<'runs', 'run_id'>
+  >`select run_id from runs where run_id = any(${runIds})`.execute(tx.db);
   const there = new Set(rows.map((row) => row.run_id));
   return runIds.filter((runId) => !there.has(runId));
 }
@@ -99,7 +100,7 @@ export async function missingRuns(
  * off.
  */
 export async function withdrawStartsOfEnded(tx: StoreTransaction): Promise<number> {
-  const { rows } = await sql<{ id: number }>`
+  const { rows } = await sql<Columns<'outbox', 'id'>>`
     select o.id from outbox o join runs r using (run_id)
     where o.kind = 'START' and o.acknowledged_at is null and r.status not in ${OPEN}`.execute(
     tx.db,
@@ -139,7 +140,7 @@ export async function endRestoredRun(
 
 /** Temporal has had this run's start: its line in the backup only lacks the acknowledgement. */
 export async function withdrawStarts(tx: StoreTransaction, runId: string): Promise<void> {
-  const { rows } = await sql<{ id: number }>`
+  const { rows } = await sql<Columns<'outbox', 'id'>>`
     select id from outbox where run_id = ${runId} and kind = 'START' and acknowledged_at is null`.execute(
     tx.db,
   );
@@ -164,7 +165,7 @@ export async function markDispatched(
     where run_id = ${runId} and call_id = any(${callIds})
       and (state = 'APPROVED' or (state = 'PROPOSED' and approval = 'never'))`.execute(tx.db);
   // Read apart from the update: the same answer when the transaction is played again.
-  const { rows } = await sql<{ call_id: string }>`
+  const { rows } = await sql<Columns<'calls', 'call_id'>>`
     select call_id from calls where run_id = ${runId} and call_id = any(${callIds}) and state = 'DISPATCHING'
     order by idx`.execute(tx.db);
   return rows.map((row) => row.call_id);

@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import type { StoreTransaction } from './database/access.ts';
 
 export interface Counterpart {
-  /** null where Temporal does not tell it to us. */
+  /** null where Temporal does not return it. */
   readonly clusterId: string | null;
   readonly namespace: string;
   readonly namespaceId: string | null;
@@ -13,8 +13,8 @@ export interface Counterpart {
 
 export interface KeptCounterpart extends Counterpart {
   /**
-   * When an operator said that Temporal is another one, or an older state of itself: what it does
-   * not know of runs of before then is true. 1970: nobody ever said so.
+   * When an operator confirmed that Temporal is another one, or an older state of itself: what it does
+   * not know of runs of before then is true. 1970: never.
    */
   readonly since: Date;
 }

@@ -1,4 +1,4 @@
-// What is to be told to Temporal, written in the transaction that decides it and sent afterwards by
+// What is to be sent to Temporal, written in the transaction that decides it and sent afterwards by
 // temporal/outbox.ts. Lines of a run go in order. `line_key` is unique, so that a repeated
 // transaction finds its own line.
 
@@ -153,7 +153,7 @@ export async function returnOutboxLines(
 }
 
 /**
- * A run that ended before it was started: its start is withdrawn unless somebody is sending it
+ * A run that ended before it was started: its start is withdrawn unless a process is sending it
  * right now.
  */
 export async function withdrawStart(tx: StoreTransaction, runId: string): Promise<void> {

@@ -1,6 +1,6 @@
 // RETENTION_DAYS: what is deleted of runs that ended so long ago are their stored events and
 // deltas, the bulk of a record; of the inbox the lines of what was decided so long ago; of webhooks
-// deliveries that are over. Always: lines to Temporal that were said. The run itself, its calls,
+// deliveries that are over. Always: lines to Temporal that were sent. The run itself, its calls,
 // decisions, audit lines and keys stay. A few at a time, so that no request waits behind it.
 
 import { sql } from 'kysely';
@@ -63,7 +63,7 @@ export async function deleteOldDeliveries(store: Store, retentionDays: number): 
 const OUTBOX_LINES_AT_ONCE = 1000;
 
 /**
- * What was said to Temporal of runs that ended an hour ago: nobody asks for it any more. Whatever
+ * What was sent to Temporal of runs that ended an hour ago: it is not read any more. Whatever
  * RETENTION_DAYS says. Lines that were deleted by this step.
  */
 export async function deleteSaidOutboxLines(store: Store): Promise<number> {

@@ -1,5 +1,5 @@
-// When a workflow that Temporal does not know is really gone: seen so twice, with time in between,
-// and not where most runs are missing at once. Then it is Temporal that is not what it was, and
+// Decides when a workflow that Temporal does not know is really gone: after two looks with time in
+// between, and not while most runs are missing at once. Then Temporal itself has changed, and
 // nothing is concluded from its answers.
 
 /** An answer of a server that has just come up, or of a replica that lags behind, is soon another. */
@@ -8,13 +8,13 @@ export const LOOK_AGAIN_AFTER_MS = 10_000;
 const A_FEW = 2;
 /** A run that has not been looked at for so long has ended. */
 const FORGOTTEN_AFTER_MS = 600_000;
-const SAID_EVERY_MS = 60_000;
+const LOG_EVERY_MS = 60_000;
 
 export interface Absences {
   /** The run's workflow is there. */
   readonly found: (runId: string) => void;
-  /** It is not; true where that is to be believed now. `told`: an operator has said so. */
-  readonly missing: (runId: string, told: boolean) => boolean;
+  /** It is not; true where that counts now. `confirmed`: by an operator. */
+  readonly missing: (runId: string, confirmed: boolean) => boolean;
 }
 
 export function createAbsences(
@@ -23,7 +23,7 @@ export function createAbsences(
 ): Absences {
   const lookedAt = new Map<string, number>();
   const missingSince = new Map<string, number>();
-  let saidAt = -Infinity;
+  let loggedAt = -Infinity;
 
   function forgetOld(now: number): void {
     for (const [runId, at] of lookedAt) {
@@ -44,18 +44,18 @@ export function createAbsences(
       looked(runId, clock());
       missingSince.delete(runId);
     },
-    missing: (runId, told) => {
+    missing: (runId, confirmed) => {
       const now = clock();
       looked(runId, now);
       const since = missingSince.get(runId);
       if (since === undefined) missingSince.set(runId, now);
       if (since === undefined || now - since < LOOK_AGAIN_AFTER_MS) return false;
-      if (told || !tooMany()) {
+      if (confirmed || !tooMany()) {
         missingSince.delete(runId);
         return true;
       }
-      if (now - saidAt >= SAID_EVERY_MS) {
-        saidAt = now;
+      if (now - loggedAt >= LOG_EVERY_MS) {
+        loggedAt = now;
         log.error(
           { missing: missingSince.size, of: lookedAt.size },
           `Temporal does not know ${missingSince.size} of ${lookedAt.size} open runs. Nothing is concluded from that: they stay as they are. If Temporal was set up anew or restored from a backup, follow docs/operations.md, "When Temporal is another one".`,

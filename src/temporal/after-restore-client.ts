@@ -1,4 +1,4 @@
-// What after-restore asks of Temporal and tells it. Each call has a deadline and is tried a few
+// The requests of after-restore to Temporal. Each call has a deadline and is tried a few
 // times: the command may be run again.
 
 import { setTimeout as sleep } from 'node:timers/promises';

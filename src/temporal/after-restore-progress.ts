@@ -1,4 +1,4 @@
-// How far a workflow has come, read from its history: what it has been told was done. A record that
+// How far a workflow has come, read from its history: the results that it has. A record that
 // lacks any of it is older than the workflow. Reads histories of this release and the ones before;
 // what it cannot read counts as progress that the record lacks.
 

@@ -130,7 +130,7 @@ async function judge(client: RestoreClient, run: restored.RestoredRun): Promise<
         open: false,
       };
     case 'NOT_FOUND':
-      // Never started, or so long over that Temporal has forgotten it: it cannot be told, so it is
+      // Never started, or so long over that Temporal has forgotten it: it cannot be signalled, so it is
       // not started now.
       return ends(
         run.status === 'QUEUED'

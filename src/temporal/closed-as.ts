@@ -1,4 +1,4 @@
-// What a workflow that is not open says of its run.
+// How a run is settled whose workflow has closed, by the workflow's status.
 
 import type { RunFailure } from '../contract/names.ts';
 import type { TerminalSettlement } from '../store/runs/settle.ts';
@@ -27,7 +27,7 @@ export const isOpen = (status: string): boolean =>
 
 export const workflowIsLost: TerminalSettlement = { kind: 'FAILED', failure: lost };
 
-/** `answeredTurn`: where the record has the run's answer, whatever it says of its end. */
+/** `answeredTurn`: the turn of the run's answer, where the record has it. */
 export function endOf(
   status: string,
   { answeredTurn }: { readonly answeredTurn: number | null },

@@ -33,7 +33,7 @@ export async function connectTemporal(settings: TemporalSettings): Promise<Tempo
     address: settings.address,
     // Compressing on loopback or in one data centre costs more than it saves.
     grpcCompression: { codec: 'none' },
-    // Said, not left out: with an API key the SDK would turn TLS on, whatever TEMPORAL_TLS says.
+    // Explicit: with an API key the SDK would turn TLS on in spite of TEMPORAL_TLS.
     tls: settings.tls ?? false,
     ...(settings.apiKey === null ? {} : { apiKey: settings.apiKey }),
   });

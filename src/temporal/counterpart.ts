@@ -1,7 +1,8 @@
-// Database and namespace know each other. Checked before the first line is sent and again while the
-// process runs: a connection may lead to another server tomorrow. What a stranger says of our runs
-// is not believed, and nothing is ever sent to it.
+// The database keeps which Temporal namespace it belongs to. That is checked before the first line is
+// sent and again while the process runs: a connection may lead to another server tomorrow. Nothing is
+// sent to another server, and nothing is concluded from its answers.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WORKFLOW_TYPE } from '../contract/names.ts';
 import {
   isNew,
@@ -13,13 +14,13 @@ import {
 import type { Store } from '../store/database/access.ts';
 import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
 
-export interface MetTemporal extends Temporal {
+export interface VerifiedTemporal extends Temporal {
   readonly kept: KeptCounterpart;
   /** How long Temporal remembers a closed workflow. */
   readonly retentionMs: number;
 }
 
-interface Met extends Counterpart {
+interface Found extends Counterpart {
   /** A namespace that several clusters hold, one after the other. */
   readonly replicated: boolean;
   readonly retentionMs: number;
@@ -35,77 +36,77 @@ const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown 
 const TRIES = 6;
 const TRY_AGAIN_AFTER_MS = 500;
 
-/** Opens the acquaintance, or throws a sentence that says what to do. */
-export async function meetTemporal(store: Store, temporal: Temporal): Promise<MetTemporal> {
-  const met = await patiently(() => lookAt(temporal));
-  const kept = await patiently(() => store.asReconciler(readCounterpart));
+/** Throws a sentence with what to do where Temporal is another one. */
+export async function verifyTemporal(store: Store, temporal: Temporal): Promise<VerifiedTemporal> {
+  const found = await withRetries(() => lookAt(temporal));
+  const kept = await withRetries(() => store.asReconciler(readCounterpart));
   if (kept !== undefined) {
-    const problem = strangerProblem(kept, met);
+    const problem = otherTemporalProblem(kept, found);
     if (problem !== undefined) throw new Error(problem);
-    return { ...temporal, kept, retentionMs: met.retentionMs };
+    return { ...temporal, kept, retentionMs: found.retentionMs };
   }
-  if (await patiently(() => store.asReconciler(isNew))) {
-    const open = await patiently(() => countOpen(temporal));
-    if (open > 0) throw new Error(emptyDatabaseProblem(met.namespace, open));
+  if (await withRetries(() => store.asReconciler(isNew))) {
+    const open = await withRetries(() => countOpen(temporal));
+    if (open > 0) throw new Error(emptyDatabaseProblem(found.namespace, open));
   }
-  const first = await patiently(() => store.asReconciler((tx) => keepCounterpart(tx, met)));
+  const first = await withRetries(() => store.asReconciler((tx) => keepCounterpart(tx, found)));
   // Two processes with different settings started at the same instant: one of them was first.
-  const problem = strangerProblem(first, met);
+  const problem = otherTemporalProblem(first, found);
   if (problem !== undefined) throw new Error(problem);
-  return { ...temporal, kept: first, retentionMs: met.retentionMs };
+  return { ...temporal, kept: first, retentionMs: found.retentionMs };
 }
 
 /** Looked up again after this; at once after a call that failed, since connections are then new. */
-const BELIEVED_FOR_MS = 5000;
+const VALID_FOR_MS = 5000;
 
-export interface Acquaintance {
-  /** Resolves where Temporal is the one that was met; rejects where it is another, or away. */
+export interface TemporalIdentity {
+  /** Resolves where Temporal is the one that was verified; rejects where it is another, or away. */
   readonly check: () => Promise<void>;
   /** A call has failed: what answers next may be another server. */
-  readonly doubt: () => void;
+  readonly invalidate: () => void;
 }
 
-export function createAcquaintance(
-  temporal: MetTemporal,
+export function createTemporalIdentity(
+  temporal: VerifiedTemporal,
   log: { readonly error: (o: object, m: string) => void },
-): Acquaintance {
-  let believedUntil = 0;
+): TemporalIdentity {
+  let validUntil = 0;
   let looking: Promise<void> | undefined;
-  let said: string | undefined;
+  let logged: string | undefined;
   async function look(): Promise<void> {
-    const problem = strangerProblem(temporal.kept, await lookAt(temporal));
+    const problem = otherTemporalProblem(temporal.kept, await lookAt(temporal));
     if (problem === undefined) {
-      said = undefined;
-      believedUntil = performance.now() + BELIEVED_FOR_MS;
+      logged = undefined;
+      validUntil = performance.now() + VALID_FOR_MS;
       return;
     }
-    if (said !== problem) log.error({}, problem);
-    said = problem;
+    if (logged !== problem) log.error({}, problem);
+    logged = problem;
     throw new Error(problem);
   }
   return {
     check: async () => {
-      if (performance.now() < believedUntil) return;
+      if (performance.now() < validUntil) return;
       looking ??= look().finally(() => (looking = undefined));
       await looking;
     },
-    doubt: () => (believedUntil = 0),
+    invalidate: () => (validUntil = 0),
   };
 }
 
-/** Why what was met is not what is kept; a sentence that says what to do. */
-export function strangerProblem(kept: KeptCounterpart, met: Met): string | undefined {
-  return isSame(kept, met)
+/** Why what was found is not what is kept; a sentence with what to do. */
+export function otherTemporalProblem(kept: KeptCounterpart, found: Found): string | undefined {
+  return isSame(kept, found)
     ? undefined
-    : `This database belongs to another Temporal: ${nameOf(kept)}. The settings lead to ${nameOf(met)}. Nothing was sent to it, and nothing is concluded from what it does not know. Correct TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE or DATABASE_URL. If Temporal was moved or set up anew: stop every API and worker, run npm run temporal-changed, and start them again (docs/operations.md, "When Temporal is another one").`;
+    : `This database belongs to another Temporal: ${nameOf(kept)}. The settings lead to ${nameOf(found)}. Nothing was sent to it, and nothing is concluded from what it does not know. Correct TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE or DATABASE_URL. If Temporal was moved or set up anew: stop every API and worker, run npm run temporal-changed, and start them again (docs/operations.md, "When Temporal is another one").`;
 }
 
-function isSame(kept: Counterpart, met: Met): boolean {
+function isSame(kept: Counterpart, found: Found): boolean {
   const sameCluster =
-    kept.clusterId === null || met.clusterId === null || kept.clusterId === met.clusterId;
-  if (kept.namespaceId === null || met.namespaceId === null)
-    return sameCluster && kept.namespace === met.namespace;
-  return kept.namespaceId === met.namespaceId && (sameCluster || met.replicated);
+    kept.clusterId === null || found.clusterId === null || kept.clusterId === found.clusterId;
+  if (kept.namespaceId === null || found.namespaceId === null)
+    return sameCluster && kept.namespace === found.namespace;
+  return kept.namespaceId === found.namespaceId && (sameCluster || found.replicated);
 }
 
 const nameOf = ({ namespace, namespaceId, clusterId }: Counterpart): string =>
@@ -114,7 +115,7 @@ const nameOf = ({ namespace, namespaceId, clusterId }: Counterpart): string =>
 const emptyDatabaseProblem = (namespace: string, open: number): string =>
   `This database is new and empty, but the Temporal namespace "${namespace}" has ${open} open ${open === 1 ? 'run' : 'runs'}. A worker would end them all, as runs without a record. Is DATABASE_URL the right one? If their record is really gone and they are to end: run npm run temporal-changed, and start again.`;
 
-async function lookAt({ client, connection, settings }: Temporal): Promise<Met> {
+async function lookAt({ client, connection, settings }: Temporal): Promise<Found> {
   const { namespace } = settings;
   const ask = <T>(call: () => Promise<T>): Promise<T> =>
     connection.withDeadline(Date.now() + RPC_DEADLINE_MS, call);
@@ -152,13 +153,13 @@ async function countOpen({ client, connection, settings }: Temporal): Promise<nu
   return count;
 }
 
-async function patiently<T>(call: () => Promise<T>): Promise<T> {
+async function withRetries<T>(call: () => Promise<T>): Promise<T> {
   for (let left = TRIES; ; left--)
     try {
       return await call();
     } catch (error) {
       if (left > 1) {
-        await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_AFTER_MS));
+        await sleep(TRY_AGAIN_AFTER_MS);
         continue;
       }
       if (codeOf(error) !== NOT_FOUND) throw error;

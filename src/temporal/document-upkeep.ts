@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { Store } from '../store/database/access.ts';
 import { failDocument } from '../store/knowledge/take-in.ts';
 import * as upkeep from '../store/knowledge/upkeep.ts';
-import type { Acquaintance } from './counterpart.ts';
+import type { TemporalIdentity } from './counterpart.ts';
 import type { DocumentWorkflows } from './document-workflows.ts';
 
 export interface DocumentUpkeep {
@@ -25,7 +25,7 @@ const ENDED: readonly string[] = ['TERMINATED', 'CANCELLED', 'FAILED', 'TIMED_OU
 export interface DocumentUpkeepDeps {
   readonly store: Store;
   readonly workflows: DocumentWorkflows;
-  readonly acquaintance: Acquaintance;
+  readonly identity: TemporalIdentity;
   readonly log: { warn: (o: object, m: string) => void };
   /** Calls back when there may be something to see to. */
   readonly onDue: (look: () => void) => () => void;
@@ -33,7 +33,7 @@ export interface DocumentUpkeepDeps {
 
 /** What is done about one document. */
 function createSteps(
-  { store, workflows, acquaintance, log }: DocumentUpkeepDeps,
+  { store, workflows, identity, log }: DocumentUpkeepDeps,
   stopping: AbortSignal,
 ) {
   async function start(one: upkeep.ToDo): Promise<void> {
@@ -52,10 +52,10 @@ function createSteps(
 
   return async function see(one: upkeep.ToDo): Promise<void> {
     try {
-      await acquaintance.check();
+      await identity.check();
       await (one.what === 'START' ? start(one) : purge(one));
     } catch (error) {
-      acquaintance.doubt();
+      identity.invalidate();
       log.warn(
         { err: error, documentId: one.documentId, what: one.what },
         'what a document needs could not be done; it is tried again',
@@ -69,7 +69,7 @@ function createSteps(
 function createCompare({
   store,
   workflows,
-  acquaintance,
+  identity,
   log,
 }: DocumentUpkeepDeps): () => Promise<void> {
   const error = {
@@ -83,7 +83,7 @@ function createCompare({
     for (const documentId of open) {
       const status = await workflows.look(documentId);
       // The connection may lead to another server since the look began.
-      await acquaintance.check();
+      await identity.check();
       // Of a Temporal that lost it, or a record that was put back to before its end: everything that
       // is needed is in the record.
       if (status === 'NOT_FOUND' || status === 'COMPLETED')
@@ -96,7 +96,7 @@ function createCompare({
 }
 
 export function createDocumentUpkeep(deps: DocumentUpkeepDeps): DocumentUpkeep {
-  const { store, acquaintance, onDue } = deps;
+  const { store, identity, onDue } = deps;
   const stopping = new AbortController();
   const see = createSteps(deps, stopping.signal);
   const compare = createCompare(deps);
@@ -120,11 +120,11 @@ export function createDocumentUpkeep(deps: DocumentUpkeepDeps): DocumentUpkeep {
       again = false;
       for (const look of [seeToAll, compare])
         try {
-          await acquaintance.check();
+          await identity.check();
           await look();
         } catch {
           // Temporal or the database is away, or Temporal is another one: the next look tries again.
-          acquaintance.doubt();
+          identity.invalidate();
         }
       while (!again && !stopping.signal.aborted)
         await new Promise<void>((resolve) => {

@@ -1,8 +1,12 @@
-// What is ever said to a run's workflow. They name the workflow id only, never Temporal's
-// run id. Saying one again changes nothing.
+// Every request that is sent to a run's workflow. Each names the workflow id only, never Temporal's
+// run id, and each may be repeated: a second one changes nothing.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  type WorkflowStartOptions,
+} from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { SEARCH_ATTRIBUTE, SIGNAL, WORKFLOW_TYPE } from '../contract/names.ts';
 import type { AgentRunInput } from '../contract/turn.ts';
@@ -15,7 +19,7 @@ import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
  */
 export type GatewayAnswer = 'taken' | 'gone' | 'busy';
 
-/** For whoever reads the history; the workflow takes the outcome from the store. */
+/** For people who read the history; the workflow takes the outcome from the store. */
 export type WakeUp = Omit<Extract<OutboxMessage, { kind: 'SIGNAL' }>, 'kind'>;
 
 export interface Gateway {
@@ -65,37 +69,10 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
   };
   /** False where Temporal refuses it because of an execution that it has. */
   const begin = async (input: AgentRunInput): Promise<boolean> => {
-    const { takenUp } = input;
-    const summary = `${input.agentId} · ${input.model}`;
+    const { taskQueue } = settings;
     try {
       await inTime(() =>
-        client.workflow.start(WORKFLOW_TYPE, {
-          workflowId: input.runId,
-          taskQueue: settings.taskQueue,
-          args: [input],
-          workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
-          requestEagerStart: options.eager,
-          ...(takenUp === undefined
-            ? {
-                workflowIdConflictPolicy: 'USE_EXISTING',
-                workflowIdReusePolicy: 'REJECT_DUPLICATE',
-                staticSummary: summary,
-              }
-            : {
-                // An execution that is about to close must not be taken for this one.
-                workflowIdConflictPolicy: 'FAIL',
-                // Failed, timed out, terminated or cancelled.
-                workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
-                staticSummary: `${summary} · execution ${takenUp.execution}`,
-                memo: { [EXECUTION]: takenUp.execution },
-              }),
-          typedSearchAttributes: new TypedSearchAttributes([
-            { key: key.status, value: 'RUNNING' },
-            { key: key.agent, value: input.agentId },
-            { key: key.org, value: input.orgId },
-            { key: key.session, value: input.sessionId },
-          ]),
-        }),
+        client.workflow.start(WORKFLOW_TYPE, startOptions(input, { ...options, taskQueue })),
       );
       return true;
     } catch (error) {
@@ -104,8 +81,8 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
     }
   };
 
-  /** After a refused start of this execution: what the one that Temporal has means for it. */
-  const standing = async (runId: string, execution: number): Promise<GatewayAnswer> => {
+  /** After a refused start: what the execution that Temporal has means for this one. */
+  const existing = async (runId: string, execution: number): Promise<GatewayAnswer> => {
     try {
       const found = await inTime(() => client.workflow.getHandle(runId).describe());
       const open = found.status.name === 'RUNNING' || found.status.name === 'PAUSED';
@@ -125,12 +102,12 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
       if (input.takenUp === undefined) return 'gone';
       const { execution } = input.takenUp;
       for (const afterMs of CLOSING_BACK_OFF_MS) {
-        const said = await standing(input.runId, execution);
-        if (said !== 'busy') return said;
+        const answer = await existing(input.runId, execution);
+        if (answer !== 'busy') return answer;
         await sleep(afterMs);
         if (await begin(input)) return 'taken';
       }
-      return standing(input.runId, execution);
+      return existing(input.runId, execution);
     },
     wake: (runId, what) =>
       unlessGone(() => client.workflow.getHandle(runId).signal(SIGNAL.decided, what)),
@@ -140,5 +117,40 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
       ),
     cancel: (runId) => unlessGone(() => client.workflow.getHandle(runId).cancel()),
     terminate: (runId, why) => unlessGone(() => client.workflow.getHandle(runId).terminate(why)),
+  };
+}
+
+function startOptions(
+  input: AgentRunInput,
+  { taskQueue, eager }: { readonly taskQueue: string; readonly eager: boolean },
+): WorkflowStartOptions {
+  const { takenUp } = input;
+  const summary = `${input.agentId} · ${input.model}`;
+  return {
+    workflowId: input.runId,
+    taskQueue,
+    args: [input],
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+    requestEagerStart: eager,
+    ...(takenUp === undefined
+      ? {
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          staticSummary: summary,
+        }
+      : {
+          // An execution that is about to close must not be taken for this one.
+          workflowIdConflictPolicy: 'FAIL',
+          // Failed, timed out, terminated or cancelled.
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+          staticSummary: `${summary} · execution ${takenUp.execution}`,
+          memo: { [EXECUTION]: takenUp.execution },
+        }),
+    typedSearchAttributes: new TypedSearchAttributes([
+      { key: key.status, value: 'RUNNING' },
+      { key: key.agent, value: input.agentId },
+      { key: key.org, value: input.orgId },
+      { key: key.session, value: input.sessionId },
+    ]),
   };
 }

@@ -8,7 +8,7 @@ import {
   deleteOldInboxLines,
   deleteSaidOutboxLines,
 } from '../store/retention.ts';
-import { createAcquaintance, type MetTemporal } from './counterpart.ts';
+import { createTemporalIdentity, type VerifiedTemporal } from './counterpart.ts';
 import { createGateway } from './gateway.ts';
 import { createDocumentUpkeep, type DocumentUpkeep } from './document-upkeep.ts';
 import { createDocumentWorkflows } from './document-workflows.ts';
@@ -24,7 +24,7 @@ export interface OutboxAndReconciler {
 
 export interface OutboxAndReconcilerDeps {
   readonly store: Store;
-  readonly temporal: MetTemporal;
+  readonly temporal: VerifiedTemporal;
   /** Where a worker shares this connection, a run's first task comes back with its start. */
   readonly eager: boolean;
   /** null: kept. */
@@ -45,12 +45,12 @@ export function createOutboxAndReconciler({
   log,
 }: OutboxAndReconcilerDeps): OutboxAndReconciler {
   const gateway = createGateway(temporal, { eager });
-  const acquaintance = createAcquaintance(temporal, log);
+  const identity = createTemporalIdentity(temporal, log);
   const { due } = store;
   const outbox: Outbox = createOutbox({
     store,
     gateway,
-    acquaintance,
+    identity,
     log,
     onGone: (runId) => void reconciler.compare(runId),
     onDue: (look) => due.on('outbox', look),
@@ -59,7 +59,7 @@ export function createOutboxAndReconciler({
     store,
     workflows: createWorkflowObserver(temporal),
     gateway,
-    acquaintance,
+    identity,
     since: temporal.kept.since,
     retentionMs: temporal.retentionMs,
     log,
@@ -69,7 +69,7 @@ export function createOutboxAndReconciler({
   const documents = createDocumentUpkeep({
     store,
     workflows: createDocumentWorkflows(temporal),
-    acquaintance,
+    identity,
     onDue: (look) => due.on('documents', look),
     log,
   });

@@ -4,6 +4,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { assertNever } from '../contract/names.ts';
+import { withDeadline } from '../deadline.ts';
 import type { Store } from '../store/database/access.ts';
 import {
   acknowledgeLeases,
@@ -14,7 +15,7 @@ import {
   type LeasedLine,
   type OutboxLine,
 } from '../store/outbox.ts';
-import type { Acquaintance } from './counterpart.ts';
+import type { TemporalIdentity } from './counterpart.ts';
 import type { Gateway, GatewayAnswer } from './gateway.ts';
 
 export interface Outbox {
@@ -31,8 +32,8 @@ export interface Outbox {
 export interface OutboxDeps {
   readonly store: Store;
   readonly gateway: Pick<Gateway, 'start' | 'wake' | 'cancel'>;
-  /** Temporal is the one that the record belongs to, or this rejects: nothing is said to another. */
-  readonly acquaintance: Acquaintance;
+  /** Temporal is the one that the record belongs to, or its check rejects: nothing is sent to another. */
+  readonly identity: TemporalIdentity;
   /** A run whose workflow is not there: it is to be compared with its record. */
   readonly onGone: (runId: string) => void;
   readonly log: { warn: (o: object, m: string) => void };
@@ -63,14 +64,14 @@ const idsOf = (lines: readonly OutboxLine[]): readonly number[] => lines.map((li
 export function createOutbox({
   store,
   gateway,
-  acquaintance,
+  identity,
   onGone,
   log,
   onDue = atIntervals,
 }: OutboxDeps): Outbox {
   const underWay = new Set<Promise<unknown>>();
-  /** Leases whose reply was lost: their lines are ours, and nobody else takes them for a while. */
-  const unheard: string[] = [];
+  /** Leases whose reply was lost: no other process takes their lines before they end. */
+  const lostLeases: string[] = [];
   /** Leases of what Temporal has taken. */
   let sent: string[] = [];
   let acknowledging: NodeJS.Timeout | undefined;
@@ -95,12 +96,12 @@ export function createOutbox({
   /** True if the server took it. */
   async function sendLine(line: Sendable): Promise<boolean> {
     try {
-      await acquaintance.check();
+      await identity.check();
       const sent = await callGateway(line);
       if (sent === 'gone') onGone(line.runId);
       return sent !== 'busy';
     } catch (error) {
-      acquaintance.doubt();
+      identity.invalidate();
       log.warn(
         { err: error, runId: line.runId, kind: line.message.kind },
         'Temporal did not take an outbox line; it is tried again',
@@ -118,7 +119,7 @@ export function createOutbox({
   ): Promise<boolean> {
     let taken: readonly OutboxLine[] = [];
     for (;;) {
-      const lease = (runId === null ? unheard.pop() : undefined) ?? randomUUID();
+      const lease = (runId === null ? lostLeases.pop() : undefined) ?? randomUUID();
       const leases = sent;
       const lines = await store
         .asReconciler(async (tx) => {
@@ -129,7 +130,7 @@ export function createOutbox({
           return stopped && runId === null ? [] : leaseOutboxLines(tx, runId, LINES_AT_ONCE, lease);
         })
         .catch((error: unknown) => {
-          unheard.push(lease);
+          lostLeases.push(lease);
           throw error;
         });
       sent = sent.filter((one) => !leases.includes(one));
@@ -195,22 +196,16 @@ export function createOutbox({
   const unlisten = onDue(() => void track(look()));
 
   return {
-    send: async (runId, line) => {
-      let giveUp: NodeJS.Timeout | undefined;
-      const tooLate = new Promise<boolean>(
-        (resolve) => (giveUp = setTimeout(() => resolve(false), SEND_WITHIN_MS)),
-      );
-      try {
-        // The caller need not wait for the line's acknowledgement: a line said twice changes
-        // nothing.
-        return await new Promise<boolean>((resolve) => {
-          const sending =
-            line === undefined ? sendAll(runId, () => resolve(true)) : sendLeased(runId, line);
-          void Promise.race([track(sending).catch(() => false), tooLate]).then(resolve);
-        });
-      } finally {
-        clearTimeout(giveUp);
-      }
+    send: (runId, line) => {
+      // The caller need not wait for the acknowledgement: a line that is sent twice changes nothing.
+      const taken = new Promise<boolean>((resolve) => {
+        const sending =
+          line === undefined ? sendAll(runId, () => resolve(true)) : sendLeased(runId, line);
+        void track(sending)
+          .catch(() => false)
+          .then(resolve);
+      });
+      return withDeadline(taken, SEND_WITHIN_MS, () => false);
     },
     nudge: () => void track(look()),
     stop: async () => {

@@ -1,18 +1,16 @@
-// Where Temporal's record and ours may have come apart, looked at from both sides. A workflow that
-// closed (terminated, or cancelled from outside) while its row is open: every second one visibility
-// query, and a slow sweep over open rows for what it misses. A workflow that is open while its row
-// has ended, or waits for what the record has decided: Temporal was restored from a backup. And for
-// the runs that an operator holds.
+// Finds where Temporal's record and ours differ, from both sides. Every second one visibility query
+// finds workflows that closed (terminated, or cancelled from outside) while their row is open; a slow
+// sweep over open rows finds what that query misses; a slow walk over open workflows finds those
+// whose row has ended. It also notes the runs that an operator holds.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Store } from '../store/database/access.ts';
-import { endedAmong, openAfter, openAmong, startedRun } from '../store/runs/open-runs.ts';
+import { openAfter, openAmong } from '../store/runs/open-runs.ts';
 import { releaseStranded } from '../store/runs/runs.ts';
-import { settle } from '../store/runs/settle.ts';
-import { startAnew } from '../store/runs/start-anew.ts';
 import { createAbsences } from './absences.ts';
-import type { Acquaintance } from './counterpart.ts';
-import { endOf, isOpen, workflowIsLost } from './closed-as.ts';
+import { createCompareRun } from './compare-run.ts';
+import type { TemporalIdentity } from './counterpart.ts';
+import { createEndWorkflows } from './end-workflows.ts';
 import type { Gateway } from './gateway.ts';
 import { lookAtHeld } from './held-runs.ts';
 import type { WorkflowObserver } from './workflow-observer.ts';
@@ -27,8 +25,8 @@ export interface ReconcilerDeps {
   readonly store: Store;
   readonly workflows: WorkflowObserver;
   readonly gateway: Pick<Gateway, 'wake' | 'wakeAsBefore' | 'cancel' | 'terminate'>;
-  readonly acquaintance: Acquaintance;
-  /** Of starts before then an operator has said that Temporal may not know them. */
+  readonly identity: TemporalIdentity;
+  /** Starts before then: an operator has confirmed that Temporal may not know them. */
   readonly since: Date;
   /** How long Temporal remembers a closed workflow. */
   readonly retentionMs: number;
@@ -61,75 +59,20 @@ const SWEEP_OLDER_THAN_S = 20;
 const WALK_EVERY_MS = 60_000;
 
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
-  const { store, workflows, gateway, onReleased, log, lookEveryMs = LOOK_EVERY_MS } = deps;
-  const { walkEveryMs = WALK_EVERY_MS, isDue = () => true } = deps;
-  const absences = createAbsences(log, deps.clock);
-  /** Told once already, by the run: what they were told last. */
-  const told = new Map<string, string>();
-  let stopped = false;
-  // By Temporal's clock, as soon as it has told one: this machine's may be wrong.
+  const { store, workflows, identity, onReleased, log, lookEveryMs = LOOK_EVERY_MS } = deps;
+  const { isDue = () => true } = deps;
+  const sent = new Map<string, string>();
+  const compare = createCompareRun({ ...deps, absences: createAbsences(log, deps.clock), sent });
+  const endWorkflows = createEndWorkflows({
+    ...deps,
+    sent,
+    everyMs: deps.walkEveryMs ?? WALK_EVERY_MS,
+    olderThanS: SWEEP_OLDER_THAN_S,
+  });
+  // By Temporal's clock, as soon as a close shows it: this machine's may be wrong.
   let since = Date.now() - FIRST_LOOK_BACK_MS;
   let swept = '';
   let restLooks = 0;
-  let page: Uint8Array | undefined;
-  let walkAt = 0;
-
-  async function compare(runId: string): Promise<void> {
-    // Read first: what Temporal then says is about this execution or a later one. The other way
-    // round the end of a failed execution would be taken for that of the one which took the run up.
-    const started = await store.asReconciler((tx) => startedRun(tx, runId));
-    // A start that was never acknowledged is on its way, not lost; and a run whose start never was
-    // is queued.
-    if (started === undefined) return void told.delete(runId);
-    const look = await workflows.look(runId);
-    if (look.status !== 'NOT_FOUND') absences.found(runId);
-    if (isOpen(look.status)) return wakeIfBehind(runId, started, look.idleSince);
-    const { execution, takenAt } = started;
-    if (look.status === 'NOT_FOUND') {
-      if (!absences.missing(runId, takenAt < deps.since)) return;
-      // Older than what Temporal remembers of a closed one: nobody can tell what became of it.
-      const mayBeForgotten = Date.now() - takenAt.getTime() > deps.retentionMs;
-      if (!started.hasActed && !mayBeForgotten) {
-        await store.asReconciler((tx) => startAnew(tx, runId, takenAt));
-        log.warn(
-          { runId },
-          'a run whose workflow is gone was started again: nothing of it went out',
-        );
-        return onReleased();
-      }
-    }
-    const end = look.status === 'NOT_FOUND' ? workflowIsLost : endOf(look.status, started);
-    const settled = await store.asReconciler(async (tx) => {
-      const now = await startedRun(tx, runId);
-      return now?.execution === execution && now.takenAt.getTime() === takenAt.getTime()
-        ? settle(tx, runId, end, 'temporal', { execution })
-        : undefined;
-    });
-    if (settled === undefined) return;
-    log.warn(
-      { runId, workflow: look.status, status: settled.status },
-      'a run whose workflow had closed was settled',
-    );
-    onReleased();
-  }
-
-  /**
-   * A workflow that waits for a pause which the record has decided: the wake-up was lost with a
-   * restored Temporal, or its worker is of a release that does not know it.
-   */
-  async function wakeIfBehind(
-    runId: string,
-    run: { readonly pausedSince: Date | null; readonly decidedPauseId: string | null },
-    idleSince: Date | undefined,
-  ): Promise<void> {
-    if (idleSince === undefined || run.pausedSince?.getTime() === idleSince.getTime())
-      return void told.delete(runId);
-    const pauseId = run.decidedPauseId ?? '';
-    const before = told.get(runId) === pauseId;
-    told.set(runId, pauseId);
-    await (before ? gateway.wakeAsBefore(runId, pauseId) : gateway.wake(runId, { pauseId }));
-    log.warn({ runId, pauseId }, 'a workflow that waits for what is decided was woken again');
-  }
 
   async function lookAtClosed(): Promise<void> {
     if (!isDue('openRuns')) return;
@@ -157,60 +100,49 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     onReleased();
   }
 
-  /** A page of the open workflows: those whose row has ended are led to that end. */
-  async function walk(): Promise<void> {
-    if (page === undefined && performance.now() < walkAt) return;
-    const { runIds, next } = await workflows.openOnes(page);
-    page = next;
-    if (next === undefined) walkAt = performance.now() + walkEveryMs;
-    const ended = await store.asReconciler((tx) =>
-      endedAmong(tx, runIds, { sinceS: SWEEP_OLDER_THAN_S }),
-    );
-    for (const { runId, status } of ended) {
-      const look = await workflows.look(runId);
-      // One with a task under way asks the record by itself; one that an operator holds may not.
-      if (look.status !== 'RUNNING' || look.busy) continue;
-      const before = told.get(runId) === status;
-      told.set(runId, status);
-      if (before) await gateway.terminate(runId, `the run is ${status} in its record`);
-      else if (status === 'CANCELLED') await gateway.cancel(runId);
-      else await gateway.wake(runId, { pauseId: '' });
-      log.warn({ runId, status }, 'a workflow whose run has ended was told so');
-    }
-  }
-
-  // A server that knows no pause of workflows refuses to be asked for them.
+  // A server without paused workflows refuses the query.
   const held = async (): Promise<void> => {
     if (isDue('openRuns'))
       await lookAtHeld(store, workflows, isDue('heldRuns')).catch(() => undefined);
   };
 
-  const loop = (async () => {
-    while (!stopped) {
-      for (const look of [lookAtClosed, sweep, walk, held])
-        try {
-          await deps.acquaintance.check();
-          await look();
-        } catch {
-          // Temporal or the database is away, or Temporal is another one: nothing is concluded.
-          deps.acquaintance.doubt();
-        }
-      await sleep(lookEveryMs, undefined, { ref: false });
-    }
-  })();
+  const stop = repeat([lookAtClosed, sweep, endWorkflows, held], identity, lookEveryMs);
 
   return {
     compare: async (runId) => {
       try {
-        await deps.acquaintance.check();
+        await identity.check();
         await compare(runId);
       } catch {
-        // The sweep comes by again.
+        // The sweep compares it again.
       }
     },
-    stop: async () => {
-      stopped = true;
-      await loop;
-    },
+    stop,
+  };
+}
+
+/** Looks again and again; returns what ends it. */
+function repeat(
+  looks: readonly (() => Promise<void>)[],
+  identity: TemporalIdentity,
+  everyMs: number,
+): () => Promise<void> {
+  let stopped = false;
+  const loop = (async () => {
+    while (!stopped) {
+      for (const look of looks)
+        try {
+          await identity.check();
+          await look();
+        } catch {
+          // Temporal or the database is away, or Temporal is another one: nothing is concluded.
+          identity.invalidate();
+        }
+      await sleep(everyMs, undefined, { ref: false });
+    }
+  })();
+  return async () => {
+    stopped = true;
+    await loop;
   };
 }

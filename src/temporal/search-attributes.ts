@@ -1,5 +1,5 @@
-// Search attributes of a server that somebody else runs: registered at start where they are
-// missing, or the command that does it is said.
+// Search attributes of a server that the product did not start: missing ones are registered at
+// start, or the command that registers them is printed.
 
 import { SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';

@@ -8,7 +8,7 @@ import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
 export interface WorkflowLook {
   /** As the SDK names it, or NOT_FOUND. */
   readonly status: string;
-  /** It says that it waits for people since then, and nothing that it has been told is left to do. */
+  /** Since when it waits for people, where it has no signal or task left to handle. */
   readonly idleSince: Date | undefined;
   /** A task or an activity of it is on its way: it will ask the record by itself. */
   readonly busy: boolean;
@@ -30,7 +30,7 @@ export interface WorkflowObserver {
   /** Throws where Temporal does not answer. */
   readonly look: (runId: string) => Promise<WorkflowLook>;
   /**
-   * A workflow that ends by itself says so in its status first: those are thousands, and none of
+   * A workflow that ends by itself shows it in its status first: those are thousands, and none of
    * them has come apart.
    */
   readonly closedSince: (since: Date) => Promise<readonly ClosedWorkflow[]>;

@@ -1,9 +1,9 @@
 // What a status says of a call. A go-between gives some without knowing whether the receiver acted;
-// others ask to come again. The agent file may say that its receiver means them.
+// others ask to come again. The agent file may list those that its receiver means.
 
 import type { ToolSnapshot } from '../contract/agent.ts';
 
-/** Of a go-between that waited in vain for the receiver, or heard nothing it understood. */
+/** Of a go-between that waited in vain for the receiver, or got nothing it understood. */
 const WITHOUT_KNOWING: ReadonlySet<number> = new Set([408, 502, 504]);
 /** Worth another attempt where a call may be repeated. */
 const COME_AGAIN: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);

@@ -1,5 +1,5 @@
 // A schema applied to what a model wrote, within a time: a pattern that backtracks, or alternatives
-// that refer to themselves, may take longer for thirty characters than anybody waits. The engine
+// that refer to themselves, may take longer for thirty characters than a caller waits. The engine
 // stops it from outside, in a regular expression too.
 
 import { createContext, Script, type Context } from 'node:vm';

@@ -37,7 +37,7 @@ export function httpAddress(
 }
 
 /**
- * Arguments that the address names in its own query: it has said what they are. Receivers read
+ * Arguments that the address names in its own query: it has set what they are. Receivers read
  * `customer`, `Customer` and `customer[]` as one.
  */
 export function namesIn(args: Arguments, url: string): readonly string[] {

@@ -57,15 +57,15 @@ export async function callHttpTool(
   }
 }
 
-/** What the address's own query says is not said again, differently, in a body. */
+/** What the address's own query has is not sent again, differently, in a body. */
 function bodyOf(
   args: Readonly<Record<string, unknown>>,
   { url }: HttpCall,
 ): Readonly<Record<string, unknown>> {
   const { query } = splitUrl(url);
   const placed = argumentNames(query);
-  const said = new Set(namesIn(args, query).filter((name) => !placed.includes(name)));
-  return Object.fromEntries(Object.entries(args).filter(([name]) => !said.has(name)));
+  const inQuery = new Set(namesIn(args, query).filter((name) => !placed.includes(name)));
+  return Object.fromEntries(Object.entries(args).filter(([name]) => !inQuery.has(name)));
 }
 
 function headersOf(

@@ -1,5 +1,5 @@
 // What a tool's code is, as a digest: its file and whatever that imports of the project, so that a
-// changed tool is another tool without anybody counting a version up. Packages and types do not
+// changed tool is another tool without a version that has to be counted up. Packages and types do not
 // count. Compiled code says what was compiled: the build writes it down (write-source-digests.ts),
 // so that a worker has the same version from source and from lib/.
 
@@ -42,7 +42,7 @@ export function digestOfSources(file: string): string {
   return hash.digest('hex');
 }
 
-// Of the project's own files; `import type` is gone when the code runs. One that stands in a comment
+// Of the project's own files; `import type` is gone when the code runs. One in a comment
 // counts as well, which only asks once more.
 const IMPORT =
   /(?:\b(?:import|export)\s+(?!type\b)(?:[^'";]*?\bfrom\s*)?|\bimport\s*\(\s*)['"](\.{1,2}\/[^'"]+)['"]/g;

@@ -14,7 +14,7 @@ export function viewOf(text: Buffer): View {
   return { bytes: text, from, to: from.map((at) => at + 1) };
 }
 
-/** Of bytes that stand for others: how many they are, and which. */
+/** Of bytes that represent others: how many they are, and which. */
 interface Spelling {
   readonly length: number;
   readonly means: Uint8Array;
@@ -104,7 +104,7 @@ function hexAt(bytes: Buffer, at: number, digits: number): number | undefined {
   return /^[0-9a-f]+$/i.test(text) ? Number.parseInt(text, 16) : undefined;
 }
 
-/** Of what stands in ASCII; letters and digits have no names. */
+/** Of what is ASCII; letters and digits have no names. */
 const NAMED: Readonly<Record<string, string>> = {
   ...{ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", sol: '/', bsol: '\\', colon: ':' },
   ...{ comma: ',', period: '.', equals: '=', plus: '+', lowbar: '_', num: '#', excl: '!' },

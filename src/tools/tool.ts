@@ -3,6 +3,7 @@
 // caller's, behind `beforeWrite`.
 
 import type { ToolSnapshot } from '../contract/agent.ts';
+import { untilAborted } from '../deadline.ts';
 import { ToolError, type CodeTool, type ToolContext } from './define-tool.ts';
 import { callHttpTool } from './http-tool.ts';
 import { resultText } from './result-text.ts';
@@ -71,13 +72,9 @@ async function runCodeTool(
     signal.throwIfAborted();
     acted = true;
   };
-  const stopped = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(new Error(stopReason()));
-    signal.addEventListener('abort', () => reject(new Error(stopReason())), { once: true });
-  });
   try {
-    // Raced, for a tool that does not watch its signal.
-    const text = await Promise.race([tool.run(args, { ...ctx, signal, beforeWrite }), stopped]);
+    // A tool may not watch its signal.
+    const text = await untilAborted(tool.run(args, { ...ctx, signal, beforeWrite }), signal);
     if (refusal !== undefined) throw refusal.error;
     return { kind: 'DONE', text: resultText(text), isError: false };
   } catch (error) {

@@ -22,15 +22,15 @@ export function deliveryBody(delivery: LeasedDelivery, pageUrl: string): Webhook
   return { type: event, timestamp, data: runData(record, delivery.createdAt, pageUrl) };
 }
 
-function runData(told: RecordAtEvent, at: Date, pageUrl: string): RunData {
-  const { pauseId, pause, decided, waitingFor, error, input, content } = told;
+function runData(record: RecordAtEvent, at: Date, pageUrl: string): RunData {
+  const { pauseId, pause, decided, waitingFor, error, input, content } = record;
   return {
-    orgId: told.orgId,
-    agentId: told.agentId,
-    runId: told.runId,
-    sessionId: told.sessionId,
-    userId: told.userId,
-    status: told.status,
+    orgId: record.orgId,
+    agentId: record.agentId,
+    runId: record.runId,
+    sessionId: record.sessionId,
+    userId: record.userId,
+    status: record.status,
     ...(pauseId === undefined ? {} : { pauseId }),
     ...(pause === undefined
       ? {}
@@ -48,6 +48,6 @@ function runData(told: RecordAtEvent, at: Date, pageUrl: string): RunData {
     ...(error === undefined ? {} : { error }),
     ...(input === undefined ? {} : { input }),
     ...(content ? { content } : {}),
-    link: `${pageUrl}/#/runs/${told.runId}`,
+    link: `${pageUrl}/#/runs/${record.runId}`,
   };
 }

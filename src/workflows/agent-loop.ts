@@ -14,7 +14,7 @@ import type {
 import { assertNever, type RunFailure, type TerminalStatus } from '../contract/names.ts';
 import { createBudget, maxTurnsProblem, type Budget } from './limits.ts';
 
-/** The run has ended already, and whoever ended it was not this loop. */
+/** The run has ended already, and not by this loop. */
 export interface Ended {
   readonly kind: 'ENDED';
   readonly status: TerminalStatus;

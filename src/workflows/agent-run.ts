@@ -28,134 +28,159 @@ import {
 import type {
   AgentRunInput,
   CallInPlace,
-  PauseName,
   PauseState,
   PauseView,
   Settled,
-  Settlement,
   TurnReply,
 } from '../contract/turn.ts';
-import { agentLoop, type Ended, type LoopEnd, type ModelAnswer } from './agent-loop.ts';
-import { receiveDecisions, type ReceivedSignal } from './approvals.ts';
-import { failureOfStep, fromWorker, untilAnswered } from './by-hand.ts';
 import {
-  callInPlace,
-  extraOptions,
-  transactionUntilDone,
-  transactionLocally,
-  workOptions,
-} from './policies.ts';
+  agentLoop,
+  type Ended,
+  type LoopEnd,
+  type LoopPorts,
+  type ModelAnswer,
+} from './agent-loop.ts';
+import { receiveDecisions, type Approvals } from './approvals.ts';
+import { failureOfStep, fromWorker } from './by-hand.ts';
+import { callInPlace, extraOptions, workOptions } from './policies.ts';
+import { claimDecision, settleRun } from './store-steps.ts';
 
 type Decided = Exclude<PauseState, { kind: 'OPEN' }>;
 
 const statusKey = defineSearchAttributeKey(SEARCH_ATTRIBUTE.status, 'KEYWORD');
 const waitingKey = defineSearchAttributeKey(SEARCH_ATTRIBUTE.waitingSince, 'DATETIME');
 
-const locally = proxyLocalActivities<Activities>(transactionLocally);
-const untilDone = proxyActivities<Activities>(transactionUntilDone);
-
 export async function agentRun(input: AgentRunInput): Promise<void> {
   const { runId } = input;
-  const settle = (settlement: Settlement): Promise<Settled> => settleRun(input, settlement);
-  let details = '';
-  let note = '';
-  const show = (): void => setCurrentDetails(note === '' ? details : `${details}\n\n_${note}_`);
-  const showNote = (text: string): void => {
-    note = text;
-    show();
-  };
+  const details = createDetails();
   const approvals = receiveDecisions(
     (pauseId, signals) => claimDecision(runId, { pauseId }, signals),
-    showNote,
+    details.showNote,
   );
-  const work = (summary: string) =>
-    proxyActivities<Activities>({ ...workOptions(input.limits.timeoutMs), summary });
-
-  async function ask(view: PauseView): Promise<Decided> {
-    details = view.waiting;
-    show();
-    upsertSearchAttributes([
-      pair(statusKey, 'PAUSED'),
-      pair(waitingKey, new Date(view.waitingSince)),
-    ]);
-    const state = await approvals.wait(view.pauseId, view.expiresInMs, showNote);
-    details = '';
-    show();
-    if (state.kind === 'DECIDED')
-      upsertSearchAttributes([pair(statusKey, 'RUNNING'), pair(waitingKey, null)]);
-    return state;
-  }
-
-  async function waitForModel(
-    turn: number,
-    { waitingFor, afterMs }: Extract<TurnReply, { kind: 'AWAY' }>,
-  ): Promise<ModelAnswer> {
-    details = `This run waits for its model since ${waitingFor.since}: ${waitingFor.lastProblem}\n\nIt goes on by itself when the model answers; the pending activity shows the latest attempt. Nothing has to be done here, and it can be cancelled.`;
-    show();
-    await sleep(afterMs);
-    const waits = work(`turn ${turn} · waits for ${input.model}`);
-    const reply = fromWorker(await waits.callModel({ runId, turn }));
-    details = '';
-    show();
-    if (reply.kind === 'AWAY') throw new Error('a model call that waits was told to tell');
-    return reply;
-  }
-
   let end: LoopEnd | { kind: 'CANCELLED' };
   let endedBy: unknown;
   try {
-    end = await agentLoop(input, {
-      callModel: async (turn) => {
-        const summary = `turn ${turn} · ${input.model}`;
-        const asked = work(summary).callModel({ runId, turn, whenAway: 'tell' });
-        const reply = fromWorker(await asked);
-        return reply.kind === 'AWAY' ? waitForModel(turn, reply) : reply;
-      },
-      suggestFollowUps: async (turn) => {
-        const extra = proxyActivities<Activities>({
-          ...extraOptions,
-          summary: `follow-ups · ${input.model}`,
-        });
-        try {
-          await extra.suggestFollowUps({ runId, turn });
-        } catch (error) {
-          // An extra that failed for good leaves the answer as it is; a cancellation, and a mistake
-          // of ours, are still heard.
-          if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-        }
-      },
-      runTool: async (_turn, call) => {
-        const request = { runId, callId: call.callId };
-        if (call.inPlace === true) {
-          const begun = await runInPlace(request, call.label);
-          if (begun.kind !== 'NOT_YET') return begun;
-          if (begun.afterMs > 0) await sleep(begun.afterMs);
-        }
-        return fromWorker(await work(call.label).runTool(request));
-      },
-      ask: async (turn, n, pauseKind, callIds) => {
-        for (;;) {
-          const settled = await settle({ kind: 'PAUSED', turn, n, pauseKind, callIds });
-          // The ledger answers for each of them.
-          if (settled.nothingWaits === true) return { kind: 'DECIDED', approved: callIds };
-          // A repeated attempt may find the pause decided already: then the store says what came
-          // of it.
-          const state =
-            settled.pause === undefined
-              ? await decidedAlready(runId, settled, turn, n)
-              : await ask(settled.pause);
-          if (state.kind !== 'NOT_OPENED') return state;
-        }
-      },
-    });
+    end = await agentLoop(input, portsOf(input, details, approvals));
   } catch (error) {
     endedBy = error;
     end = endOf(error);
   }
   const settled =
-    end.kind === 'ENDED' ? end : await CancellationScope.nonCancellable(() => settle(end));
+    end.kind === 'ENDED'
+      ? end
+      : await CancellationScope.nonCancellable(() => settleRun(input, end));
   if (settled.status === 'FAILED') logFailure(runId, settled.failure, endedBy);
   return close(settled);
+}
+
+interface Details {
+  /** What the run waits for; empty where it waits for nothing. */
+  readonly show: (text: string) => void;
+  /** What became of a signal. */
+  readonly showNote: (text: string) => void;
+}
+
+/** What the Web UI shows of the run. */
+function createDetails(): Details {
+  let details = '';
+  let note = '';
+  const set = (): void => setCurrentDetails(note === '' ? details : `${details}\n\n_${note}_`);
+  return {
+    show: (text) => {
+      details = text;
+      set();
+    },
+    showNote: (text) => {
+      note = text;
+      set();
+    },
+  };
+}
+
+/** An activity of the run's active time. */
+const work = ({ limits }: AgentRunInput, summary: string): ActivityProxy =>
+  proxyActivities<Activities>({ ...workOptions(limits.timeoutMs), summary });
+type ActivityProxy = ReturnType<typeof proxyActivities<Activities>>;
+
+function portsOf(input: AgentRunInput, details: Details, approvals: Approvals): LoopPorts {
+  const { runId } = input;
+  return {
+    callModel: async (turn) => {
+      const summary = `turn ${turn} · ${input.model}`;
+      const asked = work(input, summary).callModel({ runId, turn, whenAway: 'tell' });
+      const reply = fromWorker(await asked);
+      return reply.kind === 'AWAY' ? waitForModel(input, details, turn, reply) : reply;
+    },
+    suggestFollowUps: async (turn) => {
+      const extra = proxyActivities<Activities>({
+        ...extraOptions,
+        summary: `follow-ups · ${input.model}`,
+      });
+      try {
+        await extra.suggestFollowUps({ runId, turn });
+      } catch (error) {
+        // An extra that failed for good leaves the answer as it is; a cancellation, and a mistake of
+        // ours, are thrown.
+        if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+      }
+    },
+    runTool: async (_turn, call) => {
+      const request = { runId, callId: call.callId };
+      if (call.inPlace === true) {
+        const begun = await runInPlace(request, call.label);
+        if (begun.kind !== 'NOT_YET') return begun;
+        if (begun.afterMs > 0) await sleep(begun.afterMs);
+      }
+      return fromWorker(await work(input, call.label).runTool(request));
+    },
+    ask: async (turn, n, pauseKind, callIds) => {
+      for (;;) {
+        const settled = await settleRun(input, { kind: 'PAUSED', turn, n, pauseKind, callIds });
+        // The ledger has an outcome of each of them.
+        if (settled.nothingWaits === true) return { kind: 'DECIDED', approved: callIds };
+        // A repeated attempt may find the pause decided already: then the store has the decision.
+        const state =
+          settled.pause === undefined
+            ? await decidedAlready(runId, settled, turn, n)
+            : await waitForPeople(details, approvals, settled.pause);
+        if (state.kind !== 'NOT_OPENED') return state;
+      }
+    },
+  };
+}
+
+async function waitForPeople(
+  details: Details,
+  approvals: Approvals,
+  view: PauseView,
+): Promise<Decided> {
+  details.show(view.waiting);
+  upsertSearchAttributes([
+    pair(statusKey, 'PAUSED'),
+    pair(waitingKey, new Date(view.waitingSince)),
+  ]);
+  const state = await approvals.wait(view.pauseId, view.expiresInMs, details.showNote);
+  details.show('');
+  if (state.kind === 'DECIDED')
+    upsertSearchAttributes([pair(statusKey, 'RUNNING'), pair(waitingKey, null)]);
+  return state;
+}
+
+async function waitForModel(
+  input: AgentRunInput,
+  details: Details,
+  turn: number,
+  { waitingFor, afterMs }: Extract<TurnReply, { kind: 'AWAY' }>,
+): Promise<ModelAnswer> {
+  details.show(
+    `This run waits for its model since ${waitingFor.since}: ${waitingFor.lastProblem}\n\nIt goes on by itself when the model answers; the pending activity shows the latest attempt. Nothing has to be done here, and it can be cancelled.`,
+  );
+  await sleep(afterMs);
+  const waits = work(input, `turn ${turn} · waits for ${input.model}`);
+  const reply = fromWorker(await waits.callModel({ runId: input.runId, turn }));
+  details.show('');
+  if (reply.kind === 'AWAY') throw new Error('a model call that waits returned AWAY');
+  return reply;
 }
 
 /** What the local activity does not come to, a regular one does. */
@@ -173,18 +198,18 @@ async function runInPlace(request: RunToolRequest, summary: string): Promise<Cal
 
 /** The one line of a failed run, with what only the worker knows: the causes below the failure. */
 function logFailure(runId: string, failure: RunFailure | undefined, endedBy: unknown): void {
-  const said = new Set([failure?.message ?? '']);
-  // A failure of an activity says no more than that it failed; a cycle ends at a repeated message.
+  const messages = new Set([failure?.message ?? '']);
+  // An activity's failure has no message of its own; a cycle ends at a repeated message.
   let below = endedBy instanceof ActivityFailure ? endedBy.cause : endedBy;
-  for (; below instanceof Error && said.size < MOST_CAUSES; below = below.cause)
-    said.add(below.message);
-  log.warn(RUN_FAILED, { workflowId: runId, code: failure?.code, cause: [...said].join(': ') });
+  for (; below instanceof Error && messages.size < MOST_CAUSES; below = below.cause)
+    messages.add(below.message);
+  log.warn(RUN_FAILED, { workflowId: runId, code: failure?.code, cause: [...messages].join(': ') });
 }
 
 /** As many as name a refused connection below the client, the model and the activity. */
 const MOST_CAUSES = 6;
 
-/** The end as the record has it, which whoever was first wrote. */
+/** Closes as the record ended, whichever process wrote the end first. */
 async function close(settled: Pick<Settled, 'status' | 'failure'> | Ended): Promise<void> {
   upsertSearchAttributes([pair(statusKey, settled.status), pair(waitingKey, null)]);
   const { status } = settled;
@@ -225,33 +250,6 @@ function endOf(error: unknown): { kind: 'CANCELLED' } | { kind: 'FAILED'; failur
   throw error; // a mistake of ours: the task waits for a fix, no run is lost
 }
 
-async function settleRun(
-  { runId, takenUp }: AgentRunInput,
-  settlement: Settlement,
-): Promise<Settled> {
-  const request = {
-    runId,
-    settlement,
-    ...(takenUp === undefined ? {} : { execution: takenUp.execution }),
-  };
-  return inStore(
-    () => locally.settleRun(request),
-    () => untilAnswered('status', () => untilDone.settleRun(request)),
-  );
-}
-
-async function claimDecision(
-  runId: string,
-  pause: PauseName,
-  signals: readonly ReceivedSignal[],
-): Promise<PauseState> {
-  const request = { runId, pause, signals };
-  return inStore(
-    () => locally.claimDecision(request),
-    () => untilAnswered('kind', () => untilDone.claimDecision(request)),
-  );
-}
-
 async function decidedAlready(
   runId: string,
   settled: Settled,
@@ -267,20 +265,9 @@ async function decidedAlready(
   const state = await claimDecision(runId, { turn, n }, []);
   if (state.kind === 'OPEN')
     throw new Error(
-      `pause ${n} of turn ${turn} is open in the store, but its settling did not say so`,
+      `pause ${n} of turn ${turn} is open in the store, but its settling did not return it`,
     );
   return state;
-}
-
-/** Once as a local activity; where that does not succeed, as a regular one without end. */
-async function inStore<T>(once: () => Promise<T>, always: () => Promise<T>): Promise<T> {
-  try {
-    return await once();
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-    log.info('the store does not answer in time, going on trying outside the workflow task');
-    return always();
-  }
 }
 
 const pair = (

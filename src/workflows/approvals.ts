@@ -10,7 +10,7 @@ import { boundedPayload, MOST_SIGNALS } from './signal-payload.ts';
 
 /** An operator's signal. Its payload is unchecked: the store's side checks it. */
 export interface ReceivedSignal {
-  /** The same whenever it is told to the store again; another after a reset. */
+  /** The same whenever it is sent to the store again; another after a reset. */
   readonly id: string;
   readonly name: DecisionSignal;
   readonly payload: unknown;
@@ -41,6 +41,9 @@ export interface Approvals {
 const isWakeUp = (payload: unknown): boolean =>
   typeof payload === 'object' && payload !== null && 'decided' in payload;
 
+const unwanted = (name: DecisionSignal, when: string): string =>
+  `The signal ${name} came while ${when}: it changed nothing.`;
+
 export function receiveDecisions(
   claim: (pauseId: string, signals: readonly ReceivedSignal[]) => Promise<PauseState>,
   onLate: (note: string) => void,
@@ -55,14 +58,9 @@ export function receiveDecisions(
       defineSignal<[unknown?]>(name),
       (payload) => {
         if (isWakeUp(payload)) woken = true;
-        else if (shown === undefined)
-          onLate(
-            `The signal ${name} came while nothing waited for a decision: it changed nothing.`,
-          );
+        else if (shown === undefined) onLate(unwanted(name, 'nothing waited for a decision'));
         else if (received.length >= MOST_SIGNALS)
-          onLate(
-            `The signal ${name} came while ${MOST_SIGNALS} others waited: it changed nothing.`,
-          );
+          onLate(unwanted(name, `${MOST_SIGNALS} others waited`));
         else
           received.push({
             id: `${workflowInfo().runId} ${++count}`,

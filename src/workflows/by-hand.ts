@@ -1,5 +1,5 @@
 // What an operator does to a step of a run by hand: `temporal activity complete` with whatever they
-// type, `temporal activity fail`. It is told as that. No result of ours is taken for one, and none
+// type, `temporal activity fail`. It is reported as that. No result of ours is taken for one, and none
 // of theirs for ours.
 
 import { ApplicationFailure } from '@temporalio/workflow';
@@ -33,7 +33,7 @@ export async function untilAnswered<T>(
   }
 }
 
-/** What a failed step says of its run: by our code, or by an operator's hand. */
+/** The failure of a run whose step failed: by our code, or by an operator's hand. */
 export const failureOfStep = ({ type, message }: ApplicationFailure): RunFailure =>
   isCode(type) ? { code: type, message } : ended;
 

@@ -1,5 +1,5 @@
 // The workflow that takes a document in. Workflow id = document id. Its input names the document and
-// where the work is done; text stands in the store alone. Replayed code, like agent-run.ts.
+// where the work is done; text is in the store alone. Replayed code, like agent-run.ts.
 
 import {
   ActivityFailure,

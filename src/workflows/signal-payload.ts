@@ -7,7 +7,7 @@ const MOST_BYTES = 16_384;
 export const MOST_SIGNALS = 50;
 const TOO_LONG = 'the payload is too long';
 
-/** The payload, or a text that says why it is left out and that no signal means. */
+/** The payload, or a text with why it is left out, which no signal means. */
 export const boundedPayload = (payload: unknown): unknown =>
   bytesOf(JSON.stringify(payload ?? null)) > MOST_BYTES ? TOO_LONG : (payload ?? null);
 

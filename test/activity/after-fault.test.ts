@@ -84,7 +84,7 @@ describe('after a fault of the model', () => {
     assert.ok(between.kind === 'WAIT' && between.afterMs === 2000);
   });
 
-  it('the last attempt is made when the patience ends, and the run ends with it and not before', () => {
+  it('the last attempt is made when its wait is over, and the run ends with it and not before', () => {
     const near = afterFault(down, at({}, { waiting: waiting(5, NOW - 58_000) }));
     assert.ok(near.kind === 'WAIT' && near.afterMs === 2000);
     assert.equal(

@@ -166,7 +166,7 @@ describe('the activity runTool', () => {
     assert.equal((await attempt()).kind, 'DONE');
   });
 
-  it('is told as dispatched in the audit when bytes may have gone, not when a worker lacks the tool', async () => {
+  it('is recorded as dispatched in the audit when bytes may have gone, not when a worker lacks the tool', async () => {
     const { attempt, run } = await proposed(
       coded(async (ctx) => (await ctx.beforeWrite(), 'done')),
     );

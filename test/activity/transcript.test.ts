@@ -19,7 +19,7 @@ const toldOf = (result: string, httpStatus: number | null): string | undefined =
     ],
   }).find((message) => message.role === 'tool')?.text;
 
-describe('what the model is told of a call', () => {
+describe('what the model gets of a call', () => {
   it('is the status where a tool answered with no text, and its text alone where it went well', () => {
     assert.equal(toldOf('', 204), 'The tool answered with the status 204 and no text.');
     assert.equal(toldOf('', 500), 'The tool answered with the status 500 and no text.');

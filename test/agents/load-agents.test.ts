@@ -198,7 +198,7 @@ describe('agent files', () => {
     );
   });
 
-  it('never throw, whatever stands in them', () => {
+  it('never throw, whatever is in them', () => {
     const line = fc.constantFrom(
       'id: a',
       'model: m',

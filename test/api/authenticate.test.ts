@@ -316,7 +316,7 @@ describe('tokens with the keys of a key server', () => {
     assert.equal(fetches, 2);
   });
 
-  it('a token of a new key is taken at first sight, also right after a fetch; while the key server is away it is told to come again, never that it is bad', async () => {
+  it('a token of a new key is taken at first sight, also right after a fetch; while the key server is away it is 503, never 401', async () => {
     const first = await addKey('ES256', 'first');
     const before = fresh();
     await before(await signed(first, 'ES256', 'first'));

@@ -30,7 +30,7 @@ describe('cancelling a run', () => {
     assert.deepEqual((await ada.read('guard', done.runId)).json, done);
   });
 
-  it('answers whoever waits for the run', async () => {
+  it('answers those who wait for the run', async () => {
     const ada = api.as('ada', { org: newOrg() });
     const { runId } = (await ada.run('guard', 'stay', {}, { prefer: 'respond-async' })).json;
     const joined = ada.read('guard', runId, '?wait=15');

@@ -26,7 +26,7 @@ describe('pages of other origins', () => {
       },
     });
 
-  it('are told nothing by default: no answer to any method at any path has an Access-Control header', async () => {
+  it('get nothing by default: no answer to any method at any path has an Access-Control header', async () => {
     const api = await startApiRig();
     try {
       const ada = api.as('ada', { org: newOrg() });
@@ -63,7 +63,7 @@ describe('pages of other origins', () => {
     });
     after(() => api.close());
 
-    it('may ask first, without a token, and are told which methods and headers are taken', async () => {
+    it('may ask first, without a token, and get the methods and headers that are taken', async () => {
       const { status, text, headers } = await ask(api, OURS);
       assert.deepEqual([status, text], [204, '']);
       assert.equal(headers['access-control-allow-origin'], OURS);
@@ -91,7 +91,7 @@ describe('pages of other origins', () => {
       }
     });
 
-    it('are alone in that: any other origin, however alike, is told nothing, and the answer says that it depends on the origin', async () => {
+    it('are alone in that: any other origin, however alike, gets nothing, and the answer says that it depends on the origin', async () => {
       const ada = api.as('ada', { org: newOrg() });
       for (const origin of FOREIGN) {
         assert.deepEqual(

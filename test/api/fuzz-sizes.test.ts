@@ -162,7 +162,7 @@ describe('hostile sizes, counts and nesting', () => {
     assert.ok(Buffer.byteLength(text) < 20_000);
   }
 
-  it('of event streams, cut anywhere: in bounded time, and what stands open is counted', () => {
+  it('of event streams, cut anywhere: in bounded time, and what is open is counted', () => {
     const line = fc.constantFrom(
       'data: {"a":1}\n',
       'data: x',

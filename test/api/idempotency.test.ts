@@ -91,7 +91,7 @@ describe('Idempotency-Key', () => {
     assert.equal(new Set(answers.map((r) => r.json.runId)).size, 5);
   });
 
-  it('a replayed background start shows the status as it stands', async () => {
+  it('a replayed background start shows the present status', async () => {
     const ada = api.as('ada', { org: newOrg() });
     const start = (): Promise<Reply> =>
       ada.call('POST', '/api/agents/guard/runs/background', {
@@ -143,7 +143,7 @@ describe('Idempotency-Key', () => {
     assert.equal((await ada.run('guard', 'answer', {}, key('y'.repeat(255)))).status, 200);
   });
 
-  it('on continue it votes once: replays show the run as it stands and never reach a later pause', async () => {
+  it('on continue it votes once: replays show the present run and never reach a later pause', async () => {
     const ada = api.as('ada', { org: newOrg() });
     const { runId } = (await ada.run('guard', 'pause twice')).json;
     const second = await ada.decide('guard', runId, { action: 'APPROVE' }, key('k'));

@@ -33,7 +33,7 @@ describe('the OpenAPI document', () => {
       })),
     );
 
-  it('every route of the router stands in it, and every line of it is a route', () => {
+  it('every route of the router is in it, and every line of it is a route', () => {
     const routes = createRoutes(NOTHING);
     const keys = sorted(routes.map((route) => `${route.method} ${templateOf(route.path)}`));
     assert.deepEqual(sorted(operations().map(({ key }) => key)), keys);

@@ -175,7 +175,7 @@ describe('sessions', () => {
     isProblem(await read(as('ada'), sessionId), 404, 'NOT_FOUND');
   });
 
-  it('deleting takes everything said with it and keeps the audit lines; again, or of an unknown one, it is 204 too', async () => {
+  it('deleting takes every message with it and keeps the audit lines; again, or of an unknown one, it is 204 too', async () => {
     const ada = org1()('ada');
     const run = (await ada.run('guard', 'pause')).json;
     await ada.decide('guard', run.runId, { action: 'APPROVE' });

@@ -137,7 +137,7 @@ describe('resuming a stream', () => {
     assert.equal(shown([...live.frames.slice(0, 4), ...resumed.frames], 1), 'This holds');
   });
 
-  it('a reply recorded by an attempt that was taken for dead is said again after the words of the next', async () => {
+  it('a reply recorded by an attempt that was taken for dead is sent again after the text of the next', async () => {
     const runId = await begin();
     const live = await join(runId);
     const slow = await speaker(api.store, runId, 1);

@@ -7,7 +7,7 @@ import { createDeltaPublisher, type DeltaPublisher } from '../../src/activities/
 import type { Frame } from '../../src/contract/frame.ts';
 import type { Store } from '../../src/store/database/access.ts';
 import { tellsNothing } from '../rig/tells-nothing.ts';
-import { appendDeltas, sayAgain } from '../../src/store/events/deltas.ts';
+import { appendDeltas, repeatReply } from '../../src/store/events/deltas.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import { endAttempt } from '../../src/store/turns/attempts.ts';
 import { recordReply, type StoredReply } from '../../src/store/turns/replies.ts';
@@ -175,7 +175,7 @@ export async function speaker(store: Store, runId: string, turn: number): Promis
           estimated: false,
         });
         appendDeltas(tx, runId, run.orgId, said);
-        await sayAgain(tx, runId, turn, seq);
+        await repeatReply(tx, runId, turn, seq);
       });
       publisher.close();
     },

@@ -197,7 +197,7 @@ describe('tenants at every route', () => {
   });
 });
 
-describe('the second wall stands in the way of the service', () => {
+describe('row-level security binds the service', () => {
   it('a restrictive policy that refuses all, on the live table of runs, makes every read a 404', async () => {
     const db = await openPglite();
     await migrateToLatest(db);

@@ -49,7 +49,7 @@ const failureOf = async (ask: Promise<unknown>): Promise<HoldpointError> => {
 };
 
 describe('the errors of the client', () => {
-  it('every code of the API has a class of its own kind, and none is told by its message', async () => {
+  it('every code of the API has a class of its own kind, and none is recognised by its message', async () => {
     const codes = Object.entries(PROBLEM_STATUS);
     const { holdpoint } = await serverOf((_, response, nth) => {
       const [code = '', status = 0] = codes[nth - 1] ?? [];
@@ -97,7 +97,7 @@ describe('the errors of the client', () => {
     assert.ok((await failureOf(start(holdpoint))) instanceof ConnectionError);
   });
 
-  it('Retry-After is read in seconds and as a date, waited for up to a minute, and told beyond it', async () => {
+  it('Retry-After is read in seconds and as a date, waited for up to a minute, and reported beyond it', async () => {
     const { holdpoint, asked } = await serverOf((_, response, nth) => {
       if (nth === 2) return tellRun(response);
       const date = new Date(Date.now() + 3_600_000).toUTCString();

@@ -96,7 +96,7 @@ describe('the typed client against the running API', () => {
     assert.deepEqual([data?.data.map((r) => r.runId), lost], [[run.runId], 3]);
   });
 
-  it('a stream tells the run from START to STOP, over a pause and over connections that are cut anywhere', async () => {
+  it('a stream shows the run from START to STOP, over a pause and over connections that are cut anywhere', async () => {
     const org = newOrg();
     const whole = client(org);
     const paused = await whole.run('guard', { message: 'pause' });

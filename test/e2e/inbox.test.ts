@@ -56,7 +56,7 @@ describe('the inbox, with two API processes on one PostgreSQL', function () {
     return page.data.map(({ callId }) => callId);
   };
 
-  it('who waits at one hears at once of what comes and of what is decided at the other', async () => {
+  it('a reader of one gets at once of what comes and of what is decided at the other', async () => {
     let asked = waited();
     await sleep(ASKED_MS);
     const run = await paused();

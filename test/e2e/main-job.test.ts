@@ -132,7 +132,7 @@ describe('the main job, by a real `npm start`', function () {
     assert.equal(stage.sink.deliveries.filter((d) => d.path === '/pay').length, 1);
   });
 
-  it('a rejected call is never run, the model is told who refused and why, and ends the run in its own words', async () => {
+  it('a rejected call is never run, the model learns who refused and why, and ends the run in its own words', async () => {
     const before = stage.sink.deliveries.length;
     const asked = await ada.ask(plan([['pay', { amount: 9 }]], 'Then not.'));
     const { run } = await lea.decide(asked.run, { action: 'REJECT', reason: 'too much' });
@@ -158,7 +158,7 @@ describe('the main job, by a real `npm start`', function () {
     assert.equal(await ada.cancel({ runId }), 204);
   });
 
-  it('a paused run is cancelled: its call is never run, and a late approval is told so', async () => {
+  it('a paused run is cancelled: its call is never run, and a late approval is refused with that', async () => {
     const before = stage.sink.deliveries.length;
     const { run } = await ada.ask(plan([['pay', {}]], 'never said'));
     assert.equal(await ada.cancel(run), 204);
@@ -233,7 +233,7 @@ describe('the main job, by a real `npm start`', function () {
     );
   });
 
-  it('SIGTERM answers whoever waits, hands back what is under way and ends with 0; started again, everything goes on', async () => {
+  it('SIGTERM answers those who wait, hands back what is under way and ends with 0; started again, everything goes on', async () => {
     const paused = (await ada.ask(plan([['pay', { amount: 1 }]], 'Paid later.'))).run;
     const model = await hanging();
     const waiting = ada.ask(plan('Said in the end.'));

@@ -153,7 +153,7 @@ describe('names that change their answer', function () {
       }
     });
 
-    it('a page that a model asks for is read at the public address, and never inside: the model is told that it was not read', async () => {
+    it('a page that a model asks for is read at the public address, and never inside: the model learns that it was not read', async () => {
       for (const inside of ['127.0.0.1', '169.254.169.254', '::1']) {
         const page = `http://${await named([PUBLIC], [inside])}/page`;
         const look = plan([['read_page', { url: page }]], 'Read.');

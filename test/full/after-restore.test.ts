@@ -142,7 +142,7 @@ describe('after restoring an older backup', function () {
       },
     });
 
-  it('nothing starts anew, no effect is repeated, what stands goes on, and the report says what no longer matches', async () => {
+  it('nothing starts anew, no effect is repeated, what is unchanged goes on, and the report says what no longer matches', async () => {
     await up();
     const [ended, kept, further, cancelled] = [
       ...[

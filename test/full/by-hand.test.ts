@@ -34,7 +34,7 @@ describe('a step of a run that an operator ends by hand in Temporal', function (
     ],
     ['failed', ['fail', '--reason', 'enough']],
   ] as const)
-    it(`${what} ends the run, and is told as that`, async () => {
+    it(`${what} ends the run, and is shown as that`, async () => {
       const runId = await ada.begin(plan('the model hangs'));
       let activityId = '';
       await until('the step', async () => (activityId = await pendingOf(runId)) !== '', 60_000);

@@ -53,7 +53,7 @@ async function gatewayTo(target: string) {
   return { url: target.replace(`:${port}`, `:${own}`), down, up: () => up(own) };
 }
 
-describe('what stands between a run and its model, or a tool', function () {
+describe('what is between a run and its model, or a tool', function () {
   this.timeout(240_000);
   let stage: Stage;
   let gateway: Awaited<ReturnType<typeof gatewayTo>>;
@@ -114,7 +114,7 @@ describe('what stands between a run and its model, or a tool', function () {
     return run;
   }
 
-  describe('with the usual patience', () => {
+  describe('with the usual wait', () => {
     let ada: Caller;
     before(async () => void (ada = await started()));
 
@@ -163,7 +163,7 @@ describe('what stands between a run and its model, or a tool', function () {
       });
   });
 
-  it('a model that is away for longer than the patience ends the run, not before; retried, it goes on and its call is not sent again', async () => {
+  it('a model that is away for longer than that wait ends the run, not before; retried, it goes on and its call is not sent again', async () => {
     const ada = await started({ MODEL_PATIENCE_S: String(SHORT_PATIENCE_S) });
     const run = await sentAndAway(ada);
     const since = Date.parse((await ada.read(run)).run.waitingFor?.since ?? '');

@@ -164,7 +164,7 @@ describe('kill -9 around a decision', function () {
     await appliedOnce(run);
   });
 
-  it('between the commit and the signal: the vote answers 202 and stands, and nobody has to vote again', async () => {
+  it('between the commit and the signal: the vote answers 202 and counts, and nobody has to vote again', async () => {
     const run = await paused();
     await kill(['Temporal server']);
     const answer = await lea.decide(run, exactly(run));
@@ -241,7 +241,7 @@ describe('kill -9 around a decision', function () {
       const old = readFileSync(file, 'utf8');
       const before = 'callModel: async (turn) => {';
       const after = `${before}
-        if (patched('look-before-asking')) await locally.claimDecision({ runId, pause: { turn, n: 99 }, signals: [] });`;
+        if (patched('look-before-asking')) await claimDecision(runId, { turn, n: 99 }, []);`;
       assert.ok(old.includes(before), 'the place that this test changes is there');
       const imports = /^  patched,$/m.test(old) ? old : old.replace('log,\n', 'log,\n  patched,\n');
       writeFileSync(file, imports.replace(before, after));

@@ -119,7 +119,7 @@ describe('races over HTTP, two APIs and two workers on PostgreSQL and Temporal',
     }
   });
 
-  it('losers are told who won', () => {
+  it('losers get the name of the winner', () => {
     for (const { runId, votes } of raced) {
       const winner = votes.find((vote) => vote.answer.status < 300);
       for (const { who, answer } of votes.filter((vote) => vote !== winner)) {

@@ -61,7 +61,7 @@ describe('a process', () => {
     await assert.rejects(running, /told to stop/);
   });
 
-  it('opens nothing when it was told to stop before', async () => {
+  it('opens nothing when it was asked to stop before', async () => {
     const stopping = new AbortController();
     stopping.abort(new Error('told to stop'));
     await assert.rejects(
@@ -70,7 +70,7 @@ describe('a process', () => {
     );
   });
 
-  it('hears a stop signal that came before it waits for one', async () => {
+  it('notices a stop signal that came before it waits for one', async () => {
     const stopping = new AbortController();
     await run(async ({ untilStopped }) => {
       stopping.abort();

@@ -97,7 +97,7 @@ describe('models: dialects', () => {
       }
     });
 
-    it('with a word that is not known says that word, and is none where nothing was said or a call is not whole', async () => {
+    it('with a word that is not known has that word, and is none where nothing came or a call is not whole', async () => {
       assert.equal((await replyTo(answer([{ content: 'x' }], 'odd end'))).finishReason, 'odd_end');
       for (const pieces of [[], [part(0, 'a', 'f', '{"a":')]]) {
         provider.script = answer(pieces, 'engine_overloaded');
@@ -134,7 +134,7 @@ describe('models: dialects', () => {
       }
     });
 
-    it('adds nothing to what its deltas said already, beside each of them or at the end', async () => {
+    it('adds nothing to what its deltas brought already, beside each of them or at the end', async () => {
       const beside = await replyTo((res) => {
         sse(res);
         for (const [piece, all] of [
@@ -158,7 +158,7 @@ describe('models: dialects', () => {
       assert.deepEqual(callsOf(calls), [['f', '{"x":1}']]);
     });
 
-    it('that grows from event to event is said as it grows', async () => {
+    it('that grows from event to event is emitted as it grows', async () => {
       provider.script = (res) => {
         sse(res);
         for (const all of ['One', 'One two', 'One two three'])
@@ -267,7 +267,7 @@ describe('models: dialects', () => {
       });
     });
 
-    it('is what stands beside id, type and function of a call, and in the function', async () => {
+    it('is what is beside id, type and function of a call, and in the function', async () => {
       const reply = await replyTo(
         answer(
           [

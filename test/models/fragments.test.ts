@@ -39,7 +39,7 @@ describe('models: fragments of tool calls', () => {
     ]);
   });
 
-  it('of several calls at one index are told apart by an id that is known', () => {
+  it('of several calls at one index are distinguished by an id that is known', () => {
     assert.deepEqual(
       put(
         [0, 'a', 'f', '{"x"'],

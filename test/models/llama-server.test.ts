@@ -40,7 +40,7 @@ describe("models: llama.cpp's server", () => {
     };
   };
 
-  it('is heard word by word, letters of several tokens whole, with usage from the chunk after the last', async () => {
+  it('comes word by word, letters of several tokens whole, with usage from the chunk after the last', async () => {
     const { reply, deltas } = await replyTo('text');
     assert.deepEqual([deltas[0]?.text, deltas.at(-1)?.text], ['Good ', '🙂']);
     assert.deepEqual(reply, {

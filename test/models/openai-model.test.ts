@@ -217,7 +217,7 @@ describe('models: openai-model', () => {
       assert.equal((await provider.call()).reply.toolCalls[0]?.id, '');
     });
 
-    it('are told apart without an index, whole or in fragments', async () => {
+    it('are distinguished without an index, whole or in fragments', async () => {
       const want = [
         ['f', '{"a":1}'],
         ['f', '{"a":2}'],
@@ -244,7 +244,7 @@ describe('models: openai-model', () => {
       );
     });
 
-    it('are told apart when every one has index 0, with ids of their own or one for all', async () => {
+    it('are distinguished when every one has index 0, with ids of their own or one for all', async () => {
       const want = [
         ['f', '{"a":1}'],
         ['g', '{"a":2}'],

@@ -42,7 +42,7 @@ describe('models: faults of a provider', () => {
         }
     });
 
-    it('without a finish reason, though [DONE] was said', async () => {
+    it('without a finish reason, though [DONE] came', async () => {
       provider.script = answer([{ content: 'whole?' }], null, USAGE);
       assert.deepEqual((await expectFault(provider, 'INCOMPLETE', true)).usage, {
         promptTokens: 12,
@@ -150,7 +150,7 @@ describe('models: faults of a provider', () => {
       assert.equal(await waitFor({ 'retry-after': 'soon' }), undefined);
     });
 
-    it('an exhausted quota is told apart from a rate, and not tried again', async () => {
+    it('an exhausted quota is distinguished from a rate, and not tried again', async () => {
       provider.script = fails(429, {
         error: { message: 'pay', type: 'insufficient_quota', code: 'insufficient_quota' },
       });
@@ -173,7 +173,7 @@ describe('models: faults of a provider', () => {
       }
     });
 
-    it('a context that is too long is told by its code, its type, or by words where there is no code', async () => {
+    it('a context that is too long is recognised by its code, its type, or by words where there is no code', async () => {
       const bodies = [
         {
           error: {

@@ -149,7 +149,7 @@ describe('models: refusals', () => {
     }
   });
 
-  it('for a used-up quota are told apart from a rate, which Gemini words the same', async () => {
+  it('for a used-up quota are distinguished from a rate, which Gemini words the same', async () => {
     for (const [status, body] of QUOTA) {
       provider.script = fails(status, body);
       await expectFault(provider, 'QUOTA_EXHAUSTED', false);
@@ -271,7 +271,7 @@ describe('models: refusals', () => {
       return fails(no[0] === 'stream_options' ? 422 : 400, no[2])(res, req);
     };
 
-    it('are tried once more each, remembered for the model alone, and said', async () => {
+    it('are tried once more each, remembered for the model alone, and logged', async () => {
       provider.script = strict();
       const model = createOpenAiModel({ baseUrl: provider.url, apiKey: 'k' });
       const notices: string[] = [];

@@ -100,7 +100,7 @@ describe('models: the request', () => {
     });
   });
 
-  it("keeps a provider's id only where it stands once in the whole transcript", () => {
+  it("keeps a provider's id only where it is once in the whole transcript", () => {
     const again = bodyOf({ messages: [asked, ...turn(1, {}), ...turn(2, {})] });
     assert.ok(idsIn(again).every((id) => NINE.test(id)));
     const calls = (ids: readonly string[]) =>
@@ -157,7 +157,7 @@ describe('models: the request', () => {
     assert.match(JSON.stringify(body.messages[3]), /skip_thought_signature_validator/);
   });
 
-  it('declares the names that stand in a transcript of an agent without tools, and lets none be called', () => {
+  it('declares the names that are in a transcript of an agent without tools, and lets none be called', () => {
     const body = bodyOf({ messages: [asked, ...turn(1, {})] });
     assert.deepEqual(
       [body.tools?.map((tool) => tool.function.name), body.tool_choice],

@@ -19,7 +19,7 @@ describe('the settings', () => {
     assert.equal(writtenTable(), await settingsTable());
   });
 
-  it('stand in .env.example each once, and in one group', () => {
+  it('are in .env.example each once, and in one group', () => {
     assert.deepEqual(documented.toSorted(), Object.keys(SETTINGS).toSorted());
     const grouped = Object.values(SETTING_GROUPS).flatMap((group) => Object.keys(group));
     assert.deepEqual(grouped.toSorted(), Object.keys(SETTINGS).toSorted());

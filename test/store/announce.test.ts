@@ -21,7 +21,7 @@ describe('announcing between two processes on PostgreSQL', () => {
     await postgres?.stop();
   });
 
-  it('what a model says is told to readers elsewhere as it is stored, and wakes nobody who waits for the run itself', async () => {
+  it('deltas of a model reach readers elsewhere as they are stored, and wake none who waits for the run itself', async () => {
     const { runId, orgId } = await drive(here.store).start();
     const heard: Record<'here' | 'there', Change[]> = { here: [], there: [] };
     let woken = 0;
@@ -49,7 +49,7 @@ describe('announcing between two processes on PostgreSQL', () => {
     for (const stop of stops) stop();
   });
 
-  it('a change of the run is told in both', async () => {
+  it('a change of the run is announced in both', async () => {
     const s = drive(here.store);
     const run = await s.start();
     const told = [here, there].map((bench) => {

@@ -221,7 +221,7 @@ export function describeStore(bench: () => Bench): void {
       assert.equal((await s.claim(run, id)).kind, 'UNKNOWN', 'from then on it may have happened');
     });
 
-    it('that was handed back is told as handed back again, where the reply to that was lost', async () => {
+    it('that was handed back is handed back again, where the reply to that was lost', async () => {
       const s = step();
       const run = await s.start();
       const [id = ''] = await s.asks(run, 1, ['send']);

@@ -10,7 +10,7 @@ export function describeEnds(bench: () => Bench): void {
   const step = () => drive(bench().store);
 
   describe('the end', () => {
-    it('is written once: the first one stands', async () => {
+    it('is written once: the first one counts', async () => {
       const s = step();
       const run = await s.start();
       await s.answers(run, 1, 'done');

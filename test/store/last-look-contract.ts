@@ -25,7 +25,7 @@ export function describeLastLook(bench: () => Bench): void {
   }
 
   describe('the last look before the write', () => {
-    it('says go for the claim that stands, as often as it is asked', async () => {
+    it('says go for the present claim, as often as it is asked', async () => {
       const { look } = await claimed('note');
       assert.deepEqual([await look(), await look()], ['GO', 'GO']);
     });
@@ -90,7 +90,7 @@ export function describeLastLook(bench: () => Bench): void {
       return told;
     }
 
-    it('is told of a pause, a vote, an end and a cancel with the commit, by the process that made it', async () => {
+    it('learns of a pause, a vote, an end and a cancel with the commit, by the process that made it', async () => {
       const s = step();
       const run = await s.start();
       const [a = '', b = ''] = await s.asks(run, 1, ['send', 'pay']);
@@ -106,7 +106,7 @@ export function describeLastLook(bench: () => Bench): void {
       assert.deepEqual(await toldBy(other, () => s.cancel(other)), [], 'nothing has changed');
     });
 
-    it('behind a run is told when that pauses, and when that has ended', async () => {
+    it('behind a run is notified when that pauses, and when that has ended', async () => {
       const s = step();
       const run = await s.start();
       const calls = await s.asks(run, 1, ['send']);

@@ -81,7 +81,7 @@ describe('locks on PostgreSQL', () => {
       );
   };
 
-  describe('whoever changes a run waits for whoever has its row', () => {
+  describe('a change of a run waits for the transaction that has its row', () => {
     it('a vote', async () => {
       const { run } = await paused();
       await behind(lockOf(run), () => step().vote(run, person('lea'), all('APPROVE')));

@@ -87,7 +87,7 @@ const told = (
   more: { readonly quorum?: number; readonly fourEyes?: boolean } = {},
 ): string => describePause(PAUSE, calls, { quorum: 1, fourEyes: false, operators, ...more });
 
-describe('what an operator is told', () => {
+describe('what an operator reads', () => {
   for (const operators of SETTINGS)
     for (const [who, approvers] of APPROVERS)
       it(`where the setting is ${operators} and ${who} may approve, is what an operator may do`, () => {

@@ -20,7 +20,7 @@ describe('the store on PostgreSQL', () => {
         (e: unknown) => (e as { code?: string }).code ?? String(e),
       );
 
-    it('ten approves and ten rejects at once: one decision stands', async () => {
+    it('ten approves and ten rejects at once: one decision counts', async () => {
       const s = drive(on.bench.store);
       for (let round = 0; round < 5; round++) {
         const run = await s.start();
@@ -96,7 +96,7 @@ describe('the store on PostgreSQL', () => {
       assert.equal(new Set(ids).size, ids.length);
     });
 
-    it('a waiter in another process hears of the end within the time a notification takes', async () => {
+    it('a waiter in another process learns of the end within the time a notification takes', async () => {
       const other = await openBench(on.bench.db.url);
       try {
         const run = await drive(on.bench.store).start();
@@ -161,7 +161,7 @@ describe('the store on PostgreSQL', () => {
       proxy.close();
     });
 
-    it('ends its wait when it is told to stop, and does not wait where its settings are wrong', async () => {
+    it('ends its wait when it is asked to stop, and does not wait where its settings are wrong', async () => {
       const stopping = new AbortController();
       const nobody = `postgres://nobody@127.0.0.1:${await freePort()}/none`;
       const opening = openWhenThere(

@@ -91,7 +91,7 @@ export function describeRetry(bench: () => Bench): void {
       assert.equal((await s.read(first)).status, 'FAILED');
     });
 
-    it('the end of an execution that was followed by another ends nothing, said again', async () => {
+    it('the end of an execution that was followed by another ends nothing, sent again', async () => {
       const s = step();
       const run = await s.start();
       const [pay = ''] = await s.asks(run, 1, ['pay']);

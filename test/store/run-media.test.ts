@@ -87,7 +87,7 @@ describe('media of runs', () => {
     );
   });
 
-  it('what cannot be had, is not what it was said to be, or leads inside ends the run as MEDIA_UNAVAILABLE', async () => {
+  it('what cannot be had, is not what it was declared to be, or leads inside ends the run as MEDIA_UNAVAILABLE', async () => {
     const s = drive(bench.store);
     for (const [url, type, code, allow] of [
       [`http://${origin}/a.png`, 'image/jpeg', 200, [origin]],
@@ -107,7 +107,7 @@ describe('media of runs', () => {
     status = 200;
   });
 
-  it('an agent that sees no more, and a session with more than fits: a note stands where the image was', async () => {
+  it('an agent that sees no more, and a session with more than fits: a note is where the image was', async () => {
     const s = drive(bench.store);
     const big = (n: number): Buffer => Buffer.concat([PNG, Buffer.alloc(9 * 2 ** 20, n)]);
     let sessionId: string | undefined;

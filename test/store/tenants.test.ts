@@ -154,7 +154,7 @@ function describeWall(bench: () => Bench): void {
     }
   });
 
-  it('the check at start finds a table whose wall was taken down', async () => {
+  it('the check at start finds a table whose row-level security was taken off', async () => {
     assert.equal(await rowLevelSecurityProblem(bench().db), undefined);
     await sql`alter table votes no force row level security`.execute(bench().db.kysely);
     assert.match(
@@ -192,7 +192,7 @@ describe('tenants in PostgreSQL', () => {
     return { url: url.href, owner, name };
   }
 
-  it('a login that owns its database and may create roles starts by itself, and is bound by the wall as the tables’ owner too', async () => {
+  it('a login that owns its database and may create roles starts by itself, and is bound by row-level security as the tables’ owner too', async () => {
     const { url } = await deployment('createrole createdb', true);
     const { store, close } = await openStore({
       databaseUrl: url,
@@ -207,7 +207,7 @@ describe('tenants in PostgreSQL', () => {
     await close();
   });
 
-  it('a login that owns nothing works after npm run migrate and a grant, and is told to the letter what lacks before', async () => {
+  it('a login that owns nothing works after npm run migrate and a grant, and gets to the letter what lacks before', async () => {
     const { url, owner, name } = await deployment('', false);
     const open = (): ReturnType<typeof openStore> =>
       openStore({ databaseUrl: url, migrateAtStart: false, dir: '' });
@@ -222,7 +222,7 @@ describe('tenants in PostgreSQL', () => {
     await close();
   });
 
-  it('a login that may neither create nor become the role is told what to do', async () => {
+  it('a login that may neither create nor become the role gets what to do', async () => {
     const { url } = await deployment('', true);
     await assert.rejects(
       openStore({ databaseUrl: url, migrateAtStart: true, dir: '' }),

@@ -27,7 +27,7 @@ function contract(bench: () => Bench): void {
     assert.deepEqual(seen, [1, 2, 3, 4]);
   });
 
-  it('a statement that fails undoes those before it, and is what the caller hears of', async () => {
+  it('a statement that fails undoes those before it, and is what the caller gets', async () => {
     const before = await count();
     await assert.rejects(
       bench().store.asWorker(async ({ db }) => {

@@ -24,7 +24,7 @@ import { recordReply } from '../../src/store/turns/replies.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import { agent, all, person, type Bench, type drive } from './fixture.ts';
 import { KNOWLEDGE, READING } from './reading-functions.ts';
-import { SEAM_ROWS } from './seam-transactions.ts';
+import { AGREEMENT_ROWS } from './agreement-transactions.ts';
 
 type Steps = ReturnType<typeof drive>;
 /** Prepares a run, and gives what is then played twice. */
@@ -406,7 +406,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   ...each(KNOWLEDGE, { elsewhere: 'test/store/knowledge-contract.ts' }),
   ...each('audit openPause appendEvents appendEvent releaseNextOfSession', { partOf: 'settle' }),
   markUnknown: { partOf: 'settle' },
-  ...SEAM_ROWS,
+  ...AGREEMENT_ROWS,
   ...each('auditOnce unanswered finish', { partOf: 'recordCall' }),
   ...each('decide expireDue resumeIfDecided', { partOf: 'castVotes' }),
   ...each('addOutboxLine attachMedia', { partOf: 'startRun' }),
@@ -435,7 +435,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   takeKey: { partOf: 'continueRun' },
   reopenCalls: { partOf: 'retryRun' },
   // In the transaction of recordReply, only where that has just written the reply.
-  ...each('sayAgain refuseRejectedBefore', { partOf: 'recordReply' }),
+  ...each('repeatReply refuseRejectedBefore', { partOf: 'recordReply' }),
   // What is found and mended is found mended: the second answer says that nothing is left to do.
   releaseStranded: { partOf: 'startRun' },
   withdrawStartsOfEnded: { partOf: 'endRestoredRun' },

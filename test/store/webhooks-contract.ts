@@ -130,7 +130,7 @@ export function describeWebhooks(bench: () => Bench): void {
     );
   });
 
-  it('an expiry is a decision that is told', async () => {
+  it('an expiry is a decision that is announced', async () => {
     const { s, orgId, lines, lease } = await setUp({ events: ['approval.decided'] });
     const hasty = agent({ approvals: { expiresAfterMs: 1, quorum: 1, fourEyes: false } });
     const run = await s.start({ orgId, agent: hasty });

@@ -43,11 +43,11 @@ describe('the upkeep of documents', () => {
           return statuses.get(documentId) ?? 'NOT_FOUND';
         },
       },
-      acquaintance: {
+      identity: {
         check: async () => {
           if (!isOurs()) throw new Error('another Temporal');
         },
-        doubt: () => undefined,
+        invalidate: () => undefined,
       },
       log: { warn: () => undefined },
       onDue: (look) => {

@@ -35,9 +35,9 @@ describe('the outbox', () => {
     const outbox = createOutbox({
       store,
       gateway: script.gateway,
-      acquaintance: {
+      identity: {
         check: () => (stranger ? Promise.reject(new Error('a stranger')) : Promise.resolve()),
-        doubt: () => undefined,
+        invalidate: () => undefined,
       },
       onGone: (runId) => void gone.push(runId),
       log: { warn: () => undefined },
@@ -230,7 +230,7 @@ describe('the outbox', () => {
     assert.deepEqual(said, runs.map((run) => run.runId).sort());
   });
 
-  it('a workflow that is not there ends the line and has the run compared, and the next line is said', async () => {
+  it('a workflow that is not there ends the line and has the run compared, and the next line is sent', async () => {
     const { outbox, of, gone } = opened(() => 'gone');
     const { runId, pauseId } = await threeLines();
     assert.equal(await outbox.send(runId), true);
@@ -239,7 +239,7 @@ describe('the outbox', () => {
     assert.deepEqual(gone, [runId, runId, runId]);
   });
 
-  it('a caller is told after 2.8 s that Temporal has not taken it, and the line stays with its sender', async () => {
+  it('a caller knows after 2.8 s that Temporal has not taken it, and the line stays with its sender', async () => {
     const { answer, open } = held();
     const { outbox } = opened(answer);
     const { runId } = await drive(bench.store).start();
@@ -252,7 +252,7 @@ describe('the outbox', () => {
     await until('acknowledged', () => taken(runId), 10_000, 5);
   });
 
-  it('what is said while it looks is looked for once more, and nothing is said after it has stopped', async () => {
+  it('what is added while it looks is looked for once more, and nothing is sent after it has stopped', async () => {
     const { answer, open } = held();
     const { outbox, heard } = opened(answer);
     const s = drive(bench.store);

@@ -58,7 +58,7 @@ describe('the reconciler', () => {
       store: bench.store,
       workflows: script.workflows,
       gateway: gateway.gateway,
-      acquaintance: { check: () => Promise.resolve(), doubt: () => undefined },
+      identity: { check: () => Promise.resolve(), invalidate: () => undefined },
       since: new Date(0),
       retentionMs: 86_400_000,
       onReleased: () => released++,
@@ -172,7 +172,7 @@ describe('the reconciler', () => {
     assert.equal(await end(run), 'QUEUED');
   });
 
-  it('an end that stands in the record is left as it is', async () => {
+  it('an end that is in the record is left as it is', async () => {
     const { reconciler, statuses, released } = opened();
     const run = await started();
     await step().answers(run, 1, 'done');
@@ -269,7 +269,7 @@ describe('the reconciler', () => {
     assert.equal(await isHeld(other), false);
   });
 
-  it('starts a queued run that has nobody before it and was never told to start', async () => {
+  it('starts a queued run that has no run before it and was never started', async () => {
     const [first, waiting] = [await started(), await started()];
     const [lost, behind] = [
       await step().start({ sessionId: first.sessionId, agent: first.agent }),
@@ -337,7 +337,7 @@ describe('the reconciler', () => {
       assert.equal(lines.length, 1);
     });
 
-    it('ends one that it may have forgotten after its retention: nobody can tell what it did', async () => {
+    it('ends one that it may have forgotten after its retention: what it did cannot be known', async () => {
       const run = await started();
       const { reconciler, later } = await alone(run, { retentionMs: 0 });
       later();
@@ -368,7 +368,7 @@ describe('the reconciler', () => {
       ]);
     });
 
-    it('concludes it of all that began before an operator said that Temporal is another one', async () => {
+    it('concludes it of all that began before an operator confirmed that Temporal is another one', async () => {
       const runs: NewRun[] = [];
       for (let i = 0; i < 4; i++) runs.push(await acted());
       const since = new Date(Date.now() + 1000);
@@ -384,8 +384,8 @@ describe('the reconciler', () => {
     it('believes nothing of a Temporal that is not the one it met', async () => {
       const run = await acted();
       const check = () => Promise.reject(new Error('another Temporal'));
-      const acquaintance = { check, doubt: () => undefined };
-      const { reconciler, statuses, closed, looks } = await alone(run, { acquaintance });
+      const identity = { check, invalidate: () => undefined };
+      const { reconciler, statuses, closed, looks } = await alone(run, { identity });
       statuses.set(run.runId, 'TERMINATED');
       closed.set(run.runId, new Date());
       await reconciler.compare(run.runId);

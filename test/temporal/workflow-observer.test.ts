@@ -19,7 +19,7 @@ describe('what Temporal is asked about a workflow', () => {
     await assert.rejects(observed(() => Promise.reject(away)).look('run_1'), away);
   });
 
-  it('one that it knows stands as the server names it; idle is who waits and has nothing left to do', async () => {
+  it('one that it knows has the status that the server names; idle is one that waits and has nothing left to do', async () => {
     const since = new Date();
     const waits = { HoldpointStatus: ['PAUSED'], HoldpointWaitingSince: [since] };
     const look = (status: string, searchAttributes: object, raw: object) =>

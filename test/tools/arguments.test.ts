@@ -52,7 +52,7 @@ describe('arguments of a call', () => {
       assert.match(problem(text, undefined), /must be a JSON object/);
   });
 
-  it('are told every way in which they do not fit, with paths', () => {
+  it('get every way in which they do not fit, with paths', () => {
     assert.equal(
       problem('{"n":1.5,"how":"x","lines":["a",1],"more":1}'),
       'the arguments do not fit the tool\'s input: to is missing; more is not an argument of this tool; n: must be integer; how: must be one of "fast","slow"; lines[1]: must be string.',
@@ -131,7 +131,7 @@ describe('arguments that the schema does not declare', () => {
     taken({ ...object, properties: { to: open } }, { to: { cc: 'x' } });
   });
 
-  it('of thirty thousand items are told apart in time that grows with them', () => {
+  it('of thirty thousand items are distinguished in time that grows with them', () => {
     const unique = { ...object, properties: { all: { type: 'array', uniqueItems: true } } };
     const all = Array.from({ length: 30_000 }, (_, i) => [`${i}`]);
     const startedAt = performance.now();

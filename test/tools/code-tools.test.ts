@@ -71,7 +71,7 @@ describe('tools in code', () => {
     );
   });
 
-  it('tell the model what they know to have failed', async () => {
+  it('give the model what they know to have failed', async () => {
     const result = await runOne(() => Promise.reject(new ToolError('no such thing')));
     assert.deepEqual(result, { kind: 'DONE', text: 'no such thing', isError: true });
     const tool = define(() => Promise.resolve(''));

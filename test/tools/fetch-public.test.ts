@@ -169,7 +169,7 @@ describe('reading public addresses', () => {
       assert.equal(problem(url), undefined, url);
   });
 
-  it('a redirect into an inside address is not followed, wherever it stands', async () => {
+  it('a redirect into an inside address is not followed, wherever it is', async () => {
     const allow = [`127.0.0.1:${port}`];
     for (const target of [
       `http://localhost:${port}/secret`,

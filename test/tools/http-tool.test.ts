@@ -419,7 +419,7 @@ describe('HTTP tools', () => {
     }
   });
 
-  it('a name that stands in the address is never taken from arguments, however it is spelled', async () => {
+  it('a name that is in the address is never taken from arguments, however it is spelled', async () => {
     const args = { id: '7', customer: 'globex', Customer: 'globex', 'customer[]': ['globex'] };
     await call('/c/{id}?customer=acme', args, { method: 'GET' });
     assert.equal(sent().url, '/c/7?customer=acme');

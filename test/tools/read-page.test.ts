@@ -66,7 +66,7 @@ describe('the tool that reads pages', () => {
     );
   });
 
-  it('an inside address, an error and what is no text are tool errors that the model is told', async () => {
+  it('an inside address, an error and what is no text are tool errors that the model gets', async () => {
     const inside = await read(`http://${origin}/`, []);
     assert.deepEqual(inside, {
       kind: 'DONE',

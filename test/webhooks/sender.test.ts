@@ -171,7 +171,7 @@ describe('the webhook sender', () => {
     });
   }).timeout(120_000);
 
-  it('told to stop it leaves what hangs to another process, which sends it at once', async () => {
+  it('stopped, it leaves what hangs to another process, which sends it at once', async () => {
     const to = await receiver();
     const orgId = newOrg();
     const { webhookId } = await subscribe(orgId, to.url);

@@ -116,7 +116,7 @@ describe('the shipped receivers', function () {
       token: await token('lea', { org, scope: 'runs:approve', service: true }),
     });
 
-    it('a pause is told with buttons, and a press that Slack signed is the vote of the service token', async () => {
+    it('a pause is posted with buttons, and a press that Slack signed is the vote of the service token', async () => {
       const slack = await startSlack();
       const org = newOrg();
       const port = await freePort();
@@ -192,7 +192,7 @@ describe('the shipped receivers', function () {
           }
     });
 
-    it('forged deliveries are refused, a repeated one is told once, and one that Slack refuses comes again', async () => {
+    it('forged deliveries are refused, a repeated one is posted once, and one that Slack refuses comes again', async () => {
       const slack = await startSlack();
       const secret = newSecret();
       const to = await listen(slackReceiver(await settings(slack.url, 'acme', secret)));

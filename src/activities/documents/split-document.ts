@@ -1,4 +1,4 @@
-// A document's bytes, fetched where they stand at an address, read in a process of their own, and
+// A document's bytes, fetched where an address was given, read in a process of their own, and
 // stored as passages, a few at a time. A repeated attempt reads the same bytes and finds the
 // passages that are stored already.
 

@@ -31,7 +31,7 @@ export async function watchDocument(
         (found) => {
           if (found === undefined) controller.abort(new DocumentGoneError('it is gone'));
         },
-        // The database is away: the next look tells.
+        // The database is away: the next look finds it.
         () => undefined,
       )
       .finally(() => (looking = false));

@@ -51,23 +51,23 @@ export function createFollowInbox(
 
   return async ({ viewer, agentId, from, send, over }) => {
     const wakeUp = createWakeUp();
-    const stop = watch.listen(viewer.orgId, wakeUp.ring);
-    over.addEventListener('abort', wakeUp.ring);
+    const stop = watch.listen(viewer.orgId, wakeUp.set);
+    over.addEventListener('abort', wakeUp.set);
     let position = from;
     try {
       do {
         const page = await read(viewer.orgId, position).catch(unlessAway);
         if (page === 'AWAY') {
-          await wakeUp.heard(ASK_AGAIN_MS);
+          await wakeUp.wait(ASK_AGAIN_MS);
           continue;
         }
         position = page.position;
         await send(page.lines.flatMap((line) => presentInboxLine(line, viewer, agentId) ?? []));
-        if (!page.more) await wakeUp.heard();
+        if (!page.more) await wakeUp.wait();
       } while (!over.aborted);
     } finally {
       stop();
-      over.removeEventListener('abort', wakeUp.ring);
+      over.removeEventListener('abort', wakeUp.set);
     }
   };
 }

@@ -136,14 +136,14 @@ async function whenChanged(
   deadline: AbortSignal,
 ): Promise<Answer> {
   const wakeUp = createWakeUp();
-  const stop = watch.listen(orgId, wakeUp.ring);
-  deadline.addEventListener('abort', wakeUp.ring);
+  const stop = watch.listen(orgId, wakeUp.set);
+  deadline.addEventListener('abort', wakeUp.set);
   try {
     const first = await read();
     let latest = first;
     const before = JSON.stringify(first.body);
     while (!deadline.aborted && JSON.stringify(latest.body) === before) {
-      await wakeUp.heard();
+      await wakeUp.wait();
       latest = await read().catch((error: unknown) => {
         // A database that is away for a moment does not end a wait.
         if (deadline.aborted || !(error instanceof StoreUnavailableError)) throw error;
@@ -153,7 +153,7 @@ async function whenChanged(
     return latest;
   } finally {
     stop();
-    deadline.removeEventListener('abort', wakeUp.ring);
+    deadline.removeEventListener('abort', wakeUp.set);
   }
 }
 

@@ -1,5 +1,5 @@
-// Who follows the inbox of an org hears of its changes: one watch for all of them in this process.
-// While somebody follows it, calls whose time is over are decided as expired here, with a worker or
+// Notifies those who follow the inbox of an org: one watch for all of them in this process. While
+// somebody follows it, calls whose time is over are decided as expired here, with a worker or
 // without one: what leaves an inbox leaves it by the store's word.
 
 import type { Store } from '../../store/database/access.ts';

@@ -1,7 +1,7 @@
 // From an Authorization header to a caller, by jose alone. Not by koa-jwt: that takes tokens
 // without exp, with an unknown crit, a wrong typ, an iat in the future, a life of years and a
 // subject that is no text, and each would have to be looked for behind its back. Every refusal is a
-// 401 that says nothing of keys; a key server that is away is a 503, since the token may be a good
+// 401 without a word about keys; a key server that is away is a 503, since the token may be a good
 // one.
 
 import type { JWTPayload } from 'jose';
@@ -94,7 +94,7 @@ function callerOf(payload: JWTPayload, config: AuthenticateConfig): Caller {
     orgId: org,
     scopes: new Set([...words(payload['scope']), ...words(payload['scp'])]),
     roles: Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : [],
-    // Identity providers give it as a text, a number or a list: only its absence says a person.
+    // Identity providers give it as a text, a number or a list: only its absence means a person.
     service: ![undefined, false].includes(payload[config.serviceClaim] as undefined | false),
     expiresAt: new Date(exp * 1000),
   };

@@ -1,4 +1,4 @@
-// Who calls: what a verified token says, and nothing of the token itself. Imports no library of
+// The caller: what a verified token contains, and nothing of the token itself. Imports no library of
 // tokens.
 
 import { AppError } from '../../contract/errors.ts';

@@ -1,6 +1,6 @@
 // What tokens are verified with: one secret, or the keys of a key server. It is asked again for an
 // unknown key id, twice in 30 s at most: so a token of a new key is taken at first sight, and junk
-// key ids neither flood it nor keep anybody out. While it is away the keys it gave last go on, and
+// key ids neither flood it nor keep callers out. While it is away the keys it gave last go on, and
 // an unknown key, which may be a new one, is not called bad.
 
 import {
@@ -120,10 +120,10 @@ function isMeantForUs(token: string, issuer: string, audience: string): boolean 
 
 function rememberingFetch() {
   let failedAt = -Infinity;
-  let heardAt: readonly number[] = [];
+  let keptAt: readonly number[] = [];
   let last: string | undefined;
   const recent = (): readonly number[] =>
-    heardAt.filter((at) => performance.now() - at < FETCHES_WITHIN_MS);
+    keptAt.filter((at) => performance.now() - at < FETCHES_WITHIN_MS);
   /** As fetch, for jose. Rejects with KeyServerError only where no keys were ever had. */
   const fetch = async (url: string): Promise<Response> => {
     if (recent().length < FETCHES && performance.now() - failedAt >= FAILURE_REMEMBERED_MS) {
@@ -136,7 +136,7 @@ function rememberingFetch() {
         maxBytes: KEYS_MAX_BYTES,
       });
       if (answer.kind === 'ANSWER' && answer.status === 200 && isSet(answer.text)) {
-        heardAt = [...recent(), performance.now()];
+        keptAt = [...recent(), performance.now()];
         last = answer.text;
       } else failedAt = performance.now();
     }

@@ -1,6 +1,6 @@
 // A token's text before and beside its verification: jose reads JSON as JSON.parse does, which
 // takes the last of two equal keys without a word, and it leaves to the caller which headers and
-// types are welcome. Sentences say why not.
+// types are welcome. Each refusal is a sentence.
 
 import { base64url } from 'jose';
 import { parseStrict } from '../../json/strict.ts';

@@ -1,4 +1,4 @@
-// The console at /: its page and parts, what the page has to know before anybody is signed in, and
+// The console at /: its page and parts, what the page has to know before a user is signed in, and
 // development's one-time code. Nothing here has power: the page calls the public API with the
 // person's own token.
 

@@ -1,5 +1,5 @@
 // The OpenAPI 3.1 document, made of the routes: zod-openapi turns their schemas into JSON Schema,
-// this file says what a route's declaration means in the document's terms.
+// this file maps a route's declaration to the document's terms.
 
 import { z } from 'zod';
 import {

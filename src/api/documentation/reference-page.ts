@@ -51,7 +51,7 @@ const OPEN_REFERENCE = `window.addEventListener('DOMContentLoaded', () => {
 });
 `;
 
-/** The page's style sheet and scripts. They are read when somebody asks for the first of them. */
+/** The page's style sheet and scripts. They are read at the first request. */
 export function referenceFiles(): ApiMiddleware {
   let files: ReadonlyMap<string, StaticFile> | undefined;
   return async (ctx, next) => {

@@ -1,4 +1,4 @@
-// The OpenAPI document and its page, for whoever asks: what they say of the API is no secret.
+// The OpenAPI document and its page, without a token: they contain no secret.
 
 import { z } from 'zod';
 import { createDocument } from './document.ts';
@@ -6,7 +6,7 @@ import { REFERENCE_POLICY, referencePage } from './reference-page.ts';
 import { agentFileSchema } from '../../agents/file-schema.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 
-/** Raised with what callers see; the package's own version says nothing to them. */
+/** Raised with what callers see; the package's own version means nothing to them. */
 const API_VERSION = '1.0.0';
 
 /** `others`: all routes but these two. */

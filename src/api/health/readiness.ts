@@ -1,9 +1,10 @@
 // Is everything there that a run needs? Asked by /health/ready, remembered for half a second.
 
+import { withDeadline } from '../../deadline.ts';
 import type { Store } from '../../store/database/access.ts';
 import type { Temporal } from '../../temporal/connect.ts';
 
-/** The route must say no within 3 s of a loss. */
+/** The route must answer 503 within 3 s of a loss. */
 const ANSWER_WITHIN_MS = 1500;
 const REMEMBERED_MS = 500;
 
@@ -26,18 +27,12 @@ export function createNotReady({
     what: string,
     check: () => Promise<unknown>,
   ): Promise<readonly string[]> => {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise(
-      (_, reject) => (timer = setTimeout(() => reject(new Error('late')), ANSWER_WITHIN_MS)),
+    const silent = [`${what} does not answer.`];
+    const checking = check().then(
+      () => [],
+      () => silent,
     );
-    try {
-      await Promise.race([check(), late]);
-      return [];
-    } catch {
-      return [`${what} does not answer.`];
-    } finally {
-      clearTimeout(timer);
-    }
+    return withDeadline(checking, ANSWER_WITHIN_MS, () => silent);
   };
   let asked = 0;
   let last: Promise<readonly string[]> = Promise.resolve([]);

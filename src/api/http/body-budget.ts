@@ -1,5 +1,5 @@
 // How much of the bodies that are being read is held in memory at once, in this process and for one
-// caller. Small bodies are always taken: a vote never waits for somebody's pictures.
+// caller. Small bodies are always taken: a vote never waits for another caller's pictures.
 
 /** Four bodies of the largest kind, and room for what they become while they are parsed. */
 const TOTAL_BYTES = 128 * 2 ** 20;

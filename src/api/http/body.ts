@@ -32,7 +32,7 @@ export interface BodyLimits {
 
 const budget = createBodyBudget();
 
-/** The body as bytes, whatever it is; none longer than `maxBytes`. */
+/** The body as bytes, of any type; none longer than `maxBytes`. */
 export async function readBodyBytes<T>(
   ctx: ApiContext,
   maxBytes: number,

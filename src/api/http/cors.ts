@@ -1,5 +1,5 @@
 // Which pages may call the API from a browser: those of the origins that are set, and none by
-// default. Stands before authentication: a browser asks first, without the token. No credentials of
+// default. Comes before authentication: a browser asks first, without the token. No credentials of
 // the browser's own are wanted: callers bring a bearer token.
 
 import cors from '@koa/cors';

@@ -15,7 +15,7 @@ export function mountRoutes(app: Koa<ApiState>, routes: readonly Route[]): void 
       if (answer.headers !== undefined) ctx.set({ ...answer.headers });
       if (answer.stream !== undefined) return startStream(app, ctx, answer.stream);
       ctx.body = answer.body ?? null;
-      // Setting an empty body makes koa say 204.
+      // Setting an empty body makes koa answer 204.
       ctx.status = answer.status;
     });
   app.use(router.routes());
@@ -38,7 +38,7 @@ function startStream(
 
 /**
  * A known path and another method: 405 with Allow, for unknown methods too; OPTIONS
- * says Allow alone.
+ * has Allow alone.
  */
 const otherMethods =
   (router: Router<ApiState>): ApiMiddleware =>

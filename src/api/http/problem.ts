@@ -1,4 +1,4 @@
-// Every answer of 400 and above, from whatever layer, is one of these (RFC 9457). What was thrown
+// Every answer of 400 and above, from any layer, is one of these (RFC 9457). What was thrown
 // is logged with the request's id; the caller is shown nothing of it but an AppError's own words.
 
 import { AppError, PROBLEM_STATUS, type ProblemCode } from '../../contract/errors.ts';
@@ -37,7 +37,7 @@ const TITLE = {
   UNAVAILABLE: 'Unavailable',
 } as const satisfies Record<ProblemCode, string>;
 
-/** Codes for what koa, the router and the body's reader say by a status alone. */
+/** Codes where koa, the router and the body's reader give a status alone. */
 const BY_STATUS: ReadonlyMap<number, readonly [ProblemCode, string]> = new Map([
   [401, ['UNAUTHENTICATED', 'This needs a bearer token in the Authorization header.']],
   [403, ['FORBIDDEN', 'This is not allowed.']],

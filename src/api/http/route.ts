@@ -50,7 +50,7 @@ export interface AnswerNote {
   readonly headers?: readonly ResponseHeader[];
 }
 
-/** What the OpenAPI document says of a route. */
+/** A route in the OpenAPI document. */
 export interface RouteNotes {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
@@ -100,7 +100,7 @@ export function defineRoute<Query = unknown, Body = undefined>(
     body: bodySpec?.schema,
     form: bodySpec?.upload?.fields,
     run: async (ctx, params) => {
-      const caller = scope === 'open' ? NOBODY : callerOf(ctx);
+      const caller = scope === 'open' ? NO_CALLER : callerOf(ctx);
       if (scope !== 'token' && scope !== 'open') requireScope(caller, scope);
       const query = validate<Query>(
         querySchema ?? (NoQuery as unknown as z.ZodType<Query>),
@@ -131,7 +131,7 @@ export function defineRoute<Query = unknown, Body = undefined>(
 }
 
 /** What open routes are handed: it may do nothing. */
-const NOBODY: Caller = {
+const NO_CALLER: Caller = {
   subject: '',
   orgId: '',
   scopes: new Set(),

@@ -86,7 +86,7 @@ export function createGuardedServer(
     idle.begins(req.socket);
     res.once('close', () => {
       idle.ends(req.socket);
-      // Answered, and the body still comes: it is read by nobody. For a client that wants to know
+      // Answered, and the body still comes: it is not read any more. For a client that wants to know
       // what it was answered there is time to read it.
       if (!req.complete) setTimeout(() => req.complete || req.socket.destroy(), REST_MS).unref();
     });
@@ -112,7 +112,7 @@ interface IdleWatch {
 }
 
 /**
- * A connection that is kept has until `keepAliveMs` for its next request, whatever else it sends;
+ * A connection that is kept has until `keepAliveMs` for its next request, even if it sends other bytes;
  * one that sends something which is still no request at the second look is doing nothing useful.
  */
 function createIdleWatch(keepAliveMs: number): IdleWatch {
@@ -120,13 +120,13 @@ function createIdleWatch(keepAliveMs: number): IdleWatch {
   function watch(socket: Socket): NodeJS.Timeout {
     const before = socket.bytesRead;
     const since = performance.now();
-    let said = false;
+    let answered = false;
     const timer = setInterval(
       () => {
         const over = performance.now() - since >= keepAliveMs;
         if (socket.destroyed) return clearInterval(timer);
-        if (over || said) socket.destroy();
-        said = socket.bytesRead > before;
+        if (over || answered) socket.destroy();
+        answered = socket.bytesRead > before;
       },
       Math.min(IDLE_LOOK_MS, keepAliveMs),
     );
@@ -163,8 +163,8 @@ function problem(
   detail: string,
 ): { status: number; head: Record<string, string | number>; body: string } {
   const requestId = randomUUID();
-  const said = { ...problemOf(new AppError('INVALID_REQUEST', detail), requestId), status };
-  const body = `${JSON.stringify(said)}\n`;
+  const problem = { ...problemOf(new AppError('INVALID_REQUEST', detail), requestId), status };
+  const body = `${JSON.stringify(problem)}\n`;
   const head = {
     'Content-Type': 'application/problem+json',
     'Content-Length': Buffer.byteLength(body),

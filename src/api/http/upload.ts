@@ -1,4 +1,4 @@
-// A form with one file (multipart/form-data): the file's bytes, its name and type as the client says
+// A form with one file (multipart/form-data): the file's bytes, its name and type as the client declares
 // them, and the other fields, checked like a body. Bounded and paced like every body.
 
 import { Busboy } from '@fastify/busboy';

@@ -1,29 +1,30 @@
-// Sleeps until it is rung; rings that come in between are not lost, and several are one.
+// A condition to wait for: set from outside, reset by the wait. Several settings count as one, and
+// one that comes between two waits is not lost.
 
 export interface WakeUp {
-  readonly ring: () => void;
-  /** At the next ring, or at once if there was one since the last time. */
-  readonly heard: (atMostMs?: number) => Promise<void>;
+  readonly set: () => void;
+  /** Resolves when it is set, at once if it was set since the last wait, or after the time. */
+  readonly wait: (atMostMs?: number) => Promise<void>;
 }
 
 export function createWakeUp(): WakeUp {
-  let rung = false;
+  let isSet = false;
   let wake: (() => void) | undefined;
   return {
-    ring: () => {
-      rung = true;
+    set: () => {
+      isSet = true;
       wake?.();
     },
-    heard: (atMostMs) =>
+    wait: (atMostMs) =>
       new Promise((resolve) => {
         const timer = atMostMs === undefined ? undefined : setTimeout(() => wake?.(), atMostMs);
         wake = () => {
           wake = undefined;
-          rung = false;
+          isSet = false;
           clearTimeout(timer);
           resolve();
         };
-        if (rung && atMostMs === undefined) wake();
+        if (isSet && atMostMs === undefined) wake();
       }),
   };
 }

@@ -24,7 +24,7 @@ export const NO_CUTS: Cuts = {
   arguments: argumentsOf,
 };
 
-/** Under this name cut arguments stand: of half a JSON text no other can be told. */
+/** Cut arguments have this one name: half a JSON text has no names that can be read. */
 const CUT_ARGUMENTS = '[cut]';
 
 export const cutsOf = (run: Pick<RunRecord, 'runId' | 'cut'>): Cuts =>

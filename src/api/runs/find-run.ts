@@ -1,4 +1,4 @@
-// Finds a run for whoever may see it, from the ids in a request's path. What a caller may not see
+// Finds a run for those who may see it, from the ids in a request's path. What a caller may not see
 // is answered as what is not there.
 
 import { AppError } from '../../contract/errors.ts';
@@ -7,7 +7,7 @@ import { findVisibleRun, type FoundRun, type RunName } from '../../store/queries
 import type { AppDeps } from '../deps.ts';
 import type { Route, RouteRequest } from '../http/route.ts';
 
-/** One sentence for every reason: it must not tell an unknown run from a hidden one. */
+/** One sentence for every reason: it must not distinguish an unknown run from a hidden one. */
 export const noSuchRun = (): AppError => new AppError('NOT_FOUND', 'There is no such run.');
 
 export type RouteName = Pick<Route, 'path' | 'id' | 'summary'>;

@@ -1,5 +1,5 @@
 // A reader of a run: subscribes first, then reads the store from its position, then takes what is
-// said live in this process; whatever it is woken by, it goes on from its position, so nothing is
+// sent live in this process; each wake-up continues from its position, so nothing is
 // lost and nothing comes twice. Pull only: who reads slowly holds nothing.
 
 import { isAfter, type Position } from '../../contract/position.ts';
@@ -35,11 +35,11 @@ export async function followRun(
   const stopListening = [
     store.announcer.listen(runId, () => {
       stale = true;
-      wakeUp.ring();
+      wakeUp.set();
     }),
-    store.live.listen(runId, wakeUp.ring),
+    store.live.listen(runId, wakeUp.set),
   ];
-  over.addEventListener('abort', wakeUp.ring);
+  over.addEventListener('abort', wakeUp.set);
   try {
     do {
       const live = stale ? 'STORE' : store.live.after(runId, position);
@@ -48,7 +48,7 @@ export async function followRun(
         const page = await read({ orgId: viewer.orgId, runId }, position).catch(unlessAway);
         if (page === 'AWAY') {
           stale = true;
-          await wakeUp.heard(ASK_AGAIN_MS);
+          await wakeUp.wait(ASK_AGAIN_MS);
           continue;
         }
         const moved = isAfter(page.position, position);
@@ -62,11 +62,11 @@ export async function followRun(
         await send(live.flatMap((delta) => presentLine(delta, viewer) ?? []));
         continue;
       }
-      if (!stale) await wakeUp.heard();
+      if (!stale) await wakeUp.wait();
     } while (!over.aborted);
   } finally {
     for (const stop of stopListening) stop();
-    over.removeEventListener('abort', wakeUp.ring);
+    over.removeEventListener('abort', wakeUp.set);
   }
 }
 

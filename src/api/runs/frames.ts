@@ -1,6 +1,6 @@
 // Lines of a run after a position, from its stored record. Readers at the same position who ask in
 // the same moment share one query: a run with fifty streams is read once at each change. What they
-// are shown of it is their own: a pending call says to each whether they may decide.
+// are shown of it is their own: a pending call shows each reader whether they may decide.
 
 import type { Position } from '../../contract/position.ts';
 import type { Store, StoreTransaction } from '../../store/database/access.ts';

@@ -53,8 +53,8 @@ export function readMedia(
       message: `are larger than ${MEDIA_TOTAL_MAX_BYTES} bytes together`,
     });
   if (errors.length === 0) return taken;
-  const said = errors.slice(0, 5).map(({ path, message }) => `${path} ${message}`);
-  throw new AppError('INVALID_REQUEST', `The media cannot be taken: ${said.join('; ')}.`, {
+  const problems = errors.slice(0, 5).map(({ path, message }) => `${path} ${message}`);
+  throw new AppError('INVALID_REQUEST', `The media cannot be taken: ${problems.join('; ')}.`, {
     errors,
   });
 }
@@ -62,7 +62,7 @@ export function readMedia(
 /** No base64 has a colon. (It may begin with two slashes: MP3 does.) */
 const isAddress = (data: string): boolean => data.slice(0, 100).includes(':');
 
-/** For the body's limit: the text of media does not count, whatever else is in there does. */
+/** For the body's limit: the text of media does not count, everything else does. */
 export const isMediaText = ([media, index, data, ...deeper]: JsonPath): boolean =>
   media === 'media' &&
   typeof index === 'number' &&

@@ -17,21 +17,21 @@ export interface IdentifiedFrame {
 
 /**
  * undefined for a line that is no frame. `run`, as it is: for a STOP, which is the whole of it,
- * and a PAUSED, which says who may decide.
+ * and a PAUSED, which shows who may decide.
  */
 export function presentLine(
   line: Line,
   viewer: Viewer,
   run?: RunRecord,
 ): IdentifiedFrame | undefined {
-  const said = isDelta(line)
+  const shown = isDelta(line)
     ? ({
         event: line.kind === 'CONTENT' ? 'CONTENT_DELTA' : 'REASONING_DELTA',
         data: line.text,
       } as const)
     : presentEvent(line, viewer, run);
-  if (said === undefined) return undefined;
-  const { event, data } = said;
+  if (shown === undefined) return undefined;
+  const { event, data } = shown;
   return {
     id: writePosition(positionOf(line)),
     frame: { event, data, timestamp: line.at.getTime(), turn: line.turn } as Frame,
@@ -72,11 +72,11 @@ function presentEvent(
   }
 }
 
-/** Where neither the line nor the run, which may be cut, says who decides: not everybody. */
-const UNTOLD = { guarded: true, approvers: [] } as const;
+/** Where neither the line nor the run, which may be cut, has who decides: not everybody. */
+const NO_DECIDERS = { guarded: true, approvers: [] } as const;
 
 /**
- * As it was at the pause, whatever became of it since. The policy is the run's, which never changes;
+ * As it was at the pause, not as it is now. The policy is the run's, which never changes;
  * lines of an earlier release do not hold it.
  */
 function pauseOf(
@@ -92,7 +92,7 @@ function pauseOf(
     ]),
   );
   const pending = calls.map((call) =>
-    presentPending(run, { ...UNTOLD, ...call, ...policyOf.get(call.callId) }, viewer, at),
+    presentPending(run, { ...NO_DECIDERS, ...call, ...policyOf.get(call.callId) }, viewer, at),
   );
   return { pauseId, pending };
 }

@@ -1,5 +1,5 @@
 // The only way from a call that waits for people to JSON: in a run's record, in the inbox, on
-// streams. What a policy says is told to each caller for themselves.
+// streams. What a policy allows is shown to each caller for themselves.
 
 import { WAITING_INPUT_MAX_CHARS, type WaitingCall } from '../../contract/lists.ts';
 import type { Citation } from '../../contract/citation.ts';
@@ -103,7 +103,7 @@ export function presentPending(
   };
 }
 
-/** What a vote of the viewer would be refused for, whatever it says. */
+/** Why any vote of the viewer would be refused. */
 function mayNotVote(
   run: PendingRun,
   call: CallRecord,

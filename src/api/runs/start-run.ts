@@ -1,5 +1,5 @@
 // Starting a run, however its caller waits for it: what a start is refused for, and the commit. Once
-// it is committed the answer is never a 503: the run is kept, and where it can be read is said.
+// it is committed the answer is never a 503: the run is kept, and the answer has its address.
 
 import { randomUUID } from 'node:crypto';
 import { v7 } from 'uuid';

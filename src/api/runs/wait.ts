@@ -48,7 +48,7 @@ export interface AwaitedRun {
   readonly orgId: string;
   readonly runId: string;
   readonly deadline: AbortSignal;
-  /** A run that goes on only when somebody does something is not worth waiting for. */
+  /** A run that goes on only after an action of a person is not waited for. */
   readonly stopWhenHeldUp: boolean;
   /** It is as it was committed, and Temporal is told of it once this waits. */
   readonly justStarted?: boolean;
@@ -101,11 +101,11 @@ async function look(
   const enough = stopWhenHeldUp && standing.heldUp;
   if (!enough && !isSettled(standing.status)) return undefined;
   const run = (await readRun(tx, orgId, runId)) ?? gone();
-  // Between the two reads somebody may have decided: then it is on its way again.
+  // A decision may have come between the two reads: then it is under way again.
   return enough || isSettled(run.status) ? run : undefined;
 }
 
-/** Its session was deleted while somebody waited for it. */
+/** Its session was deleted while a caller waited for it. */
 function gone(): never {
   throw new AppError('NOT_FOUND', 'There is no such run.');
 }

@@ -8,7 +8,7 @@ import { AGENT_ID, FROM, TO, USER_ID } from '../http/query-fields.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 
 const DAY_MS = 86_400_000;
-/** Where nothing is said: today and the 29 days before it. */
+/** Default: today and the 29 days before it. */
 const DAYS_DEFAULT = 30;
 
 const UsageQuery = z.strictObject({ userId: USER_ID, agentId: AGENT_ID, from: FROM, to: TO });

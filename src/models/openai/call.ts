@@ -27,7 +27,7 @@ export interface ModelTimeouts {
    */
   readonly silenceMs: number;
   /**
-   * After a finish reason: what follows still belongs to the reply, and some servers neither say
+   * After a finish reason: what follows still belongs to the reply, and some servers neither send
    * [DONE] nor close the connection.
    */
   readonly trailerMs: number;
@@ -88,9 +88,9 @@ export async function callOnce(body: unknown, options: CallOptions): Promise<Mod
   const line = openLine(signal, clock, collector);
   try {
     const response = await send(JSON.stringify(body), line.signal);
-    line.heard(false);
+    line.received(false);
     await readReply(response, collector, line);
-    // A stopped stream may end as if it were complete: only our own note tells.
+    // A stopped stream may end as if it were complete: only our own note shows it.
     if (line.stopped() === undefined) return replyOf(collector, options.model);
   } catch (error) {
     if (callerError !== undefined) throw callerError.error;
@@ -150,7 +150,7 @@ function openLine(signal: AbortSignal, clock: ModelTimeouts, collector: ReplyCol
     /** Whether we ended it ourselves, behind a complete reply. */
     hungUp: () => hungUp,
     /** Before a finish reason anything is a sign of life, after it only more of the reply. */
-    heard(reply: boolean): void {
+    received(reply: boolean): void {
       if (!collector.finished()) waitAtMost(clock.silenceMs);
       else if (reply) waitAtMost(clock.trailerMs);
     },
@@ -176,7 +176,7 @@ async function readReply(response: Response, collector: ReplyCollector, line: Li
     const refusal = refusalIn(value);
     if (refusal !== undefined)
       throw new RefusedError(refusal, response.headers, collector.begun(), collector.usage());
-    if (collector.take(value)) line.heard(true);
+    if (collector.take(value)) line.received(true);
   };
   let done = false;
   const body = createBodyReader({
@@ -185,7 +185,7 @@ async function readReply(response: Response, collector: ReplyCollector, line: Li
       done = data.trim() === '[DONE]';
       if (done) return;
       const value = parsed(data);
-      // Where the stream ended within it, it is the cut that is to be told.
+      // Where the stream ended within it, the cut is what is reported.
       if (typeof value !== 'object' && last) return;
       if (typeof value !== 'object') throw networkFault(undefined, collector.usage());
       take(value);
@@ -198,7 +198,7 @@ async function readReply(response: Response, collector: ReplyCollector, line: Li
   });
   for await (const piece of pieces(response)) {
     if (line.stopped() !== undefined) return;
-    line.heard(false);
+    line.received(false);
     body.take(piece);
     if (done) return;
     if (body.pending() > EVENT_MAX_CHARS)
@@ -217,7 +217,7 @@ async function textOfRefusal(response: Response, line: Line): Promise<string> {
   let text = '';
   try {
     for await (const piece of pieces(response)) {
-      line.heard(false);
+      line.received(false);
       text += piece;
       if (text.length > REFUSAL_MAX_CHARS) break;
     }

@@ -2,17 +2,12 @@
 // place, and judges at its end whether it is one. Trusts no field of a chunk: it reads JSON as it
 // came. No timers and no network here.
 
-import { ModelError, type ModelDelta, type ModelReply, type ModelUsage } from '../model.ts';
+import type { ModelDelta, ModelReply, ModelUsage } from '../model.ts';
 import { REASONING_FIELDS } from './dialects.ts';
 import { createCallCollector, wholeCalls } from './fragments.ts';
 import { judged } from './judge.ts';
-import { createListMerger, listOf, recordOf, textOf, thoughtOf, type Fields } from './values.ts';
-
-/**
- * Answer, arguments and reasoning together. Past any real answer, below what one row, one event and
- * one message can carry.
- */
-const REPLY_MAX_BYTES = 1024 * 1024;
+import { createReplyTexts } from './reply-texts.ts';
+import { createListMerger, listOf, recordOf, textOf, type Fields } from './values.ts';
 
 export interface ReplyCollector {
   /**
@@ -21,13 +16,13 @@ export interface ReplyCollector {
    * @throws ModelError OUTPUT_TOO_LARGE
    */
   take(chunk: unknown): boolean;
-  /** Whether the provider has said that the reply is complete: more of it may follow all the same. */
+  /** Whether a finish reason has come: more of the reply may follow all the same. */
   finished(): boolean;
   /** Whether anything of the reply has come. */
   begun(): boolean;
   /** Whether what came was a chat completion at all. */
   answered(): boolean;
-  /** Whether more came after a finish reason: then it does not tell the end. */
+  /** Whether more came after a finish reason, which then does not mark the end. */
   wentOn(): boolean;
   usage(): ModelUsage | null;
   /** @throws ModelError where what came is no complete reply. */
@@ -35,68 +30,24 @@ export interface ReplyCollector {
 }
 
 export function createReplyCollector(onDelta: (delta: ModelDelta) => void): ReplyCollector {
-  const calls = createCallCollector();
-  const own = createOwnFields();
-  let messageCalls: ReturnType<typeof wholeCalls> | undefined;
-  const text = spoken();
-  const reasoning = spoken();
-  let thoughtInContent = false;
   let finish: string | undefined;
   let usage: ModelUsage | null = null;
-  let bytes = 0;
+  const texts = createReplyTexts(onDelta, () => usage);
+  const message = createMessage(texts);
   let answered = false;
   let wentOn = false;
 
-  const count = (piece: string): void => {
-    bytes += Buffer.byteLength(piece);
-    if (bytes > REPLY_MAX_BYTES)
-      throw new ModelError('OUTPUT_TOO_LARGE', 'The model wrote more than 1 MiB in one reply.', {
-        usage,
-      });
-  };
-  const emit = (kind: ModelDelta['kind'], piece: string): void => {
-    if (piece === '') return;
-    count(piece);
-    (kind === 'CONTENT' ? text : reasoning).add(piece);
-    onDelta({ kind, text: piece });
-  };
-
-  function takeDelta(delta: Fields): void {
-    count(own.take(delta));
-    const thought = thoughtOf(delta['content']);
-    if (thought !== '') thoughtInContent = true;
-    emit('REASONING', reasoningOf(delta) || thought);
-    emit('CONTENT', textOf(delta['content']) || textOf(delta['refusal']));
-    for (const fragment of listOf(delta['tool_calls'])) count(calls.take(fragment));
-    count(calls.takeFunctionCall(delta['function_call']));
-  }
-
-  /**
-   * A whole message: as the only form, as the reply so far beside each delta, or as a repetition at
-   * the end. Only what is new of it is said.
-   */
-  function takeMessage(message: Fields): void {
-    const thought = thoughtOf(message['content']);
-    if (thought !== '') thoughtInContent = true;
-    emit('REASONING', reasoning.newOf(reasoningOf(message) || thought));
-    emit('CONTENT', text.newOf(textOf(message['content']) || textOf(message['refusal'])));
-    own.takeWhole(message);
-    if (calls.count() > 0) return;
-    messageCalls = wholeCalls(message);
-    count(JSON.stringify(message['tool_calls'] ?? ''));
-  }
-
   function takeChoice(choice: Fields): boolean {
     if (typeof choice['index'] === 'number' && choice['index'] !== 0) return false;
-    const { delta, message, finish_reason: said } = choice;
+    const { delta, message: whole, finish_reason: reason } = choice;
     answered = true;
-    const before = bytes;
-    takeDelta(recordOf(delta));
-    if (typeof message === 'object' && message !== null) takeMessage(recordOf(message));
+    const before = texts.bytes();
+    message.takeDelta(recordOf(delta));
+    if (typeof whole === 'object' && whole !== null) message.takeWhole(recordOf(whole));
     // Completions of the old kind, behind some gateways.
-    else if (delta === undefined) emit('CONTENT', textOf(choice['text']));
-    if (finish !== undefined && bytes > before) wentOn = true;
-    if (typeof said === 'string' && said !== '') finish = said;
+    else if (delta === undefined) texts.emit('CONTENT', textOf(choice['text']));
+    if (finish !== undefined && texts.bytes() > before) wentOn = true;
+    if (typeof reason === 'string' && reason !== '') finish = reason;
     return true;
   }
 
@@ -107,24 +58,25 @@ export function createReplyCollector(onDelta: (delta: ModelDelta) => void): Repl
       const counted =
         usageOf(reported) ?? usageOf(recordOf(groq)['usage']) ?? usageOf(all[0]?.['usage']);
       usage = counted ?? usage;
-      let heard = counted !== null;
-      for (const choice of all) heard = takeChoice(choice) || heard;
-      return heard;
+      let found = counted !== null;
+      for (const choice of all) found = takeChoice(choice) || found;
+      return found;
     },
     finished: () => finish !== undefined,
-    begun: () => bytes > 0,
+    begun: () => texts.bytes() > 0,
     answered: () => answered,
     wentOn: () => wentOn,
     usage: () => usage,
     reply(model) {
-      const made = (calls.count() > 0 ? calls : (messageCalls ?? calls)).calls();
-      const said = text.all();
-      const finishReason = judged({ finish, text: said, calls: made, usage });
-      const fields = own.fields(thoughtInContent ? [reasoning.all(), said] : undefined);
+      const calls = message.calls();
+      const text = texts.content();
+      const reasoning = texts.reasoning();
+      const finishReason = judged({ finish, text, calls, usage });
+      const fields = message.fields();
       return {
-        text: said,
-        reasoning: reasoning.all(),
-        toolCalls: made ?? [],
+        text,
+        reasoning,
+        toolCalls: calls ?? [],
         finishReason,
         model,
         usage,
@@ -134,36 +86,34 @@ export function createReplyCollector(onDelta: (delta: ModelDelta) => void): Repl
   };
 }
 
-/** What has been said of one text, and what of a whole one is new. */
-function spoken() {
-  let all = '';
+/** The message of the reply: from its deltas, from whole messages, or from both. */
+function createMessage(texts: ReturnType<typeof createReplyTexts>) {
+  const calls = createCallCollector();
+  const own = createOwnFields();
+  let messageCalls: ReturnType<typeof wholeCalls> | undefined;
   return {
-    add: (piece: string): void => void (all += piece),
-    all: () => all,
-    newOf: (whole: string): string =>
-      whole.length > all.length && whole.startsWith(all) ? whole.slice(all.length) : '',
+    takeDelta(delta: Fields): void {
+      texts.count(own.take(delta));
+      texts.take(delta);
+      for (const fragment of listOf(delta['tool_calls'])) texts.count(calls.take(fragment));
+      texts.count(calls.takeFunctionCall(delta['function_call']));
+    },
+    /**
+     * A whole message: the only form, the reply so far beside each delta, or a repetition at the
+     * end. Only the new part of it is emitted.
+     */
+    takeWhole(message: Fields): void {
+      texts.takeWhole(message);
+      own.takeWhole(message);
+      if (calls.count() > 0) return;
+      messageCalls = wholeCalls(message);
+      texts.count(JSON.stringify(message['tool_calls'] ?? ''));
+    },
+    calls: () => (calls.count() > 0 ? calls : (messageCalls ?? calls)).calls(),
+    fields: () =>
+      own.fields(texts.thoughtInContent() ? [texts.reasoning(), texts.content()] : undefined),
   };
 }
-
-/**
- * Two names for the same thing, or a list of thoughts beside them: a server that sends several says
- * the same in each.
- */
-function reasoningOf(of: Fields): string {
-  for (const [name, kind] of Object.entries(REASONING_FIELDS)) {
-    const said = kind === 'text' ? textOf(of[name]) : kind === 'list' ? detailsText(of[name]) : '';
-    if (said !== '') return said;
-  }
-  return '';
-}
-
-const detailsText = (list: unknown): string =>
-  listOf(list)
-    .map((each) => {
-      const { text, summary, thinking } = recordOf(each);
-      return textOf(text) || textOf(summary) || textOf(thinking);
-    })
-    .join('');
 
 /** The fields of the message that go back as they came. */
 function createOwnFields() {
@@ -193,7 +143,7 @@ function createOwnFields() {
 
   return {
     take: (delta: Fields): string => take(delta, false),
-    /** A whole message replaces what its deltas said, where it says it too. */
+    /** A whole message replaces the fields of its deltas that it repeats. */
     takeWhole: (message: Fields): string => take(message, true),
     fields(thoughtAndText: readonly [string, string] | undefined): Record<string, unknown> {
       return {

@@ -1,4 +1,4 @@
-// What servers of the OpenAI family say and refuse in their own way, as tables: a line says what
+// What servers of the OpenAI family send and refuse in their own way, as tables: a line has what
 // was seen, where, and what follows. A new server is a new line. Pure data and the functions that
 // look things up in it.
 
@@ -80,7 +80,7 @@ export const REASONING_FIELDS: Readonly<Record<string, 'text' | 'list' | 'value'
 };
 
 /**
- * Codes and types that say "too long", and words for those that only say it in prose. Each pattern
+ * Codes and types that mean "too long", and words for servers that only write it in prose. Each pattern
  * was seen at the server named behind it.
  */
 const TOO_LONG_NAMES: ReadonlySet<string> = new Set([
@@ -126,7 +126,7 @@ export function saysTooLong(
   if (names.some((name) => TOO_LONG_NAMES.has(name.toLowerCase()))) return true;
   // A refusal comes with 400, 413 or 422; some gateways wrap one of the server behind them in 5xx.
   const may = status === undefined || [400, 413, 422].includes(status) || status >= 500;
-  // A name of its own ("invalid_value") says what it is; these say only that it is no good.
+  // A name of its own ("invalid_value") is specific; these only mean that the request is invalid.
   const plain = names.every((name) => !name.includes('_') || NO_GOOD.test(name));
   return (
     may &&
@@ -266,8 +266,8 @@ export interface Placeholder {
 }
 
 /** Gemini signs its calls; Google's documents give this word for turns of other models. */
-const signedBy = (house: string): Placeholder => ({
-  call: { extra_content: { [house]: { thought_signature: 'skip_thought_signature_validator' } } },
+const signedBy = (vendor: string): Placeholder => ({
+  call: { extra_content: { [vendor]: { thought_signature: 'skip_thought_signature_validator' } } },
 });
 const SIGNED_CALLS = signedBy('google');
 

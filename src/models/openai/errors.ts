@@ -31,7 +31,7 @@ export function refusedFault({ refusal, headers, inReply, usage, apiKey }: Refus
   const { status, message } = refusal;
   const param = isOf(apiKey, refusal.param) ? '' : refusal.param;
   const retryAfterMs = retryAfterOf(headers) ?? capped(refusal.retryAfterMs);
-  const said = names.length === 0 ? '' : ` (${names.slice(0, 2).join(', ')})`;
+  const named = names.length === 0 ? '' : ` (${names.slice(0, 2).join(', ')})`;
 
   if (saysTooLong(status, names, message) || isBare(status, refusal))
     return new ModelError(
@@ -45,10 +45,10 @@ export function refusedFault({ refusal, headers, inReply, usage, apiKey }: Refus
   if (saysQuota(status, names, message))
     return new ModelError(
       'QUOTA_EXHAUSTED',
-      `The model's provider refuses further calls: its quota is used up${said}.`,
+      `The model's provider refuses further calls: its quota is used up${named}.`,
       { usage },
     );
-  // Groq tells a rate of tokens with 413.
+  // Groq answers 413 where a rate of tokens is exceeded.
   if (status === 429 || (status !== undefined && status < 500 && names.some(isRate)))
     return new ModelError(
       'RATE_LIMITED',
@@ -56,24 +56,24 @@ export function refusedFault({ refusal, headers, inReply, usage, apiKey }: Refus
       { retryAfterMs, usage },
     );
   if (names.some((name) => MODELS_OWN_FAULT.has(name)))
-    return new ModelError('INCOMPLETE', `The model wrote a tool call that is none${said}.`, {
+    return new ModelError('INCOMPLETE', `The model wrote a tool call that is none${named}.`, {
       retryable: true,
       usage,
     });
   if (status === undefined || inReply === true)
     return new ModelError(
       'UNAVAILABLE',
-      `The model's provider broke off with ${status === undefined ? 'an error' : String(status)}${said}.`,
+      `The model's provider broke off with ${status === undefined ? 'an error' : String(status)}${named}.`,
       { retryAfterMs, usage },
     );
   if (status < 400 || status === 408 || status === 409 || status === 425 || status >= 500)
-    return new ModelError('UNAVAILABLE', `The model's provider failed with ${status}${said}.`, {
+    return new ModelError('UNAVAILABLE', `The model's provider failed with ${status}${named}.`, {
       retryAfterMs,
       usage,
     });
   return new ModelError(
     'REJECTED',
-    `The model's provider refused the request with ${status}${said}${param === '' ? '' : `: see the parameter ${param}`}.`,
+    `The model's provider refused the request with ${status}${named}${param === '' ? '' : `: see the parameter ${param}`}.`,
     { usage },
   );
 }
@@ -89,7 +89,7 @@ export function networkFault(error: unknown, usage: ModelUsage | null): ModelErr
   );
 }
 
-/** A 413 is of whoever limits bodies, a gateway most often, and says nothing more. */
+/** A 413 comes from a limit of bodies, a gateway's most often, and means nothing more. */
 const isBare = (status: number | undefined, { names, param }: Refusal): boolean =>
   status === 413 && param === '' && !names.some(isRate);
 
@@ -116,7 +116,7 @@ function capped(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : Math.ceil(Math.min(Math.max(ms, 0), RETRY_AFTER_MAX_MS));
 }
 
-/** ECONNREFUSED and its like, from wherever in the chain of causes the network said it. */
+/** ECONNREFUSED and its like, from anywhere in the chain of causes. */
 function networkCode(error: unknown): string | undefined {
   let at: unknown = error;
   for (let depth = 0; depth < 5 && at instanceof Error; depth++, at = at.cause) {

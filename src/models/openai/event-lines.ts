@@ -5,7 +5,7 @@
 export interface BodyReader {
   /** @throws what `onData` throws */
   take(piece: string): void;
-  /** What stood open at the end of the stream. */
+  /** What was not complete at the end of the stream. */
   end(): void;
   /** Characters of the line or the value that is not complete yet. */
   pending(): number;
@@ -19,37 +19,24 @@ export interface BodyEvents {
 }
 
 export function createBodyReader({ onData, onBody }: BodyEvents): BodyReader {
-  const open: string[] = [];
-  let openLength = 0;
   let data: string[] = [];
   let dataLength = 0;
+  let hasError = false;
   const add = (line: string): void => {
     data.push(line);
     dataLength += line.length;
   };
   let form: 'UNKNOWN' | 'STREAM' | 'JSON' = 'UNKNOWN';
-  let afterReturn = false;
-
-  const keep = (text: string): void => {
-    if (text === '') return;
-    open.push(text);
-    openLength += text.length;
-  };
-  const taken = (): string => {
-    const text = open.join('');
-    open.length = 0;
-    openLength = 0;
-    return text;
-  };
 
   function dispatch(last: boolean): void {
     if (data.length === 0) return;
-    const lines = data;
+    const all = data;
     data = [];
     dataLength = 0;
-    const whole = lines.join('\n');
+    hasError = false;
+    const whole = all.join('\n');
     // Some servers leave the empty line between events out: each line is one then.
-    if (lines.length > 1 && !isJson(whole)) for (const line of lines) onData(line, last);
+    if (all.length > 1 && !isJson(whole)) for (const line of all) onData(line, last);
     else onData(whole, last);
   }
 
@@ -63,10 +50,58 @@ export function createBodyReader({ onData, onBody }: BodyEvents): BodyReader {
     const value = at < 0 ? '' : line.slice(at + 1).replace(/^ /, '');
     if (field === 'data') add(value);
     // llama.cpp's older servers name the field after what is in it.
-    else if (field === 'error') add(`{"error":${isJson(value) ? value : JSON.stringify(value)}}`);
+    // One of an event is enough, and each costs a look whether it is JSON.
+    else if (field === 'error' && !hasError) {
+      hasError = true;
+      add(`{"error":${isJson(value) ? value : JSON.stringify(value)}}`);
+    }
   }
 
-  function takeLines(piece: string): void {
+  const lines = createLineSplitter((line) => takeLine(line, false));
+  return {
+    take(piece) {
+      if (form === 'UNKNOWN') {
+        const first = /[^\s\ufeff]/.exec(piece)?.[0];
+        if (first === undefined) return;
+        form = first === '{' || first === '[' ? 'JSON' : 'STREAM';
+      }
+      if (form === 'JSON') lines.keep(piece);
+      else lines.take(piece.replace(/^\ufeff/, ''));
+    },
+    end() {
+      const rest = lines.rest();
+      if (form === 'JSON') return onBody(rest);
+      if (rest !== '') takeLine(rest, true);
+      dispatch(true);
+    },
+    pending: () => lines.pending() + dataLength,
+  };
+}
+
+const LF = 10;
+const CR = 13;
+
+/** Lines that end with LF, CR or CRLF, however the pieces are cut. */
+function createLineSplitter(onLine: (line: string) => void) {
+  const open: string[] = [];
+  let openLength = 0;
+  let afterReturn = false;
+
+  function keep(text: string): void {
+    if (text === '') return;
+    open.push(text);
+    openLength += text.length;
+  }
+
+  /** The text since the last line. */
+  function rest(): string {
+    const text = open.join('');
+    open.length = 0;
+    openLength = 0;
+    return text;
+  }
+
+  function take(piece: string): void {
     let from = 0;
     for (let at = 0; at < piece.length; at++) {
       const character = piece.charCodeAt(at);
@@ -76,36 +111,18 @@ export function createBodyReader({ onData, onBody }: BodyEvents): BodyReader {
       else if (character === LF || character === CR) {
         keep(piece.slice(from, at));
         from = at + 1;
-        takeLine(taken(), false);
+        onLine(rest());
       }
     }
     keep(piece.slice(from));
   }
 
-  return {
-    take(piece) {
-      if (form === 'UNKNOWN') {
-        const first = /[^\s\ufeff]/.exec(piece)?.[0];
-        if (first === undefined) return;
-        form = first === '{' || first === '[' ? 'JSON' : 'STREAM';
-      }
-      if (form === 'JSON') keep(piece);
-      else takeLines(piece.replace(/^\ufeff/, ''));
-    },
-    end() {
-      if (form === 'JSON') return onBody(taken());
-      const rest = taken();
-      if (rest !== '') takeLine(rest, true);
-      dispatch(true);
-    },
-    pending: () => openLength + dataLength,
-  };
+  return { keep, take, rest, pending: () => openLength };
 }
 
-const LF = 10;
-const CR = 13;
-
 function isJson(text: string): boolean {
+  // Most text that is no JSON is found without an exception, which costs a stack trace.
+  if (!/^\s*[[{"\dtfn-]/.test(text)) return false;
   try {
     JSON.parse(text);
     return true;

@@ -57,29 +57,15 @@ export function createCallCollector(): CallCollector {
     return call;
   }
 
-  /** The call that a fragment goes on with; undefined: it begins one. */
-  function continued(
-    index: number | string | undefined,
-    id: string,
-    name: string,
-  ): Building | undefined {
-    const at = index === undefined ? undefined : byIndex.get(index);
-    const same = id === '' ? undefined : byId.get(id);
-    // Several calls at one index: an id that is known says which.
-    if (at !== undefined) return at.id !== '' && at.id !== id ? (same ?? at) : at;
-    // An index not seen yet begins a call if a name comes with it.
-    if (same !== undefined && (index === undefined || name === '')) return same;
-    if (name !== '') return undefined;
-    // Neither id nor name: the last call's, whatever its index says. Without an index a strange id
-    // is one of those that change with every fragment.
-    return id === '' || index === undefined ? all.at(-1) : undefined;
-  }
-
   function takeAt(index: number | string | undefined, id: string, of: unknown): Taken {
     const { name: named, arguments: given, ...functionFields } = recordOf(of);
     const name = textOf(named);
     const text = argumentsOf(given);
-    let call = continued(index, id, name);
+    let call = continued(index, id, name, {
+      atIndex: index === undefined ? undefined : byIndex.get(index),
+      ofId: id === '' ? undefined : byId.get(id),
+      last: all.at(-1),
+    });
     if (call !== undefined && repeats(call, id, name, text)) return { call, added: '' };
     const before = all.length;
     if (call === undefined || startsAnother(call, id, name, text)) call = open(index, id);
@@ -106,32 +92,53 @@ export function createCallCollector(): CallCollector {
     takeFunctionCall: (value) =>
       Object.keys(recordOf(value)).length === 0 ? '' : takeAt('function_call', '', value).added,
     count: () => all.length,
-    calls() {
-      const made: OpenCall[] = [];
-      for (const call of all) {
-        const argumentsText = call.pieces.join('');
-        // A fragment of nothing is no call; arguments without a name are somebody's.
-        if (call.name === '' && argumentsText.trim() === '') continue;
-        if (call.name === '') return undefined;
-        made.push({
-          id: call.id,
-          name: call.name,
-          argumentsText,
-          ...(Object.keys(call.fields).length === 0 ? {} : { fields: call.fields }),
-          ...(Object.keys(call.functionFields).length === 0
-            ? {}
-            : { functionFields: call.functionFields }),
-        });
-      }
-      return made;
-    },
+    calls: () => openCalls(all),
   };
+}
+
+/** The call that a fragment continues; undefined: it begins one. */
+function continued(
+  index: number | string | undefined,
+  id: string,
+  name: string,
+  known: Readonly<Record<'atIndex' | 'ofId' | 'last', Building | undefined>>,
+): Building | undefined {
+  const { atIndex, ofId, last } = known;
+  // Several calls at one index: a known id selects one.
+  if (atIndex !== undefined)
+    return atIndex.id !== '' && atIndex.id !== id ? (ofId ?? atIndex) : atIndex;
+  // A new index begins a call if a name comes with it.
+  if (ofId !== undefined && (index === undefined || name === '')) return ofId;
+  if (name !== '') return undefined;
+  // Neither id nor name: the last call's, whatever its index. Without an index an unknown id is one
+  // of those that change with every fragment.
+  return id === '' || index === undefined ? last : undefined;
+}
+
+function openCalls(all: readonly Building[]): readonly OpenCall[] | undefined {
+  const calls: OpenCall[] = [];
+  for (const call of all) {
+    const argumentsText = call.pieces.join('');
+    // A fragment of nothing is no call; arguments without a name belong to an unknown call.
+    if (call.name === '' && argumentsText.trim() === '') continue;
+    if (call.name === '') return undefined;
+    calls.push({
+      id: call.id,
+      name: call.name,
+      argumentsText,
+      ...(Object.keys(call.fields).length === 0 ? {} : { fields: call.fields }),
+      ...(Object.keys(call.functionFields).length === 0
+        ? {}
+        : { functionFields: call.functionFields }),
+    });
+  }
+  return calls;
 }
 
 /** An empty call is kept, too: it counts as what it takes at least. */
 const OPENED = ' '.repeat(32);
 
-/** What is kept of fields that nobody here knows, as it counts towards the reply. */
+/** Unknown fields that are kept, as they count towards the reply. */
 const weightOf = (fields: Readonly<Record<string, unknown>>): string =>
   Object.keys(fields).length === 0 ? '' : JSON.stringify(fields);
 

@@ -1,5 +1,5 @@
 // Whether what came is a reply, by its last word and by what there is of it. A cut or aborted
-// stream ends exactly as a complete one does: only a finish reason tells them apart.
+// stream ends exactly as a complete one does: only a finish reason distinguishes them.
 
 import { ModelError, type ModelUsage } from '../model.ts';
 import { endOf } from './dialects.ts';

@@ -1,4 +1,4 @@
-// Tells piece by piece whether a text is one whole JSON object: by its brackets, so that each byte
+// Decides piece by piece whether a text is one whole JSON object: by its brackets, so that each byte
 // is looked at once. Knows nothing of what is in it.
 
 export interface ObjectEnd {

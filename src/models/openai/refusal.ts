@@ -22,15 +22,17 @@ export function refusalIn(value: unknown): Refusal | undefined {
   const body = recordOf(Array.isArray(value) ? listOf(value)[0] : value);
   const { error, base_resp: minimax, errors, detail, object, type, message, choices } = body;
   const code = recordOf(minimax)['status_code'];
-  if (isSaid(error) || (typeof code === 'number' && code !== 0)) return refusalOf(undefined, value);
+  if (isSentence(error) || (typeof code === 'number' && code !== 0))
+    return refusalOf(undefined, value);
   if (object === 'error' || type === 'error') return refusalOf(undefined, value);
   if (choices !== undefined) return undefined;
   const wordless = message === undefined || typeof message === 'object';
-  if (isSaid(detail) || listOf(errors).length > 0 || !wordless) return refusalOf(undefined, value);
+  if (isSentence(detail) || listOf(errors).length > 0 || !wordless)
+    return refusalOf(undefined, value);
   return undefined;
 }
 
-const isSaid = (error: unknown): boolean =>
+const isSentence = (error: unknown): boolean =>
   typeof error === 'string' ? error !== '' : typeof error === 'object' && error !== null;
 
 /** `body`: parsed, or text where it was no JSON. */

@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql, type QueryExecutorProvider, type Transaction } from 'kysely';
 import { createDueWatch, type DueWatch } from '../due.ts';
+import { withDeadline } from '../../deadline.ts';
 import type { Announcer } from '../events/notifications.ts';
 import { isConflict, isConnectionLoss } from './connection-loss.ts';
 import type { Database } from './database.ts';
@@ -26,9 +27,9 @@ export interface StoreTransaction {
    * fails if it does.
    */
   readonly write: (statement: Statement) => void;
-  /** Tells who follows the run, after the commit. */
+  /** Notifies those who follow the run, after the commit. */
   readonly announce: (runId: string, change: 'STATUS' | 'EVENTS') => void;
-  /** Tells who follows the inbox of the org, after the commit. */
+  /** Notifies those who follow the inbox of the org, after the commit. */
   readonly announceInbox: (orgId: string) => void;
 }
 
@@ -41,7 +42,7 @@ export interface Store {
   readonly announcer: Announcer;
   /** What there is to do that no caller waits for. */
   readonly due: DueWatch;
-  /** What models are saying in this process. */
+  /** Deltas of models in this process. */
   readonly live: LiveDeltas;
   /** Resolves if the database answers; for the readiness route. */
   readonly ping: () => Promise<void>;
@@ -63,29 +64,16 @@ export class StoreUnavailableError extends Error {
   }
 }
 
-/** A database that has gone silent is not waited for longer than one that refuses. */
-async function within<T>(
+/** A database that does not answer is given up as soon as one that refuses. */
+function within<T>(
   giveUpAt: number,
   progress: { abandoned: boolean },
   work: () => Promise<T>,
 ): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => {
-        progress.abandoned = true;
-        reject(Object.assign(new Error('the database is silent'), { code: 'ETIMEDOUT' }));
-      },
-      Math.max(1, giveUpAt - performance.now()),
-    );
+  return withDeadline(work(), Math.max(1, giveUpAt - performance.now()), (): never => {
+    progress.abandoned = true;
+    throw Object.assign(new Error('the database does not answer'), { code: 'ETIMEDOUT' });
   });
-  const working = work();
-  working.catch(() => undefined);
-  try {
-    return await Promise.race([working, silence]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 const writeOver =
@@ -100,13 +88,13 @@ const GIVE_UP_AFTER_MS = 2600;
 // No caller waits for a worker's transaction, and giving one up that only takes long would have a
 // model asked and paid again. Below the 10 s of the activities that repeat one.
 const WORKER_GIVES_UP_AFTER_MS = 8000;
-/** A database that has answered anybody this lately is there. */
+/** A database that has answered any transaction this lately is there. */
 const IN_SIGHT_MS = 1000;
 const CONFLICT_RETRIES = 20;
 
 export function createStore(db: Database, announcer: Announcer): Store {
   async function transact<T>(as: As, work: Work<T>): Promise<T> {
-    // Not the wall clock: put back by an hour, it would have a caller wait for an hour.
+    // Monotonic: a system clock that is put back by an hour would make a caller wait for an hour.
     const patienceMs = as === 'worker' ? WORKER_GIVES_UP_AFTER_MS : GIVE_UP_AFTER_MS;
     const askedAt = performance.now();
     const giveUpAt = askedAt + patienceMs;

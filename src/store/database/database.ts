@@ -1,5 +1,5 @@
 // One handle, one dialect, one driver: PostgreSQL by its address, or PGlite in a folder, both
-// behind node-postgres' pool. Nobody but access.ts and migrate.ts gets at the handle.
+// behind node-postgres' pool. Only access.ts and migrate.ts use the handle.
 
 import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';

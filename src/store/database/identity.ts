@@ -7,7 +7,7 @@ import { SERVICE_ROLE } from './migrations/tenant-policies.ts';
 export type As = 'worker' | 'reconciler' | { readonly org: string };
 
 /**
- * Begins a transaction as somebody: one message on the way of each. The role first, or a refusal
+ * Begins a transaction in a role: one message on the way of each. The role first, or a refusal
  * would leave the rest set.
  */
 export function beginAs(as: As): string {

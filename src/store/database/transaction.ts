@@ -18,7 +18,7 @@ export interface TransactionProgress {
   entered: boolean;
   /** COMMIT was sent. */
   atCommit: boolean;
-  /** Whoever waited for it was told that it could not be done. */
+  /** Its caller has had the answer that it could not be done. */
   abandoned: boolean;
 }
 
@@ -36,7 +36,7 @@ export async function runTransaction<T>(
   let failed: { readonly error: unknown } | undefined;
   const send = async (text: string, values: readonly unknown[] = []): Promise<Answer> => {
     const answer = connection.query(text, values);
-    // A statement that nobody awaits fails the transaction all the same.
+    // A statement that is not awaited fails the transaction all the same.
     answer.then(
       () => (progress.entered = true),
       (error: unknown) => (failed ??= { error }),
@@ -47,7 +47,7 @@ export async function runTransaction<T>(
     send(beginAs(as)).catch(() => undefined);
     try {
       const result = await work(transactionOver(kysely, send));
-      // Whoever was told that it could not be done must not find it done later.
+      // A caller with the answer that it could not be done must not find it done later.
       if (progress.abandoned) throw new Error('given up before the commit');
       progress.atCommit = true;
       const { command } = await send('commit');

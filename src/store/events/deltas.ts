@@ -1,4 +1,4 @@
-// What models said, as it is stored: in chunks of a tenth of a second, each with the position that
+// Deltas of models, as they are stored: in chunks of a tenth of a second, each with the position that
 // a reader has reached with it. All deltas of an attempt are stored before its reply is, or with
 // it, so that no later event of the run can come before them.
 
@@ -44,10 +44,10 @@ export async function keepThrough(
 
 /**
  * In the transaction that records a reply, where a later attempt at the turn has begun to speak
- * meanwhile: the reply that counts is said once more, after that one's words. Else a reader would
+ * meanwhile: the reply that counts is sent once more, after that one's text. Else a reader would
  * be left with those.
  */
-export async function sayAgain(
+export async function repeatReply(
   tx: StoreTransaction,
   runId: string,
   turn: number,

@@ -23,7 +23,7 @@ export type EventKind =
 /** Kinds that no reader outside sees: marks for the order of what he does see. */
 export const HIDDEN: readonly EventKind[] = ['ATTEMPT', 'RESUMED'];
 
-/** Kinds with which the run's status changes so that somebody who waits for it has to know. */
+/** Kinds with which the run's status changes so that those who wait for it have to be notified. */
 const OF_STATUS: readonly EventKind[] = ['PAUSED', 'STOP', 'CANCELLED', 'ERROR'];
 
 export interface NewEvent {
@@ -58,7 +58,7 @@ function inserting(
   runId: string,
   events: readonly NewEvent[],
 ): RawBuilder<{ seq: number }> {
-  // Nobody waits for an attempt to begin: what it says is announced by itself.
+  // No reader waits for an attempt to begin: its deltas are announced by themselves.
   if (events.some(({ kind }) => kind !== 'ATTEMPT'))
     tx.announce(runId, events.some(({ kind }) => OF_STATUS.includes(kind)) ? 'STATUS' : 'EVENTS');
   return sql<{ seq: number }>`

@@ -1,5 +1,5 @@
-// What models are saying right now in this process and the store does not have yet. A reader here
-// gets a delta the moment it is said; what is stored is let go of, so this holds a tenth of a
+// Deltas of models in this process that the store does not have yet. A reader here gets a delta the
+// moment it comes; what is stored is released, so this holds a tenth of a
 // second of each reply. Ids only in announce.ts, text only here; no source of truth.
 
 import { isAfter, type Position } from '../../contract/position.ts';
@@ -9,7 +9,7 @@ export type DeltaKind = 'CONTENT' | 'REASONING';
 export interface Delta {
   /** Of the attempt's event. */
   readonly seq: number;
-  /** UTF-16 code units that the attempt had said with this. */
+  /** UTF-16 code units of the attempt up to the end of this. */
   readonly offset: number;
   readonly kind: DeltaKind;
   readonly text: string;
@@ -20,7 +20,7 @@ export interface Delta {
 export const positionAfter = ({ seq, offset }: Delta): Position => ({ seq, offset });
 
 /**
- * The part of a delta that somebody at `position` has not seen; undefined where that is nothing.
+ * The part of a delta that a reader at `position` has not seen; undefined where that is nothing.
  */
 export function unseenPart(delta: Delta, position: Position): Delta | undefined {
   if (!isAfter(delta, position)) return undefined;

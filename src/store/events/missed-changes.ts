@@ -6,7 +6,7 @@ import type { Database } from '../database/database.ts';
 import { runTransaction } from '../database/transaction.ts';
 import { inboxKey, type Subscriptions } from './subscriptions.ts';
 
-/** How late a waiter hears of a change whose notification was lost. */
+/** How late a waiter finds a change whose notification was lost. */
 const EVERY_MS = 2000;
 
 export interface MissedChanges {

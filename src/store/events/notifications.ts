@@ -1,6 +1,6 @@
-// Who waits for a run or an inbox hears of its change: in this process at once (subscriptions.ts),
+// Notifies those who wait for a run or an inbox of its change: in this process at once (subscriptions.ts),
 // in others by NOTIFY (notify-channel.ts), and at the latest by a query every 2 s
-// (missed-changes.ts). Nothing here is a source of truth: whoever is called reads again.
+// (missed-changes.ts). Nothing here is a source of truth: who is notified reads again.
 
 import type { Database } from '../database/database.ts';
 import { createMissedChanges } from './missed-changes.ts';

@@ -38,7 +38,7 @@ export function createNotifyChannel(
     const next = createClient(connectionString);
     const again = (): void => {
       if (client === next) client = undefined;
-      // Once: what else it has to say is of no matter.
+      // Once: later errors of it do not matter.
       next.removeAllListeners().on('error', () => undefined);
       next.end().catch(() => undefined);
       if (!closed) setTimeout(() => void connect(connectionString), RECONNECT_AFTER_MS).unref();
@@ -69,7 +69,7 @@ export function createNotifyChannel(
       }
     } catch (error) {
       outgoing = new Set();
-      // A connection on which a query was lost tells nobody anything any more.
+      // A connection on which a query was lost sends no notifications any more.
       client?.emit('error', error);
     } finally {
       flushing = false;

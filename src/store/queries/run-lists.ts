@@ -37,7 +37,7 @@ export const itemOf = (limit: number): RunScope => ({
 
 export interface Listed<T> {
   readonly items: readonly T[];
-  /** Where each item stands: a page may end behind any of them. */
+  /** The position of each item: a page may end behind any of them. */
   readonly places: readonly After[];
   readonly hasMore: boolean;
   /** Where all of them end; undefined where there are none. */
@@ -176,7 +176,7 @@ export async function listWaiting(
     viewer.orgId,
     places.map((place) => place.callId),
   );
-  // Between the two statements somebody may have decided: such a call waits no more.
+  // A decision may have come between the two statements: such a call waits no more.
   const items = places.flatMap((place) => {
     const run = runs.get(place.runId);
     const call = run?.calls.find(

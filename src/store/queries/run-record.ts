@@ -1,4 +1,4 @@
-// A run as it stands, in one statement: what api/runs/present.ts turns into a RunResponse, and
+// The present state of a run, in one statement: what api/runs/present.ts turns into a RunResponse, and
 // nothing else does. Whole; with the calls that wait alone; or, as an item of a list, within bounds.
 
 import { sql, type RawBuilder } from 'kysely';
@@ -220,7 +220,7 @@ const earlierOfEach = sql`greatest(1, least(${sql.lit(EARLIER_EACH)}, ${sql.lit(
 const callsWhere = (which: RawBuilder<unknown>): RawBuilder<unknown> =>
   sql`(select c.*, ${earlierOfEach} from calls c where c.run_id = r.run_id and ${which})`;
 const asItIs: Cut = (column) => column;
-/** One character more than is shown tells that there is more. */
+/** One character more than is shown marks that there is more. */
 const beginning =
   (chars: number): Cut =>
   (column) =>
@@ -271,7 +271,7 @@ const lastTurns = (columns: RawBuilder<unknown>, limit: RawBuilder<unknown>): Ra
   sql`select ${columns} from turns where run_id = r.run_id order by turn desc limit ${limit}`;
 
 /**
- * By the lengths that stand in the rows: no long text is fetched for it, and no more rows are
+ * By the lengths in the rows: no long text is fetched for it, and no more rows are
  * looked at than fit.
  */
 const weightOver = (maxBytes: number, limit: RawBuilder<unknown>): RawBuilder<unknown> => sql`(

@@ -118,7 +118,7 @@ export async function findVisibleRun(
 export interface Standing {
   readonly status: RunStatus;
   /**
-   * It goes on when somebody does something: QUEUED behind a run of its session that waits for
+   * It goes on after an action of a person: QUEUED behind a run of its session that waits for
    * people, or held by an operator.
    */
   readonly heldUp: boolean;

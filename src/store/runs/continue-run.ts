@@ -44,7 +44,7 @@ export async function continueRun(
   return { kind: 'REFUSED', error: result.refused };
 }
 
-/** CANCELLED whatever the state, unless it has ended; the workflow is told by an outbox line. */
+/** CANCELLED in any state but an end; an outbox line cancels the workflow. */
 export async function cancelRun(tx: StoreTransaction, runId: string, actor: string): Promise<void> {
   const run = await lockSessionAndRun(tx, runId);
   if (run === undefined || isTerminal(run.status)) return;
@@ -57,8 +57,8 @@ const ON_ITS_WAY_S = 2;
 
 /**
  * The workflow of a cancelled run has found that out by itself: the request that it waits for is
- * said once more. One that was said a moment ago may be on its way, or have gone to the execution
- * before a reset: it is said again only after a while. True where there is a line to be sent.
+ * sent once more. One that was sent a moment ago may be on its way, or have gone to the execution
+ * before a reset: it is sent again only after a while. True where there is a line to be sent.
  */
 export async function cancelAgain(tx: StoreTransaction, runId: string): Promise<boolean> {
   const run = await lockRun(tx, runId);

@@ -3,10 +3,13 @@
 
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
+import type { Columns } from '../database/tables.ts';
 import { OPEN } from './open-runs.ts';
 
 export async function heldRuns(tx: StoreTransaction): Promise<readonly string[]> {
-  const { rows } = await sql<{ run_id: string }>`select run_id from runs where held`.execute(tx.db);
+  const { rows } = await sql<Columns<'runs', 'run_id'>>`select run_id from runs where held`.execute(
+    tx.db,
+  );
   return rows.map((row) => row.run_id);
 }
 

@@ -68,7 +68,7 @@ export async function takeKey(
       'NOT_FOUND',
       'The run that this Idempotency-Key started was deleted with its session. Send a new key for a new request.',
     );
-  // A key of a run that is acted on is not told from another request's by the run.
+  // A key of a run that is acted on is not distinguished from another request's by the run.
   const own =
     use.target === ''
       ? row.run_id === runId

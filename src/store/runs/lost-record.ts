@@ -1,5 +1,5 @@
-// A record that is older than what its workflow was told: the database lost its last transactions.
-// Nobody is told that a run is complete, or asks the model on, with calls left out.
+// A record that is older than what its workflow has seen: the database lost its last transactions.
+// No run is shown as complete, and no model is asked on, with calls left out.
 
 import { sql } from 'kysely';
 import type { RunFailure } from '../../contract/names.ts';
@@ -29,7 +29,7 @@ export async function missingBeforeEnd(
   return calls > 0 ? 'the outcome of a call' : undefined;
 }
 
-/** Whether these calls happened the record cannot tell any more: none of them is told as not made. */
+/** Whether these calls happened the record does not have any more: none is shown as not made. */
 export async function markUnknown(tx: StoreTransaction, runId: string, why: string): Promise<void> {
   await sql`update calls set state = 'UNKNOWN', evidence = ${why}, result = ${`It is not known whether this call happened: ${why}.`}
     where run_id = ${runId} and state in ('PROPOSED', 'APPROVED', 'DISPATCHING', 'UNKNOWN')`.execute(

@@ -8,7 +8,7 @@ import type { Columns } from '../database/tables.ts';
 /** For `status in ${OPEN}`: constants, so that the partial index `runs_open` serves. */
 export const OPEN = sql`('QUEUED', 'RUNNING', 'PAUSED')`;
 
-/** For `state in ${OUTCOMES}`: what the model may be told of a call. */
+/** For `state in ${OUTCOMES}`: the states of a call that the model gets a result of. */
 export const OUTCOMES = sql`('SUCCEEDED', 'FAILED', 'REJECTED', 'LEFT')`;
 
 /** undefined: there is no such run. */

@@ -176,11 +176,9 @@ export async function releaseNextOfSession(
 ): Promise<string | undefined> {
   const next = await openRunOfSession(tx, s);
   if (next?.status !== 'QUEUED') return undefined;
-  const { rows } = await sql<{
-    agent: AgentSnapshot;
-    options: RunOptions;
-    generate_followups: boolean;
-  }>`
+  const { rows } = await sql<
+    Columns<'runs', 'generate_followups'> & { agent: AgentSnapshot; options: RunOptions }
+  >`
     select s.body as agent, r.options, r.generate_followups from runs r join agent_snapshots s using (revision) where r.run_id = ${next.runId}`.execute(
     tx.db,
   );

@@ -4,6 +4,7 @@
 import { sql } from 'kysely';
 import { OPEN } from './open-runs.ts';
 import type { StoreTransaction } from '../database/access.ts';
+import type { Columns } from '../database/tables.ts';
 import { audit } from '../audit.ts';
 import {
   allOf,
@@ -122,14 +123,14 @@ export async function deleteSession(
   const session = sql`org_id = ${orgId} and user_id = ${userId} and session_id = ${sessionId}`;
   // The lock by itself, what is decided read after it: a start in between takes the same lock.
   await sql`select 1 from sessions where ${session} for update`.execute(tx.db);
-  const { rows: open } = await sql<{ run_id: string }>`
+  const { rows: open } = await sql<Columns<'runs', 'run_id'>>`
     select run_id from runs where ${session} and status in ${OPEN} order by session_seq`.execute(
     tx.db,
   );
   if (open.length > 0) return { kind: 'OPEN', runIds: open.map((run) => run.run_id) };
-  const { rows: runs } = await sql<{
-    run_id: string;
-  }>`delete from runs where ${session} returning run_id`.execute(tx.db);
+  const { rows: runs } = await sql<
+    Columns<'runs', 'run_id'>
+  >`delete from runs where ${session} returning run_id`.execute(tx.db);
   await sql`delete from sessions where ${session}`.execute(tx.db);
   for (const { run_id: runId } of runs)
     audit(tx, {

@@ -1,4 +1,4 @@
-// The one function that writes PAUSED and every terminal state, whoever found it: the workflow,
+// The one function that writes PAUSED and every terminal state, for every process that finds it: the workflow,
 // DELETE, the reconciler. In one transaction with the record's event, the audit line and, when
 // terminal, the release of the session's next run. It returns the state in force, which need not
 // be the one that was asked for.
@@ -8,6 +8,7 @@ import { isTerminal, type RunFailure } from '../../contract/names.ts';
 import type { Settled, Settlement } from '../../contract/turn.ts';
 import { audit } from '../audit.ts';
 import type { StoreTransaction } from '../database/access.ts';
+import type { Columns } from '../database/tables.ts';
 import { appendEvents } from '../events/events.ts';
 import { withdrawStart } from '../outbox.ts';
 import { addPausedDeliveries, addSettledDeliveries } from '../webhooks/new-deliveries.ts';
@@ -20,7 +21,7 @@ import { activeMs } from '../turns/attempts.ts';
 
 export type TerminalSettlement = Exclude<Settlement, { kind: 'PAUSED' }>;
 
-const stands = (run: LockedRun): Settled => ({
+const asItIs = (run: LockedRun): Settled => ({
   status: run.status,
   ...(run.errorCode === null
     ? {}
@@ -29,17 +30,17 @@ const stands = (run: LockedRun): Settled => ({
 
 export interface SettleOptions {
   /**
-   * A run of the session that had to wait for this one may start; it is told within the
+   * A run of the session that had to wait for this one may start; it is started by a line within the
    * transaction.
    */
   readonly onReleased?: () => void;
   /**
-   * The execution that this is said of. Of one that was followed by another it changes nothing: a
+   * The execution that this is about. Of one that was followed by another it changes nothing: a
    * repeated attempt of the end of a failed execution must not end the one that took the run up.
    */
   readonly execution?: number;
   /**
-   * What operators may decide, for what they are shown of a pause; who does not say promises them
+   * What operators may decide, for what they are shown of a pause; the default promises them
    * nothing.
    */
   readonly operators?: OperatorDecisions;
@@ -81,9 +82,9 @@ async function settlePaused(
   if (run === undefined) return undefined;
   const over = outlived(run, s, options);
   if (over !== undefined) return over;
-  if (isTerminal(run.status)) return stands(run);
+  if (isTerminal(run.status)) return asItIs(run);
   const { pauseId, opened } = await openPause(tx, run, s);
-  if (opened === 'NOTHING_WAITS') return { ...stands(run), nothingWaits: true };
+  if (opened === 'NOTHING_WAITS') return { ...asItIs(run), nothingWaits: true };
   if (opened === 'NOW') {
     tx.announceInbox(run.orgId);
     await sql`update runs set status = 'PAUSED', pause_id = ${pauseId}, pauses = pauses + 1, active_ms = ${activeMs(runId)},
@@ -105,8 +106,8 @@ async function settlePaused(
   const now = await lockRun(tx, runId);
   if (now === undefined) return undefined;
   return now.pauseId === pauseId
-    ? { ...stands(now), pause: await viewPause(tx, pauseId, options.operators ?? 'off') }
-    : stands(now);
+    ? { ...asItIs(now), pause: await viewPause(tx, pauseId, options.operators ?? 'off') }
+    : asItIs(now);
 }
 
 /**
@@ -128,7 +129,7 @@ async function openCallsOf(
 
 /** Callers behind a paused run stop waiting: they are answered 202. */
 async function announceQueued(tx: StoreTransaction, run: LockedRun): Promise<void> {
-  const { rows } = await sql<{ run_id: string }>`
+  const { rows } = await sql<Columns<'runs', 'run_id'>>`
     select run_id from runs where org_id = ${run.orgId} and user_id = ${run.userId} and session_id = ${run.sessionId} and status = 'QUEUED'`.execute(
     tx.db,
   );
@@ -146,7 +147,7 @@ async function settleTerminal(
   if (run === undefined) return undefined;
   const over = outlived(run, asked, options);
   if (over !== undefined) return over;
-  if (isTerminal(run.status)) return stands(run);
+  if (isTerminal(run.status)) return asItIs(run);
   const s = await asTheRecordAllows(tx, runId, asked);
   const failure = s.kind === 'FAILED' ? s.failure : undefined;
   closeCalls(tx, run);

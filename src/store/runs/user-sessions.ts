@@ -3,6 +3,7 @@
 import { sql } from 'kysely';
 import { OPEN } from './open-runs.ts';
 import type { StoreTransaction } from '../database/access.ts';
+import type { Columns } from '../database/tables.ts';
 
 /** Runs of the user that are not over, oldest first. */
 export async function openRunsOfUser(
@@ -11,7 +12,7 @@ export async function openRunsOfUser(
   userId: string,
   most: number,
 ): Promise<readonly string[]> {
-  const { rows } = await sql<{ run_id: string }>`
+  const { rows } = await sql<Columns<'runs', 'run_id'>>`
     select run_id from runs where org_id = ${orgId} and user_id = ${userId} and status in ${OPEN}
     order by created_at, run_id limit ${most}`.execute(tx.db);
   return rows.map((row) => row.run_id);
@@ -23,7 +24,7 @@ export async function sessionsOfUser(
   userId: string,
   most: number,
 ): Promise<readonly string[]> {
-  const { rows } = await sql<{ session_id: string }>`
+  const { rows } = await sql<Columns<'sessions', 'session_id'>>`
     select session_id from sessions where org_id = ${orgId} and user_id = ${userId}
     order by created_at, session_id limit ${most}`.execute(tx.db);
   return rows.map((row) => row.session_id);

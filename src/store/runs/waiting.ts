@@ -13,14 +13,14 @@ export interface Waiting extends WaitingFor {
   readonly tries: number;
 }
 
-/** The first time it is told on the stream as well; the run's row is locked. */
+/** The first time it is an event of the stream as well; the run's row is locked. */
 export async function noteWaiting(
   tx: StoreTransaction,
   runId: string,
   waiting: Waiting,
 ): Promise<void> {
   const text = JSON.stringify(waiting);
-  // Nothing is changed by this very transaction played again: it was told the first time.
+  // Nothing is changed by this very transaction played again: it was announced the first time.
   const noted = await sql`update runs set waiting = ${text}::jsonb
     where run_id = ${runId} and waiting is distinct from ${text}::jsonb returning run_id`.execute(
     tx.db,
@@ -31,7 +31,7 @@ export async function noteWaiting(
   addWaitingDeliveries(tx, runId, { what, since, lastProblem });
 }
 
-/** The model speaks again: readers are not told to wait for it any more. */
+/** The model answers again: readers need not wait for it any more. */
 export async function endWaiting(tx: StoreTransaction, runId: string): Promise<void> {
   await sql`update runs set waiting = null where run_id = ${runId} and waiting is not null`.execute(
     tx.db,

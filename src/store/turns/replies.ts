@@ -73,7 +73,8 @@ export type TurnRecorded =
   | { readonly kind: 'GONE' };
 
 /**
- * Whoever comes first writes the turn; a second attempt's reply is dropped, its tokens are counted.
+ * The first attempt that replies writes the turn; a second attempt's reply is dropped, its tokens are
+ * counted.
  * Calls that their tool's rules refuse, and those that were rejected before, are written with their
  * refusal.
  */

@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import type { AgentSnapshot } from '../../contract/agent.ts';
 import type { RunFailure, TerminalStatus } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
+import type { Columns } from '../database/tables.ts';
 import { keepThrough } from '../events/deltas.ts';
 import { memoriesForRun } from '../memories/memories.ts';
 import type { NewEvent } from '../events/events.ts';
@@ -76,7 +77,7 @@ export type TurnStart =
       readonly reply: StoredReply;
       readonly activeMs: number;
     }
-  /** The workflow was told of more than the record has. */
+  /** The workflow has seen more than the record has. */
   | { readonly kind: 'BEHIND'; readonly failure: RunFailure }
   | { readonly kind: 'WORK'; readonly work: TurnWork };
 
@@ -107,7 +108,7 @@ export async function beginTurn(
   const memories = work.memories ?? (await takeMemories(tx, run, work));
   const own = work.attempts === 0 ? undefined : await ownAttempt(tx, attemptId);
   const before = own === undefined ? work.attempts : work.attempts - 1;
-  // Somebody who reads along while the model is away is not told at each attempt to drop nothing.
+  // A reader of the stream gets no RETRY for each attempt while the model is away: there is nothing to drop.
   const hidden = before === 0 || (work.waiting !== null && !(await hasSpoken(tx, runId, turn)));
   const mark: NewEvent = hidden
     ? { kind: 'ATTEMPT', turn, data: {} }
@@ -164,7 +165,7 @@ function missingBefore(turn: number, turns: readonly PastTurn[]): string | undef
 const hasOutcome = (state: string | undefined): boolean =>
   state === 'SUCCEEDED' || state === 'FAILED' || state === 'REJECTED' || state === 'LEFT';
 
-/** Once: later attempts and turns are told the same, whatever is remembered meanwhile. */
+/** Once: later attempts and turns get the same, whatever is remembered meanwhile. */
 async function takeMemories(
   tx: StoreTransaction,
   run: LockedRun,
@@ -180,7 +181,7 @@ async function takeMemories(
 
 /** The event of an attempt that this transaction has begun when it was played before. */
 async function ownAttempt(tx: StoreTransaction, attemptId: string): Promise<number | undefined> {
-  const { rows } = await sql<{ event_seq: number | null }>`
+  const { rows } = await sql<Columns<'attempts', 'event_seq'>>`
     select event_seq from attempts where attempt_id = ${attemptId}`.execute(tx.db);
   return rows[0]?.event_seq ?? undefined;
 }
@@ -237,7 +238,7 @@ export async function turnWorkOf(
   return { ...row, run, history, faults: new Map(Object.entries(row.faults ?? {})) };
 }
 
-/** Has an attempt at the turn said anything yet? */
+/** Whether an attempt at the turn has sent a delta. */
 async function hasSpoken(tx: StoreTransaction, runId: string, turn: number): Promise<boolean> {
   const { rows } = await sql`
     select 1 from events e join deltas d on d.run_id = e.run_id and d.seq = e.seq

@@ -1,4 +1,4 @@
-// Pauses that are about to expire: told once each, a tenth of their time before its end, at most an
+// Pauses that are about to expire: announced once each, a tenth of their time before its end, at most an
 // hour before. Looked for by the sender, by the database's clock: there is no change whose
 // transaction could write it.
 

@@ -1,7 +1,7 @@
-// What webhooks are to be told: one line for each webhook that wants the event, written in the
+// New deliveries of webhooks: one line for each webhook that wants the event, written in the
 // transaction of the change itself and sent afterwards by webhooks/sender.ts. A line keeps what was
 // so then; its key is unique for a webhook, so that a repeated transaction finds its own line, and
-// its id, which the receiver tells repetitions by, follows from both.
+// its id, by which the receiver recognises repetitions, follows from both.
 
 import { sql, type RawBuilder } from 'kysely';
 import type { RunFailure, RunStatus } from '../../contract/names.ts';
@@ -39,13 +39,13 @@ const pauseOf = ({ quorum, fourEyes, calls }: PauseAtEvent): PauseAtEvent => ({
   calls,
 });
 
-/** From when it is written, or somebody asks for it once more, until it is given up. */
+/** From when it is written, or it is asked for once more, until it is given up. */
 export const GIVE_UP_AFTER = sql.lit('24 hours');
 
 interface EventToDeliver {
   readonly runId: string;
   readonly event: WebhookEvent;
-  /** Over `r`, the run, and whatever `from` adds: what the event is told apart from others by. */
+  /** Over `r`, the run, and whatever `from` adds: what distinguishes the event from others. */
   readonly key: RawBuilder<string>;
   /** jsonb beside what every event says of its run. */
   readonly details?: RawBuilder<unknown>;
@@ -57,8 +57,8 @@ function addDeliveries(tx: StoreTransaction, t: EventToDeliver): void {
   // refers to it.
   tx.write(sql`
     insert into webhook_deliveries (delivery_id, webhook_id, org_id, run_id, event, event_key, record, give_up_at)
-    select 'msg_' || left(encode(sha256(convert_to(told.webhook_id || ' ' || told.key, 'UTF8')), 'hex'), 32),
-      told.webhook_id, told.org_id, told.run_id, ${t.event}, told.key, told.record, clock_timestamp() + ${GIVE_UP_AFTER}::interval
+    select 'msg_' || left(encode(sha256(convert_to(due.webhook_id || ' ' || due.key, 'UTF8')), 'hex'), 32),
+      due.webhook_id, due.org_id, due.run_id, ${t.event}, due.key, due.record, clock_timestamp() + ${GIVE_UP_AFTER}::interval
     from (
       select w.webhook_id, w.org_id, r.run_id, ${t.event} || ' ' || (${t.key}) as key,
         jsonb_build_object('orgId', r.org_id, 'agentId', r.agent_id, 'runId', r.run_id, 'sessionId', r.session_id,
@@ -71,7 +71,7 @@ function addDeliveries(tx: StoreTransaction, t: EventToDeliver): void {
       from runs r join webhooks w on w.org_id = r.org_id ${t.from ?? sql``}
       where r.run_id = ${t.runId} and w.active and w.events ? ${t.event}
       for key share of w
-    ) told
+    ) due
     on conflict (webhook_id, event_key) do nothing`);
 }
 

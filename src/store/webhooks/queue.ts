@@ -67,7 +67,7 @@ export interface DeliveryOutcome {
   readonly deliveryId: string;
   readonly webhookId: string;
   readonly attempt: number;
-  /** RETURNED: the process was told to stop meanwhile; another sends it at once. */
+  /** RETURNED: the process was asked to stop meanwhile; another sends it at once. */
   readonly kind: 'DELIVERED' | 'FAILED' | 'GONE' | 'RETURNED';
   readonly status: number | null;
   readonly error: string | null;
@@ -75,7 +75,7 @@ export interface DeliveryOutcome {
 
 /**
  * A failure of an attempt that another has overtaken says nothing; what was delivered is delivered,
- * whoever comes later.
+ * later ones.
  */
 export async function recordOutcomes(
   tx: StoreTransaction,
@@ -101,7 +101,7 @@ export async function recordOutcomes(
   await giveUpInactive(tx);
 }
 
-/** What waits for a receiver that said it is gone; also what was written at that very moment. */
+/** What waits for a receiver that answered 410; also what was written at that very moment. */
 export async function giveUpInactive(tx: StoreTransaction): Promise<void> {
   await sql`
     update webhook_deliveries d set status = 'FAILED', claimed_until = null, last_error = 'the webhook is inactive: its receiver answered 410'

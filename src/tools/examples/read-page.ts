@@ -1,5 +1,5 @@
 // Reads a web page for a model: public addresses only, checked where the connection is made
-// (egress/). The text is somebody else's, and the model is told so; whatever it is talked into,
+// (egress/). The text is of strangers, and marked so for the model; whatever it is talked into,
 // calls that need a person still need one.
 
 import { z } from 'zod';
@@ -9,7 +9,7 @@ import { defineTool, ToolError } from '../define-tool.ts';
 import { pageText } from './page-text.ts';
 
 const TIMEOUT_MS = 20_000;
-/** Below the tool's own deadline, so that the model is told what was wrong. */
+/** Below the tool's own deadline, so that the model gets the reason. */
 const FETCH_MS = 18_000;
 const PAGE_MAX_BYTES = 2 * 2 ** 20;
 /** Some 12,000 tokens: a long article whole, and room for a few of them in a conversation. */

@@ -3,11 +3,7 @@
 
 import { sql, type Kysely } from 'kysely';
 
-export const first = {
-  up: async (db: Kysely<unknown>): Promise<void> => {
-    await sql
-      .raw(
-        `
+const SCHEMA = `
 create table agent_snapshots (
   revision text primary key,
   body jsonb not null,
@@ -228,8 +224,10 @@ create table reconciler_state (
   name text primary key,
   watermark timestamptz not null
 );
-`,
-      )
-      .execute(db);
+`;
+
+export const first = {
+  up: async (db: Kysely<unknown>): Promise<void> => {
+    await sql.raw(SCHEMA).execute(db);
   },
 };

@@ -1,4 +1,4 @@
-// The seam between the two records on real servers: a Temporal that was put back to an older state
+// The agreement of the two records on real servers: a Temporal that was put back to an older state
 // (its database file copied away and back), one that is another, and one that has forgotten a run.
 
 import assert from 'node:assert/strict';
@@ -46,7 +46,7 @@ describe('a Temporal that is not what it was', function () {
       `update runs set updated_at = updated_at - interval '1 minute', closed_at = closed_at - interval '1 minute'`,
     );
 
-  it('a worker that is told of another one exits and says what to do; the runs stay as they are', async () => {
+  it('a worker that is led to another one exits and says what to do; the runs stay as they are', async () => {
     const { run } = await ada.ask(pays('stays'));
     assert.equal(run.status, 'PAUSED');
     for (const role of ['worker', 'api'] as const) {

@@ -7,7 +7,7 @@ import { startedRun } from '../../src/store/runs/open-runs.ts';
 import type { NewRun } from '../../src/store/runs/runs.ts';
 import { drive, openBench, type Bench } from './fixture.ts';
 
-describe('lines to Temporal that were said', () => {
+describe('lines to Temporal that were sent', () => {
   let bench: Bench;
   before(async () => {
     bench = await openBench();

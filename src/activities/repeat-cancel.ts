@@ -4,7 +4,7 @@
 import type { Store } from '../store/database/access.ts';
 import { cancelAgain } from '../store/runs/continue-run.ts';
 
-interface TellsCancelDeps {
+interface RepeatsCancelDeps {
   readonly store: Store;
   /** A line waits to be sent. */
   readonly onReleased: () => void;
@@ -16,16 +16,16 @@ interface Request {
 }
 type Found = { readonly status?: string } | undefined;
 
-export function tellsCancel({ store, onReleased }: TellsCancelDeps) {
+export function repeatsCancel({ store, onReleased }: RepeatsCancelDeps) {
   return <R extends Request, Result>(activity: (request: R) => Promise<Result>) =>
     async (request: R): Promise<Result> => {
       const result = await activity(request);
-      // Who settles it so has been asked to.
+      // Temporal has asked a workflow that settles its run as cancelled.
       const asked = request.settlement?.kind === 'CANCELLED';
       if (asked || (result as Found)?.status !== 'CANCELLED') return result;
-      // Whatever comes of this, the activity has its result: the reconciler comes by as well.
-      const told = await store.asWorker((tx) => cancelAgain(tx, request.runId)).catch(() => false);
-      if (told) onReleased();
+      // The activity has its result even if this fails: the reconciler looks as well.
+      const added = await store.asWorker((tx) => cancelAgain(tx, request.runId)).catch(() => false);
+      if (added) onReleased();
       return result;
     };
 }

@@ -1,4 +1,4 @@
-// What mends the seam between the two records, as test/store/played-twice.test.ts plays it.
+// What makes the two records agree again, as test/store/played-twice.test.ts plays it.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -11,7 +11,7 @@ import type { NewRun } from '../../src/store/runs/runs.ts';
 import { startAnew } from '../../src/store/runs/start-anew.ts';
 import type { Row } from './transactions.ts';
 
-export const SEAM_ROWS: Readonly<Record<string, Row>> = {
+export const AGREEMENT_ROWS: Readonly<Record<string, Row>> = {
   startAnew: {
     scenarios: {
       'a start that was lost': async (s, { store, db }) => {
