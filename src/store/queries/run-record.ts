@@ -158,7 +158,7 @@ export async function readRuns(
   tail: RawBuilder<unknown> = sql``,
   scope: RunScope = { kind: 'WHOLE' },
 ): Promise<readonly RunRecord[]> {
-  const { text, message, calls, turns, described, weight } = partsOf(scope);
+  const { text, message, calls, turns, described, weight, citations } = partsOf(scope);
   const { rows } = await sql<RunRecord>`
     select r.run_id as "runId", r.session_id as "sessionId", r.agent_id as "agentId", r.user_id as "userId", r.org_id as "orgId",
       r.started_by as "startedBy", r.status, ${message(sql`r.input`)} as input, ${message(sql`r.content`)} as content, r.model, r.finish_reason as "finishReason",
@@ -184,7 +184,7 @@ export async function readRuns(
             select jsonb_build_object('action', d.action, 'by', d.deciders, 'at', ${at(sql`d.at`)}, 'reason', ${text(sql`d.reason`)},
               'proposedArguments', ${text(sql`d.proposed_arguments`)})
             from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id),
-          'httpStatus', c.http_status, 'citations', c.citations, 'rules', c.rules, 'quorum', c.quorum, 'approversAlso', c.approvers_also, 'summary', c.summary,
+          'httpStatus', c.http_status, 'citations', ${citations}, 'rules', c.rules, 'quorum', c.quorum, 'approversAlso', c.approvers_also, 'summary', c.summary,
           'modelText', case when c.pause_id is not null then
             (select left(nullif(m.text, ''), ${sql.lit(MODEL_TEXT_CHARS)}) from turns m where m.run_id = c.run_id and m.turn = c.turn) end,
           'earlier', case when c.pause_id is null then '[]' else ${earlierDecisions} end
@@ -213,6 +213,8 @@ interface Parts {
   readonly turns: RawBuilder<unknown>;
   /** Whether a call is shown with what its tool does. */
   readonly described: RawBuilder<unknown>;
+  /** What the call `c` found; of calls alone, what all of their run did. */
+  readonly citations: RawBuilder<unknown>;
   readonly weight: RawBuilder<unknown>;
 }
 
@@ -234,6 +236,7 @@ function partsOf(scope: RunScope): Parts {
     turns: sql`(select * from turns t where t.run_id = r.run_id)`,
     described: sql`c.pause_id is not null`,
     weight: sql`(select false as cut)`,
+    citations: sql`c.citations`,
   };
   switch (scope.kind) {
     case 'WHOLE':
@@ -245,6 +248,8 @@ function partsOf(scope: RunScope): Parts {
         calls: callsWhere(scope.which),
         turns: sql`(select * from turns t where false)`,
         described: sql`true`,
+        citations: sql`(select jsonb_agg(found order by s.turn, s.idx, n)
+          from calls s, jsonb_array_elements(s.citations) with ordinality f(found, n) where s.run_id = c.run_id)`,
       };
     case 'ITEM': {
       const most = Math.floor(scope.itemMaxBytes / ENTRY_BYTES);
