@@ -200,9 +200,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       {
         file: 'src/api/runs/start-routes.ts',
         find: `      const started = await commit(deps, run);
-      void deps.send(started.runId).catch(() => false);`,
+      void sendStart(deps, started).catch(() => false);`,
         replace: `      const started = { kind: 'STARTED', runId: run.runId, released: true } as Started;
-      void commit(deps, run).then((made) => deps.send(made.runId)).catch(() => false);`,
+      void commit(deps, run).then((made) => sendStart(deps, made)).catch(() => false);`,
       },
     ],
     caughtBy: {

@@ -57,12 +57,27 @@ export interface DuePace {
 }
 const PACE: DuePace = { busy: 500, idle: 4000, staysBusy: 3000 };
 
+function createListeners() {
+  const all = new Map<DueKind, Set<() => void>>();
+  return {
+    add: (kind: DueKind, listener: () => void) => {
+      const ofKind = all.get(kind) ?? new Set();
+      all.set(kind, ofKind.add(listener));
+      return () => void ofKind.delete(listener);
+    },
+    call: (due: Due): void => {
+      for (const [kind, ofKind] of all)
+        if (due[kind]) for (const listener of [...ofKind]) listener();
+    },
+  };
+}
+
 export function createDueWatch(
   asReconciler: Store['asReconciler'],
   announcer: Pick<Announcer, 'onChange' | 'changedAt'>,
   pace: DuePace = PACE,
 ): DueWatch {
-  const looks = new Map<DueKind, Set<() => void>>();
+  const listeners = createListeners();
   let due: Due | undefined;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -97,8 +112,7 @@ export function createDueWatch(
       due = undefined;
       return;
     }
-    for (const [kind, listeners] of looks)
-      if (due[kind]) for (const listener of [...listeners]) listener();
+    listeners.call(due);
   }
 
   let unlisten: (() => void) | undefined;
@@ -111,9 +125,7 @@ export function createDueWatch(
   return {
     on: (kind, listener) => {
       start();
-      const listeners = looks.get(kind) ?? new Set();
-      looks.set(kind, listeners.add(listener));
-      return () => void listeners.delete(listener);
+      return listeners.add(kind, listener);
     },
     isDue: (kind) => due?.[kind] ?? true,
     stop: async () => {
