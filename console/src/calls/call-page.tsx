@@ -14,7 +14,8 @@ import { Notice } from '../text/notice.tsx';
 import { Time } from '../text/time.tsx';
 import { VisibleText } from '../text/visible-text.tsx';
 import { ArgumentView } from './argument-view.tsx';
-import { CallStory } from './call-story.tsx';
+import styles from './call-page.module.css';
+import { CallStory, Question } from './call-story.tsx';
 import { DecidePanel } from './decide-panel.tsx';
 import { decidedBy } from './decided-by.ts';
 import { Earlier } from './earlier.tsx';
@@ -22,10 +23,10 @@ import { Earlier } from './earlier.tsx';
 export function CallPage({ runId, callId }: { runId: string; callId: string }) {
   const { run, error, refresh } = useRun(runId);
   const { me } = useConsole();
-  const [wasOpen, setWasOpen] = useState(false);
+  const [seen, setSeen] = useState<PendingCall>();
   const [overtaken, setOvertaken] = useState<string>();
-  const isOpen = run?.pending?.some((one) => one.callId === callId) === true;
-  if (isOpen && !wasOpen) setWasOpen(true);
+  const call = run?.pending?.find((one) => one.callId === callId);
+  if (call !== undefined && call !== seen) setSeen(call);
   if (error !== null)
     return (
       <Notice kind="error" title="This call cannot be shown">
@@ -35,17 +36,20 @@ export function CallPage({ runId, callId }: { runId: string; callId: string }) {
       </Notice>
     );
   if (run === undefined) return <Loader aria-label="Loading" />;
-  const call = run.pending?.find((one) => one.callId === callId);
   const done = run.tools.find((one) => one.callId === callId);
   return (
     <Stack>
       <Anchor href={linkTo.inbox} size="sm">
         ← Waiting for you
       </Anchor>
-      {call === undefined && wasOpen && (
+      {call === undefined && seen !== undefined && (
         <Meanwhile run={run} done={done} me={me.subject} overtaken={overtaken} />
       )}
-      {call === undefined ? <Decided run={run} done={done} /> : <Open run={run} call={call} />}
+      {call === undefined ? (
+        <Decided run={run} done={done} summary={unedited(done) ? seen?.summary : undefined} />
+      ) : (
+        <Open run={run} call={call} />
+      )}
       {call !== undefined &&
         (call.youMay === false ? (
           <Notice kind="warning" title="You cannot decide this call">
@@ -61,14 +65,18 @@ export function CallPage({ runId, callId }: { runId: string; callId: string }) {
             onOvertaken={setOvertaken}
           />
         ))}
-      <CallStory run={run} callId={callId} />
       {call === undefined && <RunOutcome run={run} />}
+      <CallStory run={run} callId={callId} open={call} />
       <Anchor href={linkTo.run(runId)} size="sm">
         The whole run
       </Anchor>
     </Stack>
   );
 }
+
+/** The sentence that was read is of the arguments that were proposed. */
+const unedited = (done: ToolEntry | undefined): boolean =>
+  done?.decision?.proposedArguments === undefined;
 
 /** The call was open on this page and is not any more: why, where the reader did not do it. */
 function Meanwhile({
@@ -100,14 +108,13 @@ function Meanwhile({
 
 function Open({ run, call }: { run: Run; call: PendingCall }) {
   const unknown = call.kind === 'OUTCOME_UNKNOWN';
+  const wish = `The agent ${run.agentId} wants to use the tool ${call.name}`;
   return (
     <Card withBorder padding="md" component="section" aria-labelledby="call">
       <Stack gap="sm">
         <Group gap="xs">
-          <Title order={1} size="h3" id="call">
-            {unknown
-              ? `Did ${call.name} happen?`
-              : `The agent ${run.agentId} wants to use the tool ${call.name}`}
+          <Title order={1} size="h3" id="call" className={styles['said'] ?? ''}>
+            {unknown ? `Did ${call.name} happen?` : (call.summary ?? wish)}
           </Title>
           {call.risk === 'high' && (
             <Badge color="red" variant="filled" tt="none" autoContrast>
@@ -116,11 +123,12 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
           )}
         </Group>
         {call.summary !== undefined && (
-          <Text fw={600} style={{ whiteSpace: 'pre-line', overflowWrap: 'anywhere' }}>
-            {call.summary}
+          <Text size="sm" className={styles['said'] ?? ''}>
+            {unknown ? call.summary : wish}
           </Text>
         )}
         {call.description !== undefined && <Text>{call.description}</Text>}
+        <Question run={run} />
         {call.rule !== undefined && (
           <Text size="sm">
             Asked by the rule {call.rule.name}
@@ -144,14 +152,11 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
               : 'The details are not the ones that were approved. Nothing was sent.'}
           </Notice>
         )}
-        <Text size="sm" c="dimmed">
-          For {run.userId}, with exactly these details:
-        </Text>
-        <ArgumentView given={call.arguments} />
+        <Details call={call} />
         <Citations of={call.citations ?? []} label="What the agent had read before it asked" />
         <Earlier call={call} />
         <Text size="xs" c="dimmed">
-          Asked <Time at={call.requestedAt} />
+          Asked <Time at={call.requestedAt} /> for {run.userId}
           {call.expiresAt === null ? (
             ' · does not expire'
           ) : (
@@ -173,7 +178,35 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
   );
 }
 
-function Decided({ run, done }: { run: Run; done: ToolEntry | undefined }) {
+/** Folded where a sentence says them all; never for a call of high risk. */
+function Details({ call }: { call: PendingCall }) {
+  const title = 'Exactly these details are sent';
+  if (call.summary !== undefined && call.risk !== 'high')
+    return (
+      <details>
+        <summary>{title}</summary>
+        <ArgumentView given={call.arguments} />
+      </details>
+    );
+  return (
+    <>
+      <Text size="sm" c="dimmed">
+        {title}:
+      </Text>
+      <ArgumentView given={call.arguments} />
+    </>
+  );
+}
+
+function Decided({
+  run,
+  done,
+  summary,
+}: {
+  run: Run;
+  done: ToolEntry | undefined;
+  summary: string | undefined;
+}) {
   const decision = done?.decision;
   return (
     <Card withBorder padding="md" component="section" aria-labelledby="call">
@@ -181,6 +214,11 @@ function Decided({ run, done }: { run: Run; done: ToolEntry | undefined }) {
         <Title order={1} size="h3" id="call">
           {headline(done)}
         </Title>
+        {summary !== undefined && (
+          <Text fw={600} className={styles['said'] ?? ''}>
+            {summary}
+          </Text>
+        )}
         {decision !== undefined && (
           <Text>
             {decidedBy(decision.action, decision.by)} <Time at={decision.at} />

@@ -66,7 +66,7 @@ export function DecidePanel({ run, call, onChanged, onOvertaken }: DecidePanelPr
           <EditedArguments run={run} call={call} edited={edited} onChange={setEdited} />
         )}
         <Textarea
-          label="Reason"
+          label="Your reason"
           description="Not required. The agent is told it, and it is kept."
           value={reason}
           onChange={(event) => setReason(event.currentTarget.value)}
