@@ -140,6 +140,8 @@ describe('the inbox', () => {
     );
     const policy = fc.record({
       approvers: fc.option(fc.array(entry, { minLength: 0, maxLength: 3 })),
+      // Of rules: a voter is in every list.
+      approversAlso: fc.option(fc.array(fc.array(entry, { maxLength: 3 }), { maxLength: 2 })),
       fourEyes: fc.boolean(),
       guarded: fc.boolean(),
       startedBy: names,
@@ -162,6 +164,7 @@ describe('the inbox', () => {
               guarded: p.guarded,
               argumentsHash: '',
               approvers: p.approvers,
+              approversAlso: p.approversAlso,
             },
           };
           const judged = voterProblem(p, call, { kind: 'person', ...p }, p.action) === undefined;
@@ -175,7 +178,7 @@ describe('the inbox', () => {
           const { rows } = await api.store.asWorker((tx) =>
             sql<{ may: boolean }>`select ${mayVoteOn(viewer)} as may from
             (select ${p.userId}::text as user_id, ${p.startedBy}::text as started_by) r,
-            (select ${p.approvers === null ? null : JSON.stringify(p.approvers)}::jsonb as approvers,
+            (select ${p.approvers === null ? null : JSON.stringify(p.approvers)}::jsonb as approvers, ${p.approversAlso === null ? null : JSON.stringify(p.approversAlso)}::jsonb as approvers_also,
               ${p.guarded ? 'required' : 'never'}::text as approval) c,
             (select ${JSON.stringify({ approvals: { fourEyes: p.fourEyes } })}::jsonb as body) s`.execute(
               tx.db,

@@ -79,7 +79,7 @@ describe('the runs of an agent', () => {
         risk: 'normal',
       },
       ...{ expiresAt: null, votesNeeded: 1, votes: [], earlier: [] },
-      ...{ approvers: null, fourEyes: false, youMay: true },
+      ...{ approvers: null, fourEyes: false, youMay: true, modelText: 'Turn 1: I look.' },
     });
     assert.match(argumentsHash, /^[0-9a-f]{64}$/);
     assert.ok(Date.parse(requestedAt) <= Date.now() && pauseId !== undefined);

@@ -62,7 +62,7 @@ export async function waitForRun(store: Store, awaited: AwaitedRun): Promise<Run
   const { orgId, deadline } = awaited;
   const watch = store.announcer.watch(awaited.runId);
   try {
-    if (awaited.justStarted) await watch.changed(deadline);
+    if (awaited.justStarted && !deadline.aborted) await watch.changed(deadline);
     for (;;) {
       const over = deadline.aborted;
       try {
