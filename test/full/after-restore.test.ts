@@ -211,7 +211,7 @@ describe('after restoring an older backup', function () {
       assert.match(report, new RegExp(`${runId} \\(a\\): `), report);
     assert.match(
       report,
-      /1 open runs stand where their workflows stand and go on\. 5 were ended/,
+      /1 open runs are where their workflows are, and go on\. 5 were ended/,
       report,
     );
     assert.match(report, new RegExp(`Open workflows without a run[^]*${younger}`), report);
