@@ -306,9 +306,13 @@ describe('documents on their way', function () {
     const ids = await Promise.all(
       Array.from({ length: 100 }, (_, i) => give(base, `D${i}`, textOf(`hundred${i}of`, 20))),
     );
-    const beside = await several(15);
     const left = `select count(*) from knowledge_documents where status = 'PROCESSING'`;
-    assert.ok((await rows(left)) > 0, 'documents were on their way all the time');
+    const beside: number[] = [];
+    while (beside.length < 15 && (await rows(left)) > 0) beside.push(await took());
+    console.log(
+      `      ${Math.round(alone)} ms alone, ${Math.round(middle(beside))} ms of ${beside.length} beside them`,
+    );
+    assert.ok(beside.length >= 3, `${beside.length} runs beside documents on their way`);
     // Of two cores one reads documents: twice as long, and what a noisy machine adds.
     assert.ok(
       middle(beside) < 4 * alone + 500,
