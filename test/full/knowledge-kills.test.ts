@@ -319,8 +319,9 @@ describe('documents on their way', function () {
       `${Math.round(alone)} ms alone, ${Math.round(middle(beside))} ms beside them`,
     );
     await until('all are ready', async () => (await rows(left)) === 0, 180_000, 500);
+    // By its words it is found; another may be as near by the scripted vectors.
     for (const i of [0, 50, 99])
-      assert.equal((await find(base, `hundred${i}of3`))[0]?.documentId, ids[i]);
+      assert.ok((await find(base, `hundred${i}of3`)).some((hit) => hit.documentId === ids[i]));
   });
 
   it('what is deleted stands in no table and nowhere in Temporal: a document, a base, a user', async () => {
