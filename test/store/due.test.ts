@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { createDueWatch, type DueKind, type DueWatch } from '../../src/store/due.ts';
 import type { Store } from '../../src/store/database/access.ts';
 import { until } from '../rig/wait.ts';
@@ -24,8 +25,27 @@ describe('what there is to do that no caller waits for', () => {
     };
     watch = createDueWatch(asReconciler, bench.store.announcer, PACE);
   });
-  afterEach(() => watch.stop());
+  afterEach(async () => {
+    await watch.stop();
+    await sql`delete from outbox`.execute(bench.db.kysely);
+  });
   after(() => bench.close());
+
+  it('is looked for at once where nothing was to be looked for long', async () => {
+    const slow = createDueWatch(bench.store.asReconciler, bench.store.announcer, {
+      ...PACE,
+      idle: 60_000,
+    });
+    const seen: number[] = [];
+    slow.on('outbox', () => void seen.push(performance.now()));
+    await sleep(600);
+    assert.deepEqual(seen, []);
+    const s = drive(bench.store);
+    const run = await s.start();
+    await until('it is called', () => seen.length > 0);
+    await s.cancel(run);
+    await slow.stop();
+  });
 
   const listen = (kind: DueKind): unknown => watch.on(kind, () => called.push(kind));
 

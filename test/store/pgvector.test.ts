@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { sql, type QueryExecutorProvider } from 'kysely';
 import { passageIdOf } from '../../src/store/knowledge/take-in.ts';
 import { keepVectors, nearestPassages, vectorsThere } from '../../src/store/knowledge/vectors.ts';
-import { pgvectorPrograms } from '../rig/pgvector.ts';
+import { pgvectorProgramsOrSkip } from '../rig/pgvector.ts';
 import { startPostgres, type PostgresRig } from '../rig/postgres.ts';
 import { skipBecause } from '../rig/skip.ts';
 import { openBench, type Bench } from './fixture.ts';
@@ -18,13 +18,7 @@ describe('the store on PostgreSQL with pgvector', function () {
   before(async function () {
     // Its programs are installed once.
     this.timeout(300_000);
-    let programs: string;
-    try {
-      programs = pgvectorPrograms();
-    } catch (error) {
-      if (process.env['HOLDPOINT_REQUIRE_POSTGRES']) throw error;
-      return skipBecause(this, 'the server programs with pgvector cannot be installed here');
-    }
+    const programs = pgvectorProgramsOrSkip(this);
     const result = await startPostgres(programs);
     if (!result.ok) return skipBecause(this, result.reason);
     postgres = result.postgres;

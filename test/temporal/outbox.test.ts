@@ -5,7 +5,7 @@ import { StoreUnavailableError, type Store } from '../../src/store/database/acce
 import { workflowInput, type NewRun } from '../../src/store/runs/runs.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import type { GatewayAnswer } from '../../src/temporal/gateway.ts';
-import { createOutbox, type Outbox } from '../../src/temporal/outbox.ts';
+import { createOutbox, type Outbox, type OutboxDeps } from '../../src/temporal/outbox.ts';
 import { until } from '../rig/wait.ts';
 import { all, drive, openBench, person, type Bench } from '../store/fixture.ts';
 import { scriptedGateway, type Heard, type ScriptedGateway } from './scripted.ts';
@@ -29,6 +29,7 @@ describe('the outbox', () => {
   function opened(
     answer?: (said: Heard) => GatewayAnswer | Promise<GatewayAnswer>,
     store = bench.store,
+    more: Pick<OutboxDeps, 'onDue'> = {},
   ) {
     const script = scriptedGateway(answer);
     const gone: string[] = [];
@@ -41,6 +42,7 @@ describe('the outbox', () => {
       },
       onGone: (runId) => void gone.push(runId),
       log: { warn: () => undefined },
+      ...more,
     });
     outboxes.push(outbox);
     return { ...script, outbox, gone };
@@ -138,6 +140,25 @@ describe('the outbox', () => {
       assert.deepEqual([own.of(runId), other.of(runId)], [['START'], []]);
     });
 
+    /** Of a process that looks for nothing by itself. */
+    const sleeping = () => opened(undefined, bench.store, { onDue: () => () => undefined });
+
+    it('is acknowledged by its process alone where that sends nothing else', async () => {
+      const { outbox } = sleeping();
+      const { runId, line } = await leased();
+      assert.equal(await outbox.send(runId, line), true);
+      assert.equal(await taken(runId), false);
+      await until('acknowledged', () => taken(runId), 10_000, 20);
+    });
+
+    it('is acknowledged before its process has stopped', async () => {
+      const { outbox } = sleeping();
+      const { runId, line } = await leased();
+      assert.equal(await outbox.send(runId, line), true);
+      await outbox.stop();
+      assert.equal(await taken(runId), true);
+    });
+
     it('is acknowledged by the first transaction of its workflow', async () => {
       const { runId } = await leased();
       await bench.store.asWorker((tx) => beginTurn(tx, runId, 1, randomUUID()));
@@ -160,6 +181,8 @@ describe('the outbox', () => {
       const { runId, line } = await leased();
       assert.equal(await failing.outbox.send(runId, line), false);
       await failing.outbox.stop();
+      const [first] = await lines(runId);
+      assert.ok(first?.until_ms != null && first.until_ms <= Date.now() + 2000, 'not leased still');
       const { of } = opened();
       await until('acknowledged', () => taken(runId), 10_000, 20);
       assert.deepEqual(of(runId), ['START']);

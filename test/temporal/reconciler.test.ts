@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { LOOK_AGAIN_AFTER_MS } from '../../src/temporal/absences.ts';
 import {
@@ -99,6 +100,20 @@ describe('the reconciler', () => {
       await reconciler.compare(run.runId);
       assert.equal(await end(run), 'QUEUED');
     }
+  });
+
+  it('compares the same few runs in one look of three, and none where the record has none open', async () => {
+    const run = await started();
+    await aged(run);
+    const script = scriptedWorkflows();
+    script.statuses.set(run.runId, 'RUNNING');
+    let isDue = false;
+    opened(script, { isDue: () => isDue });
+    await sleep(15 * LOOK_EVERY_MS);
+    assert.deepEqual([script.asked, script.looks], [[], []]);
+    isDue = true;
+    await until('thirty looks', () => script.looks.length >= 30);
+    assert.ok(script.asked.length >= 1 && script.asked.length <= 12, `${script.asked.length}`);
   });
 
   it('does not take the end of a failed execution for that of the one that took its run up', async () => {

@@ -29,6 +29,11 @@ describe("the SDK's log lines", () => {
     assert.doesNotMatch(text, /CiQx/);
   });
 
+  it('do not warn of a worker that is meant to have no workflows', () => {
+    const { lines } = said(['No workflows registered, not polling for workflow tasks']);
+    assert.deepEqual(lines, []);
+  });
+
   it("leave out the SDK's line of a run's end where ours was written, and only there", () => {
     const { lines } = said(
       ['a run failed', { workflowId: 'run_1', code: 'MODEL_REJECTED', cause: 'No.' }],
