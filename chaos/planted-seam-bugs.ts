@@ -23,7 +23,7 @@ export const SEAM_BUGS: readonly PlantedBug[] = [
         replace: '',
       },
     ],
-    caughtBy: { tests: ['test/temporal/reconciler.test.ts'] },
+    caughtBy: { tests: ['test/temporal/reconciler-behind.test.ts'] },
   },
   {
     name: 'a restored workflow is not woken again',
@@ -34,7 +34,7 @@ export const SEAM_BUGS: readonly PlantedBug[] = [
         replace: 'if (isOpen(look.status)) return;',
       },
     ],
-    caughtBy: { tests: ['test/temporal/reconciler.test.ts'] },
+    caughtBy: { tests: ['test/temporal/reconciler-behind.test.ts'] },
   },
   {
     name: 'completed whatever the record lacks',

@@ -37,23 +37,18 @@ export interface OutboxDeps {
   /** A run whose workflow is not there: it is to be compared with its record. */
   readonly onGone: (runId: string) => void;
   readonly log: { warn: (o: object, m: string) => void };
-  /** Calls back when there may be lines that nobody sends; by default at short intervals. */
-  readonly onDue?: (look: () => void) => () => void;
+  /** Calls back when there may be lines that no process sends; returns what ends it. */
+  readonly onDue: (look: () => void) => () => void;
 }
 
 /**
  * The contract's 3 s for a start or a vote that Temporal has not taken, less what the answer takes.
  */
 const SEND_WITHIN_MS = 2800;
-const LOOK_EVERY_MS = 500;
-const atIntervals = (look: () => void): (() => void) => {
-  const timer = setInterval(look, LOOK_EVERY_MS);
-  return () => clearInterval(timer);
-};
 const LINES_AT_ONCE = 50;
 /**
  * A start is acknowledged by the run's first transaction where a worker is there; by its sender
- * after so long. Until then another process says no later line of the run.
+ * after so long. Until then no other process sends a later line of the run.
  */
 const ACKNOWLEDGE_AFTER_MS = 1000;
 
@@ -61,19 +56,12 @@ type Sendable = Pick<OutboxLine, 'runId' | 'message'>;
 
 const idsOf = (lines: readonly OutboxLine[]): readonly number[] => lines.map((line) => line.id);
 
-export function createOutbox({
-  store,
-  gateway,
-  identity,
-  onGone,
-  log,
-  onDue = atIntervals,
-}: OutboxDeps): Outbox {
+export function createOutbox({ store, gateway, identity, onGone, log, onDue }: OutboxDeps): Outbox {
   const underWay = new Set<Promise<unknown>>();
   /** Leases whose reply was lost: no other process takes their lines before they end. */
   const lostLeases: string[] = [];
   /** Leases of what Temporal has taken. */
-  let sent: string[] = [];
+  let sentLeases: string[] = [];
   let acknowledging: NodeJS.Timeout | undefined;
   let stopped = false;
   let looking = false;
@@ -97,9 +85,9 @@ export function createOutbox({
   async function sendLine(line: Sendable): Promise<boolean> {
     try {
       await identity.check();
-      const sent = await callGateway(line);
-      if (sent === 'gone') onGone(line.runId);
-      return sent !== 'busy';
+      const answer = await callGateway(line);
+      if (answer === 'gone') onGone(line.runId);
+      return answer !== 'busy';
     } catch (error) {
       identity.invalidate();
       log.warn(
@@ -120,7 +108,7 @@ export function createOutbox({
     let taken: readonly OutboxLine[] = [];
     for (;;) {
       const lease = (runId === null ? lostLeases.pop() : undefined) ?? randomUUID();
-      const leases = sent;
+      const leases = sentLeases;
       const lines = await store
         .asReconciler(async (tx) => {
           if (taken.length > 0) await acknowledgeOutboxLines(tx, idsOf(taken));
@@ -133,7 +121,7 @@ export function createOutbox({
           lostLeases.push(lease);
           throw error;
         });
-      sent = sent.filter((one) => !leases.includes(one));
+      sentLeases = sentLeases.filter((one) => !leases.includes(one));
       if (lines.length === 0) return true;
       const results = await Promise.all(lines.map(sendLine));
       taken = lines.filter((_, i) => results[i] === true);
@@ -153,8 +141,8 @@ export function createOutbox({
   async function acknowledgeSent(): Promise<void> {
     clearTimeout(acknowledging);
     acknowledging = undefined;
-    const leases = sent;
-    sent = [];
+    const leases = sentLeases;
+    sentLeases = [];
     if (leases.length === 0) return;
     // Where the database is away the leases end, and the lines are said once more.
     await store.asReconciler((tx) => acknowledgeLeases(tx, leases)).catch(() => undefined);
@@ -162,7 +150,7 @@ export function createOutbox({
 
   async function sendLeased(runId: string, { lease, message }: LeasedLine): Promise<boolean> {
     if (await sendLine({ runId, message })) {
-      sent.push(lease);
+      sentLeases.push(lease);
       acknowledging ??= setTimeout(() => void track(acknowledgeSent()), ACKNOWLEDGE_AFTER_MS);
       return true;
     }

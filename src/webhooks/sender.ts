@@ -29,19 +29,13 @@ export interface WebhookSenderDeps {
   /** undefined: as the process knew it that made the webhook. */
   readonly publicUrl: string | undefined;
   readonly log: { readonly warn: (o: object, m: string) => void };
-  /** Calls back when there may be something to send or to announce; by default at short intervals. */
-  readonly onDue?: (kind: 'deliveries' | 'expiring', look: () => void) => () => void;
+  /** Calls back when there may be something to send or to announce; returns what ends it. */
+  readonly onDue: (kind: 'deliveries' | 'expiring', look: () => void) => () => void;
   /** The contract's ten seconds; shorter in tests. */
   readonly timeoutMs?: number;
 }
 
 const ATTEMPT_MS = 10_000;
-/** Somebody waits for this: a line is taken within half a second, by whichever process looks. */
-const LOOK_EVERY_MS = 500;
-const atIntervals = (_kind: string, look: () => void): (() => void) => {
-  const timer = setInterval(look, LOOK_EVERY_MS);
-  return () => clearInterval(timer);
-};
 /** Sockets, not CPU. */
 const UNDER_WAY_MAX = 200;
 const OF_ONE = 10;
@@ -63,7 +57,7 @@ export function createWebhookSender({
   publicUrl,
   log,
   timeoutMs = ATTEMPT_MS,
-  onDue = atIntervals,
+  onDue,
 }: WebhookSenderDeps): WebhookSender {
   const addresses = publicAddresses(egressAllow);
   const stopping = new AbortController();

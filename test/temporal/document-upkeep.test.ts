@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import { createDocumentUpkeep, type DocumentUpkeep } from '../../src/temporal/document-upkeep.ts';
 import * as documents from '../../src/store/knowledge/documents.ts';
 import { noteStarted } from '../../src/store/knowledge/upkeep.ts';
+import { atIntervals } from '../rig/at-intervals.ts';
 import { until } from '../rig/wait.ts';
 import { openBench, type Bench } from '../store/fixture.ts';
 import { knowing } from '../store/knowledge-contract.ts';
@@ -50,10 +51,7 @@ describe('the upkeep of documents', () => {
         invalidate: () => undefined,
       },
       log: { warn: () => undefined },
-      onDue: (look) => {
-        const timer = setInterval(look, LOOK_EVERY_MS);
-        return () => clearInterval(timer);
-      },
+      onDue: atIntervals(LOOK_EVERY_MS),
     });
     open.push(upkeep);
     return { said, looks, statuses, upkeep };

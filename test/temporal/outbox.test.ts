@@ -6,6 +6,7 @@ import { workflowInput, type NewRun } from '../../src/store/runs/runs.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import type { GatewayAnswer } from '../../src/temporal/gateway.ts';
 import { createOutbox, type Outbox, type OutboxDeps } from '../../src/temporal/outbox.ts';
+import { atIntervals } from '../rig/at-intervals.ts';
 import { until } from '../rig/wait.ts';
 import { all, drive, openBench, person, type Bench } from '../store/fixture.ts';
 import { scriptedGateway, type Heard, type ScriptedGateway } from './scripted.ts';
@@ -29,7 +30,7 @@ describe('the outbox', () => {
   function opened(
     answer?: (said: Heard) => GatewayAnswer | Promise<GatewayAnswer>,
     store = bench.store,
-    more: Pick<OutboxDeps, 'onDue'> = {},
+    onDue: OutboxDeps['onDue'] = atIntervals(500),
   ) {
     const script = scriptedGateway(answer);
     const gone: string[] = [];
@@ -42,7 +43,7 @@ describe('the outbox', () => {
       },
       onGone: (runId) => void gone.push(runId),
       log: { warn: () => undefined },
-      ...more,
+      onDue,
     });
     outboxes.push(outbox);
     return { ...script, outbox, gone };
@@ -141,7 +142,7 @@ describe('the outbox', () => {
     });
 
     /** Of a process that looks for nothing by itself. */
-    const sleeping = () => opened(undefined, bench.store, { onDue: () => () => undefined });
+    const sleeping = () => opened(undefined, bench.store, () => () => undefined);
 
     it('is acknowledged by its process alone where that sends nothing else', async () => {
       const { outbox } = sleeping();

@@ -7,6 +7,7 @@ import { sql } from 'kysely';
 import { listDeliveries } from '../../src/store/webhooks/deliveries.ts';
 import { createWebhook, findWebhook } from '../../src/store/webhooks/webhooks.ts';
 import { createWebhookSender, type WebhookSenderDeps } from '../../src/webhooks/sender.ts';
+import { atIntervals } from '../rig/at-intervals.ts';
 import { until } from '../rig/wait.ts';
 import { drive, openBench, type Bench } from '../store/fixture.ts';
 import { newWebhook } from '../store/webhooks-fixture.ts';
@@ -32,6 +33,7 @@ describe('the webhook sender', () => {
     const log = { warn: () => undefined };
     const egressAllow = ['127.0.0.1'];
     const sender = createWebhookSender({
+      onDue: (_, look) => atIntervals(500)(look),
       ...{ store: bench.store, egressAllow, publicUrl: 'https://p.example', log },
       ...more,
     });

@@ -12,6 +12,7 @@ import { slackReceiver } from '../../examples/receivers/slack.ts';
 import { createWebhookSender } from '../../src/webhooks/sender.ts';
 import { newSecret, signedHeaders } from '../../src/webhooks/sign.ts';
 import { newOrg, startApiRig, token, type ApiRig, type Json } from '../api/api-rig.ts';
+import { atIntervals } from '../rig/at-intervals.ts';
 import { freePort } from '../rig/free-port.ts';
 import { bodyOf, serve } from '../rig/http-server.ts';
 import { until } from '../rig/wait.ts';
@@ -126,6 +127,7 @@ describe('the shipped receivers', function () {
       });
       await listen(slackReceiver(await settings(slack.url, org, made.json.secret)), port);
       const sender = createWebhookSender({
+        onDue: (_, look) => atIntervals(500)(look),
         ...{ store: api.store, egressAllow: ['127.0.0.1'], publicUrl: undefined },
         log: { warn: () => undefined },
       });

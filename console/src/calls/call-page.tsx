@@ -113,7 +113,7 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
     <Card withBorder padding="md" component="section" aria-labelledby="call">
       <Stack gap="sm">
         <Group gap="xs">
-          <Title order={1} size="h3" id="call" className={styles['said'] ?? ''}>
+          <Title order={1} size="h3" id="call" className={styles['sentence'] ?? ''}>
             {unknown ? `Did ${call.name} happen?` : (call.summary ?? wish)}
           </Title>
           {call.risk === 'high' && (
@@ -123,7 +123,7 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
           )}
         </Group>
         {call.summary !== undefined && (
-          <Text size="sm" className={styles['said'] ?? ''}>
+          <Text size="sm" className={styles['sentence'] ?? ''}>
             {unknown ? call.summary : wish}
           </Text>
         )}
@@ -215,7 +215,7 @@ function Decided({
           {headline(done)}
         </Title>
         {summary !== undefined && (
-          <Text fw={600} className={styles['said'] ?? ''}>
+          <Text fw={600} className={styles['sentence'] ?? ''}>
             {summary}
           </Text>
         )}
