@@ -43,7 +43,8 @@ const annotatedCall = (call: StoredCall, agent: AgentSnapshot, few: boolean): An
   callId: call.callId,
   tool: call.name.slice(0, 80),
   label: callLabel(call.name, labelled(call)),
-  approval: call.approval,
+  // One that a grant covers is claimed with those that need nobody; the claim takes the grant.
+  approval: call.grantSeen === true ? 'never' : call.approval,
   risk: call.risk,
   retry: call.retry,
   quick: agent.tools.find((tool) => tool.name === call.name)?.quick ?? false,

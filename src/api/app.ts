@@ -28,6 +28,7 @@ import { startRoutes } from './runs/start-routes.ts';
 import { streamRoutes } from './runs/stream-routes.ts';
 import { userRoutes } from './users/routes.ts';
 import { usageRoutes } from './usage/routes.ts';
+import { grantRoutes } from './grants/routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
 
 /** Every route there is, by what it is about. */
@@ -53,6 +54,7 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
   ...memoryRoutes(deps),
   ...userRoutes(deps),
   ...usageRoutes(deps),
+  ...grantRoutes(deps),
   ...webhookRoutes(deps),
 ];
 

@@ -23,6 +23,9 @@ export const DecisionSchema = z
       description: 'Subjects of the tokens that voted so; `operator`; `expiry`.',
     }),
     at: Timestamp,
+    grantId: z.string().optional().meta({
+      description: 'The grant that it was let through by; `by` are those who gave it.',
+    }),
     reason: z.string().optional(),
     proposedArguments: Arguments.optional().meta({
       description: 'What the model had asked for, where the approver changed it.',
@@ -121,6 +124,10 @@ export const PendingCallSchema = z
       description:
         'Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none.',
     }),
+    grantsNear: z
+      .array(z.object({ grantId: z.string(), why: z.string() }))
+      .optional()
+      .meta({ description: 'Grants whose condition holds, and why they did not count.' }),
     rule: ShownRuleSchema.optional().meta({
       description: 'The rule that asks; absent where none matched.',
     }),

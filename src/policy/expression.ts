@@ -25,6 +25,8 @@ export type Verdict = { readonly matches: boolean } | { readonly problem: string
 export interface Condition {
   /** Top-level arguments that it speaks of. */
   readonly named: ReadonlySet<string>;
+  /** It speaks of nothing else. */
+  readonly argumentsAlone: boolean;
   readonly judge: (facts: CallFacts) => Verdict;
 }
 export type CompiledCondition =
@@ -83,6 +85,7 @@ function compile(when: string, input: JsonSchema): CompiledCondition {
       ok: true,
       condition: {
         named: expression.named,
+        argumentsAlone: [...expression.roots].every((root) => root === 'args'),
         judge: (facts) => judge(run, expression, facts, input),
       },
     };

@@ -140,7 +140,8 @@ async function runCalls(
     namesOf(earlier === undefined ? open.filter((call) => !isGuarded(call)) : open),
   );
   if ('kind' in again) return again;
-  if (earlier === undefined) again = namesOf(open.filter(isGuarded));
+  // A grant that seemed to cover a call may not have: then people are asked about it, too.
+  if (earlier === undefined) again = [...again, ...namesOf(open.filter(isGuarded))];
   while (again.length > 0 || unknown.size > 0) {
     const kind: PauseKind = again.length > 0 ? 'APPROVAL' : 'OUTCOME_UNKNOWN';
     const asked = again.length > 0 ? again : [...unknown];

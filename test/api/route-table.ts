@@ -16,6 +16,7 @@ export interface Ids {
   readonly baseId: string;
   readonly documentId: string;
   readonly memoryId: string;
+  readonly grantId: string;
   readonly userId: string;
 }
 
@@ -53,6 +54,13 @@ const BODIES: Readonly<Record<string, ((ids: Ids) => object) | undefined>> = {
   'DELETE /api/sessions/:sessionId': undefined,
   'GET /api/usage': undefined,
   'POST /api/webhooks': () => ({ url: 'https://example.org/hook', events: ['run.settled'] }),
+  'POST /api/grants': () => ({
+    ...{ agentId: 'guard', tool: 'send', when: 'true', maxUses: 1, reason: 'r' },
+    expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+  }),
+  'GET /api/grants': undefined,
+  'POST /api/grants/:grantId/approve': undefined,
+  'DELETE /api/grants/:grantId': undefined,
   'GET /api/webhooks': undefined,
   'GET /api/webhooks/:webhookId': undefined,
   'DELETE /api/webhooks/:webhookId': undefined,

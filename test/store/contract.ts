@@ -17,6 +17,7 @@ import { describePauses } from './pauses-contract.ts';
 import { describeKnowledge } from './knowledge-contract.ts';
 import { describeHistory } from './history-contract.ts';
 import { describeRejections } from './rejections-contract.ts';
+import { describeGrants } from './grants-contract.ts';
 import { describeRules } from './rules-contract.ts';
 import { describeRetry } from './retry-contract.ts';
 
@@ -367,6 +368,7 @@ export function describeStore(bench: () => Bench): void {
   describePauses(bench);
   describeRejections(bench);
   describeRules(bench);
+  describeGrants(bench);
   describeRetry(bench);
   describeHistory(bench);
 }

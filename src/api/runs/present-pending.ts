@@ -54,6 +54,9 @@ export function presentOpenCall(
     ...(call.approversAlso == null
       ? {}
       : { approversAlso: call.approversAlso.map((list) => [...list]) }),
+    ...(call.grantsNear == null
+      ? {}
+      : { grantsNear: call.grantsNear.map(({ grantId, why }) => ({ grantId, why })) }),
     ...presentRules(call.rules ?? []),
     // Four eyes are for what needs approval: an unknown outcome of another call is anyone's.
     fourEyes: run.fourEyes && call.guarded,

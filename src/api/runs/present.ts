@@ -125,6 +125,7 @@ export const presentDecision = (d: RecordedDecision, cuts: Cuts = NO_CUTS): Deci
   action: d.action,
   by: [...d.by],
   at: d.at,
+  ...(d.grantId == null ? {} : { grantId: d.grantId }),
   ...(d.reason === null ? {} : { reason: cuts.text(d.reason) }),
   ...(d.proposedArguments === null
     ? {}

@@ -60,7 +60,8 @@ export async function readCall(
     select c.state, c.turn, c.name, c.tool_version, c.arguments, c.arguments_hash, c.approval, c.risk, c.retry, c.approvers, c.dispatch_n, c.unanswered, c.unsent_n, c.asked_again, c.result,
       c.quorum, c.approvers_also as "approversAlso", c.rules, c.summary,
       s.body as agent, r.user_id, ${activeMsSince(runId)} as active_ms,
-      (select d.arguments_hash from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id and d.action = 'APPROVE') as approved_hash
+      coalesce((select d.arguments_hash from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id and d.action = 'APPROVE'),
+        c.granted->>'hash') as approved_hash
     from calls c join runs r using (run_id) join agent_snapshots s using (revision)
     where c.call_id = ${callId} and c.run_id = ${runId} for no key update of c`.execute(tx.db);
   return rows[0];

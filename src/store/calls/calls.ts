@@ -11,6 +11,7 @@ import { audit } from '../audit.ts';
 import { appendEvents } from '../events/events.ts';
 import { endedAs, type LockedRun } from '../runs/runs.ts';
 import { hashNow, lockRunAndCall, type CallRow } from './call-row.ts';
+import { takeGrant } from '../grants/take.ts';
 import { changeOf, proposeAgain } from './changed-calls.ts';
 import { finish, unanswered } from './outcomes.ts';
 
@@ -88,13 +89,18 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
     );
     if (verdict.kind !== 'AGAIN') return verdict;
   }
-  if (row.approval === 'required' && row.state === 'PROPOSED') return { kind: 'ASK_AGAIN' };
   const tool = row.agent.tools.find((t) => t.name === row.name);
-  if (tool === undefined) return { kind: 'GONE' };
-  const changed = await changeOf(tx, run, callId, row, tool, request.versionNow(tool));
+  const unasked = row.approval === 'required' && row.state === 'PROPOSED';
+  // What was changed after an approval is asked about; a grant is no answer to that.
+  if (unasked && row.asked_again !== null) return { kind: 'ASK_AGAIN' };
+  if (tool === undefined) return { kind: unasked ? 'ASK_AGAIN' : 'GONE' };
+  // Under a grant it is dispatched as it was proposed.
+  const approved = unasked ? { ...row, approved_hash: row.arguments_hash } : row;
+  const changed = await changeOf(tx, run, callId, approved, tool, request.versionNow(tool));
   if (changed !== undefined) return changed;
   const leftMs = row.agent.limits.timeoutMs - row.active_ms;
   if (leftMs <= 0) return { kind: 'TIME_OVER' };
+  if (unasked && !(await takesGrant(tx, run, callId, row, tool))) return { kind: 'ASK_AGAIN' };
   if (!own) recordClaim(tx, run, row, request);
   return {
     kind: 'DISPATCH',
@@ -103,7 +109,7 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
       turn: row.turn,
       tool,
       arguments: row.arguments,
-      hash: row.approved_hash ?? row.arguments_hash,
+      hash: approved.approved_hash ?? row.arguments_hash,
       orgId: run.orgId,
       userId: row.user_id,
       leftMs,
@@ -114,6 +120,22 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
       },
     },
   };
+}
+
+/** A use is taken here, where the call is dispatched; one that does not count is told to people. */
+async function takesGrant(
+  tx: StoreTransaction,
+  run: LockedRun,
+  callId: string,
+  row: CallRow,
+  tool: ToolSnapshot,
+): Promise<boolean> {
+  const call = { ...row, callId, hash: row.arguments_hash };
+  const taken = await takeGrant(tx, run, row.agent, tool, call);
+  if (taken.kind === 'TAKEN') return true;
+  const near = taken.near.length === 0 ? null : JSON.stringify(taken.near);
+  tx.write(sql`update calls set grants_near = ${near}::jsonb where call_id = ${callId}`);
+  return false;
 }
 
 /** Nobody was asked, and done twice it is the same. */

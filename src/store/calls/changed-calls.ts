@@ -132,7 +132,7 @@ export async function proposeAgain(
     arguments: row.arguments,
     summary,
   });
-  await sql`update calls set state = 'PROPOSED', asked_again = ${why}, arguments_hash = ${hash}, tool_version = ${toolVersion},
+  await sql`update calls set state = 'PROPOSED', asked_again = ${why}, granted = null, arguments_hash = ${hash}, tool_version = ${toolVersion},
     risk = ${policy.risk}, retry = ${policy.retry}, approvers = ${jsonOrNull(policy.approvers)}::jsonb, rules = ${jsonOrNull(policy.rules)}::jsonb,
     summary = ${summary}, quorum = ${policy.quorum ?? null}, approvers_also = ${jsonOrNull(policy.approversAlso)}::jsonb where call_id = ${callId}`.execute(
     tx.db,

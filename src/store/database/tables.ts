@@ -86,6 +86,9 @@ export interface CallsTable {
   readonly quorum: number | null;
   readonly approvers_also: unknown;
   readonly summary: string | null;
+  readonly granted: unknown;
+  readonly grant_seen: Generated<boolean>;
+  readonly grants_near: unknown;
 }
 
 export interface DecisionsTable {
@@ -119,6 +122,45 @@ export interface EventsTable {
   readonly data: unknown;
   readonly turn: number;
   readonly at: Date;
+}
+
+export interface GrantGiversTable {
+  readonly grant_id: string;
+  readonly org_id: string;
+  readonly person: string;
+  readonly roles: unknown;
+  readonly service: boolean;
+  readonly at: Generated<Date>;
+}
+
+export interface GrantUsesTable {
+  readonly call_id: string;
+  readonly grant_id: string;
+  readonly org_id: string;
+  readonly amount: number;
+  readonly at: Generated<Date>;
+}
+
+export interface GrantsTable {
+  readonly grant_id: string;
+  readonly org_id: string;
+  readonly agent_id: string;
+  readonly tool: string;
+  readonly definition: string;
+  readonly condition: string;
+  readonly max_uses: number;
+  readonly sum_field: string | null;
+  readonly max_sum: number | null;
+  readonly user_id: string | null;
+  readonly reason: string;
+  readonly quorum: number;
+  readonly uses: Generated<number>;
+  readonly used_sum: Generated<number>;
+  readonly created_at: Generated<Date>;
+  readonly expires_at: Date;
+  readonly active_at: Date | null;
+  readonly revoked_at: Date | null;
+  readonly revoked_by: string | null;
 }
 
 export interface IdempotencyKeysTable {
@@ -401,6 +443,9 @@ export interface Tables {
   readonly decisions: DecisionsTable;
   readonly deltas: DeltasTable;
   readonly events: EventsTable;
+  readonly grant_givers: GrantGiversTable;
+  readonly grant_uses: GrantUsesTable;
+  readonly grants: GrantsTable;
   readonly idempotency_keys: IdempotencyKeysTable;
   readonly inbox_heads: InboxHeadsTable;
   readonly inbox_lines: InboxLinesTable;

@@ -8,6 +8,7 @@ import type { Action } from '../../contract/run.ts';
 import type { PauseKind, WaitingFor } from '../../contract/turn.ts';
 import type { ApproverLists } from '../../policy/approvers.ts';
 import type { JudgedRule } from '../../policy/judge.ts';
+import type { NearGrant } from '../grants/take.ts';
 import type { StoreTransaction } from '../database/access.ts';
 
 export interface RecordedVote {
@@ -22,6 +23,8 @@ export interface RecordedDecision {
   readonly at: string;
   readonly reason: string | null;
   readonly proposedArguments: string | null;
+  /** Absent or null: people decided about this very call. */
+  readonly grantId?: string | null;
 }
 
 /** What was decided in this run about another call of the same tool, before. */
@@ -80,6 +83,8 @@ export interface CallRecord {
   readonly rules?: readonly JudgedRule[] | null;
   readonly quorum?: number | null;
   readonly approversAlso?: ApproverLists | null;
+  /** Grants that matched and did not count; null: none. */
+  readonly grantsNear?: readonly NearGrant[] | null;
   /** The sentence that people decide by; null: its tool has none. */
   readonly summary?: string | null;
   /** What the model wrote beside an open call, its beginning; null: nothing. */
@@ -180,11 +185,13 @@ export async function readRuns(
           'votes', coalesce((
             select jsonb_agg(jsonb_build_object('by', v.person, 'action', v.action, 'at', ${at(sql`v.at`)}) order by v.at, v.person)
             from votes v where v.call_id = c.call_id and v.pause_id = c.pause_id), '[]'),
-          'decision', (
+          'decision', coalesce((
             select jsonb_build_object('action', d.action, 'by', d.deciders, 'at', ${at(sql`d.at`)}, 'reason', ${text(sql`d.reason`)},
               'proposedArguments', ${text(sql`d.proposed_arguments`)})
             from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id),
-          'httpStatus', c.http_status, 'citations', ${citations}, 'rules', c.rules, 'quorum', c.quorum, 'approversAlso', c.approvers_also, 'summary', c.summary,
+             case when c.granted is not null then jsonb_build_object('action', 'APPROVE', 'by', c.granted->'by', 'at', c.granted->'at',
+               'reason', null, 'proposedArguments', null, 'grantId', c.granted->'grantId') end),
+          'grantsNear', c.grants_near, 'httpStatus', c.http_status, 'citations', ${citations}, 'rules', c.rules, 'quorum', c.quorum, 'approversAlso', c.approvers_also, 'summary', c.summary,
           'modelText', case when c.pause_id is not null then
             (select left(nullif(m.text, ''), ${sql.lit(MODEL_TEXT_CHARS)}) from turns m where m.run_id = c.run_id and m.turn = c.turn) end,
           'earlier', case when c.pause_id is null then '[]' else ${earlierDecisions} end

@@ -10,6 +10,7 @@ import type { JudgedRule } from '../../policy/judge.ts';
 import { audit } from '../audit.ts';
 import { judgeCalls } from '../calls/judged-calls.ts';
 import { refuseRejectedBefore } from '../calls/rejected-before.ts';
+import { lookAtGrants, type NearGrant } from '../grants/take.ts';
 import { appendEvents, type NewEvent } from '../events/events.ts';
 import { endedAs, lockRun, type LockedRun } from '../runs/runs.ts';
 import { addingUsage, endAttempt, endingAttempt, type TokenUsage } from './attempts.ts';
@@ -34,6 +35,10 @@ export interface StoredCall {
   readonly rules?: readonly JudgedRule[] | null;
   readonly quorum?: number | null;
   readonly approversAlso?: ApproverLists | null;
+  /** A grant seemed to cover it: it is claimed before anybody is asked. */
+  readonly grantSeen?: boolean;
+  /** Grants whose condition holds and that do not count, with the reason. */
+  readonly grantsNear?: readonly NearGrant[];
 }
 
 export interface StoredReply {
@@ -56,7 +61,7 @@ export async function readReply(
     select t.kind, t.text, t.reasoning, t.model, t.finish_reason as "finishReason", coalesce((
       select jsonb_agg(jsonb_build_object('callId', c.call_id, 'idx', c.idx, 'name', c.name, 'toolVersion', c.tool_version, 'arguments', c.arguments,
         'argumentsHash', c.arguments_hash, 'approval', c.approval, 'risk', c.risk, 'retry', c.retry, 'approvers', c.approvers,
-        'refusal', case when c.state = 'FAILED' and c.dispatch_n = 0 then c.result end) order by c.idx)
+        'grantSeen', c.grant_seen, 'refusal', case when c.state = 'FAILED' and c.dispatch_n = 0 then c.result end) order by c.idx)
       from calls c where c.run_id = t.run_id and c.turn = t.turn), '[]') as calls
     from turns t where t.run_id = ${runId} and t.turn = ${turn}`.execute(tx.db);
   const reply = rows[0];
@@ -96,7 +101,8 @@ export async function recordReply(
   }
   const judged =
     agent === undefined ? reply.calls : await judgeCalls(tx, run, agent, turn, reply.calls);
-  const calls = await refuseRejectedBefore(tx, runId, judged, agent?.approvals.askAgain ?? 'never');
+  const asked = await refuseRejectedBefore(tx, runId, judged, agent?.approvals.askAgain ?? 'never');
+  const calls = agent === undefined ? asked : await withGrants(tx, run, agent, asked);
   const { rows } = await sql<{ made: boolean; overtaken: boolean }>`
     with ended as (${endingAttempt(attemptId, { model: reply.model })}), made as (
       insert into turns (run_id, org_id, turn, kind, text, reasoning, model, finish_reason, came_as)
@@ -118,6 +124,25 @@ export async function recordReply(
   return { kind: 'RECORDED', reply: { ...reply, calls }, overtaken: rows[0].overtaken };
 }
 
+/** What is asked about, each with the grants that cover it, or nearly do. */
+async function withGrants(
+  tx: StoreTransaction,
+  run: LockedRun,
+  agent: AgentSnapshot,
+  calls: readonly StoredCall[],
+): Promise<readonly StoredCall[]> {
+  const guarded = calls.filter((call) => call.approval === 'required' && call.refusal === null);
+  const looked = await lookAtGrants(tx, run, agent, guarded);
+  return calls.map((call) => {
+    const { seen = false, near = [] } = looked[guarded.indexOf(call)] ?? {};
+    return {
+      ...call,
+      ...(seen ? { grantSeen: true } : {}),
+      ...(near.length === 0 ? {} : { grantsNear: near }),
+    };
+  });
+}
+
 /** As a part of the statement that makes the turn: where it was made. */
 const insertingCalls = (
   run: LockedRun,
@@ -125,10 +150,10 @@ const insertingCalls = (
   calls: readonly StoredCall[],
 ): RawBuilder<unknown> => sql`
     insert into calls (call_id, run_id, org_id, turn, idx, name, tool_version, arguments, arguments_hash, approval, risk, retry, approvers, state, result,
-      summary, rules, quorum, approvers_also)
+      summary, rules, quorum, approvers_also, grant_seen, grants_near)
     select c->>'callId', ${run.runId}, ${run.orgId}, ${turn}, (c->>'idx')::int, c->>'name', c->>'toolVersion', c->>'arguments', c->>'argumentsHash',
       c->>'approval', c->>'risk', c->>'retry', nullif(c->'approvers', 'null'), case when c->>'refusal' is null then 'PROPOSED' else 'FAILED' end, c->>'refusal',
-      c->>'summary', nullif(c->'rules', 'null'), (c->>'quorum')::int, nullif(c->'approversAlso', 'null')
+      c->>'summary', nullif(c->'rules', 'null'), (c->>'quorum')::int, nullif(c->'approversAlso', 'null'), coalesce((c->>'grantSeen')::boolean, false), c->'grantsNear'
     from jsonb_array_elements(${JSON.stringify(calls)}::jsonb) c where exists (select 1 from made)`;
 
 /** What the rules said, by their names and hashes: of a call that nobody is asked about, too. */

@@ -1,0 +1,192 @@
+// What every store must keep of grants: a use is taken where a call is dispatched, never one more
+// than there are, on both databases.
+
+import assert from 'node:assert/strict';
+import { sql } from 'kysely';
+import { v7 } from 'uuid';
+import type { AgentSnapshot } from '../../src/contract/agent.ts';
+import type { CallRecord } from '../../src/store/queries/run-record.ts';
+import type { NewRun } from '../../src/store/runs/runs.ts';
+import { addGiver, createGrant, findGrant, revokeGrant } from '../../src/store/grants/grants.ts';
+import { definitionOf } from '../../src/store/grants/take.ts';
+import type { NewGrant } from '../../src/store/grants/grants.ts';
+import { agent, all, drive, person, tool, type Bench } from './fixture.ts';
+
+const INPUT = { type: 'object', properties: { amountCents: { type: 'integer' } } };
+const args = (amountCents: number): string => `{"amountCents":${amountCents}}`;
+const by = (name: string, roles: readonly string[] = []) => ({
+  ...{ person: name, roles, service: false },
+});
+
+export function describeGrants(bench: () => Bench): void {
+  const step = () => drive(bench().store);
+  const shop = (more: Partial<AgentSnapshot> = {}, toolMore: object = {}): AgentSnapshot =>
+    agent({ id: `shop-${v7()}`, tools: [tool('refund', { input: INPUT, ...toolMore })], ...more });
+
+  async function give(of: AgentSnapshot, more: Partial<NewGrant> = {}, giver = by('lea')) {
+    const grantId = `grant_${v7()}`;
+    const [refund = tool('refund')] = of.tools;
+    const made = await bench().store.asOrg('acme', (tx) =>
+      createGrant(
+        tx,
+        {
+          ...{ grantId, orgId: 'acme', agentId: of.id, tool: 'refund', reason: 'The week.' },
+          ...{ definition: definitionOf(refund), when: 'args.amountCents > 0', maxUses: 3 },
+          ...{ expiresAt: new Date(Date.now() + 3_600_000), quorum: of.approvals.quorum },
+          ...more,
+        },
+        giver,
+      ),
+    );
+    assert.equal(made.kind, 'MADE');
+    return grantId;
+  }
+  const now = async (grantId: string) =>
+    (await bench().store.asOrg('acme', (tx) => findGrant(tx, 'acme', grantId))) ?? assert.fail();
+  /** A run that asks for one call; what its claim came to. */
+  async function asks(of: AgentSnapshot, amount = 100, more: Partial<NewRun> = {}) {
+    const s = step();
+    const run = await s.start({ agent: of, ...more });
+    const [callId = ''] = await s.asks(run, 1, ['refund'], args(amount));
+    return { run, callId };
+  }
+  const claimed = async (of: AgentSnapshot, amount?: number, more?: Partial<NewRun>) => {
+    const { run, callId } = await asks(of, amount, more);
+    return { run, callId, kind: (await step().claim(run, callId)).kind };
+  };
+  const call = async (run: NewRun): Promise<CallRecord> =>
+    (await step().read(run)).calls[0] ?? assert.fail();
+
+  describe('a grant', () => {
+    it('lets a call be dispatched without a pause, by those who gave it, and counts it', async () => {
+      const of = shop();
+      const grantId = await give(of);
+      const { run, kind } = await claimed(of);
+      assert.equal(kind, 'DISPATCH');
+      const { decision } = await call(run);
+      assert.deepEqual(
+        [decision?.action, decision?.by, decision?.grantId],
+        ['APPROVE', ['lea'], grantId],
+      );
+      assert.equal((await now(grantId)).uses, 1);
+    });
+
+    it('of seven uses lets seven of twenty calls at once through, and no more', async () => {
+      const of = shop();
+      const grantId = await give(of, { maxUses: 7 });
+      const waiting = await Promise.all(Array.from({ length: 20 }, () => asks(of)));
+      const kinds = await Promise.all(
+        waiting.map(async ({ run, callId }) => (await step().claim(run, callId)).kind),
+      );
+      assert.equal(kinds.filter((kind) => kind === 'DISPATCH').length, 7);
+      assert.equal((await now(grantId)).uses, 7);
+    });
+
+    it('of a sum never passes it, and no negative amount makes room', async () => {
+      const of = shop();
+      const grantId = await give(of, {
+        ...{ maxUses: 50, when: 'true', maxSum: { field: 'args.amountCents', value: 10_000 } },
+      });
+      const waiting = await Promise.all(
+        [...Array.from({ length: 10 }, () => 3000), -5000].map((amount) => asks(of, amount)),
+      );
+      const kinds = await Promise.all(
+        waiting.map(async ({ run, callId }) => (await step().claim(run, callId)).kind),
+      );
+      assert.equal(kinds.filter((kind) => kind === 'DISPATCH').length, 3);
+      const { uses, usedSum } = await now(grantId);
+      assert.deepEqual([uses, usedSum], [3, 9000]);
+    });
+
+    it('is not taken twice by one call that is claimed again', async () => {
+      const of = shop();
+      const grantId = await give(of);
+      const { run, callId } = await claimed(of);
+      await step().claim(run, callId);
+      assert.equal((await now(grantId)).uses, 1);
+    });
+
+    it('covers nothing once it is revoked, expired, used up or of another tool, and says why where it matched', async () => {
+      const gone = async (grantId: string): Promise<void> => {
+        await bench().store.asOrg('acme', (tx) => revokeGrant(tx, 'acme', grantId, 'lea'));
+      };
+      const late = async (grantId: string): Promise<void> => {
+        await sql`update grants set expires_at = clock_timestamp() where grant_id = ${grantId}`.execute(
+          bench().db.kysely,
+        );
+      };
+      const TABLE = [
+        [{}, gone, undefined],
+        [{}, late, /expired/],
+        [{ maxUses: 1 }, undefined, /used up/],
+        [{ definition: 'other' }, undefined, /another one/],
+        [{ userId: 'max' }, undefined, /another user/],
+        [{ when: 'args.amountCents > 1000' }, undefined, undefined],
+      ] as const;
+      for (const [more, meanwhile, why] of TABLE) {
+        const of = shop();
+        const grantId = await give(of, more);
+        if ('maxUses' in more) await claimed(of);
+        // It is looked at as the call is proposed, and again as it is dispatched.
+        const { run, callId } = await asks(of);
+        await meanwhile?.(grantId);
+        assert.equal((await step().claim(run, callId)).kind, 'ASK_AGAIN', JSON.stringify(more));
+        const [near] = (await call(run)).grantsNear ?? [];
+        if (why === undefined) assert.equal(near, undefined);
+        else assert.match(near?.why ?? '', why);
+      }
+    });
+
+    it('counts for no call of high risk', async () => {
+      const of = shop({}, { risk: 'high' });
+      await give(of);
+      assert.equal((await claimed(of)).kind, 'ASK_AGAIN');
+    });
+
+    it('counts once as many have given it as the call needs, and each of them may', async () => {
+      const approvals = { expiresAfterMs: null, quorum: 2, fourEyes: false };
+      const of = shop({ approvals }, { approvers: ['role:lead'] });
+      const grantId = await give(of, {}, by('lea', ['lead']));
+      assert.equal((await claimed(of)).kind, 'ASK_AGAIN');
+      const more = (name: string, roles: readonly string[]) =>
+        bench().store.asOrg('acme', (tx) => addGiver(tx, 'acme', grantId, by(name, roles)));
+      await more('lea', ['lead']);
+      assert.equal((await now(grantId)).active, false, 'the same person twice');
+      await more('max', ['sales']);
+      assert.equal((await claimed(of)).kind, 'ASK_AGAIN', 'max may not approve this call');
+      await more('ada', ['lead']);
+      assert.equal((await claimed(of)).kind, 'DISPATCH');
+    });
+
+    it('with four eyes covers no run of its givers', async () => {
+      const approvals = { expiresAfterMs: null, quorum: 1, fourEyes: true };
+      const of = shop({ approvals });
+      await give(of, {}, by('ada'));
+      assert.equal((await claimed(of)).kind, 'ASK_AGAIN');
+      assert.equal((await claimed(of, 100, { userId: 'max', startedBy: 'max' })).kind, 'DISPATCH');
+    });
+
+    it('is no answer to a call that was changed since', async () => {
+      const of = shop();
+      const grantId = await give(of);
+      const { run, callId } = await asks(of);
+      await sql`update calls set arguments = ${args(9)} where call_id = ${callId}`.execute(
+        bench().db.kysely,
+      );
+      assert.equal((await step().claim(run, callId)).kind, 'ASK_AGAIN');
+      assert.equal((await now(grantId)).uses, 0);
+      await step().pause(run, 1, 1, [callId]);
+      await step().vote(run, person('lea'), all('APPROVE'));
+      assert.equal((await step().claim(run, callId)).kind, 'DISPATCH');
+    });
+
+    it('is made for seven days at most', async () => {
+      const of = shop();
+      const day = 86_400_000;
+      const until = (ms: number) => give(of, { expiresAt: new Date(Date.now() + ms) });
+      await assert.rejects(until(8 * day));
+      await assert.rejects(until(-1000));
+      await until(7 * day - 60_000);
+    });
+  });
+}
