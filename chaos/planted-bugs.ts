@@ -227,15 +227,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: 'src/workflows/agent-loop.ts',
-        find: 'if (earlier === undefined) again = namesOf(open.filter(isGuarded));',
+        find: 'if (earlier === undefined) again = [...again, ...namesOf(open.filter(isGuarded))];',
         replace:
-          "if (earlier === undefined) again = await dispatch(namesOf(open.filter(isGuarded)));\n  if ('kind' in again) return again;",
+          "const sent = earlier === undefined ? await dispatch(namesOf(open.filter(isGuarded))) : [];\n  if ('kind' in sent) return sent;\n  again = [...again, ...sent];",
       },
       {
         file: 'src/store/calls/calls.ts',
-        find: "if (row.approval === 'required' && row.state === 'PROPOSED') return { kind: 'ASK_AGAIN' };",
+        find: "if (unasked && !(await takesGrant(tx, run, callId, row, tool))) return { kind: 'ASK_AGAIN' };",
         replace: `const kept = await sql\`select 1 from decisions where run_id = \${runId} and action = 'APPROVE'\`.execute(tx.db);
-  if (row.approval === 'required' && row.state === 'PROPOSED' && kept.rows.length === 0) return { kind: 'ASK_AGAIN' };`,
+  if (unasked && kept.rows.length === 0) return { kind: 'ASK_AGAIN' };`,
       },
       {
         file: 'src/store/calls/changed-calls.ts',

@@ -6,8 +6,7 @@ import { SubjectSchema } from './subject.ts';
 
 const Timestamp = z.iso.datetime({ offset: true });
 
-export const GRANT_STATUS = ['PENDING', 'ACTIVE', 'USED_UP', 'EXPIRED', 'REVOKED'] as const;
-export type GrantStatus = (typeof GRANT_STATUS)[number];
+const GRANT_STATUS = ['PENDING', 'ACTIVE', 'USED_UP', 'EXPIRED', 'REVOKED'] as const;
 
 const MaxSum = z.strictObject({
   field: z
@@ -16,23 +15,33 @@ const MaxSum = z.strictObject({
   value: z.number().nonnegative(),
 });
 
+const Bounds = {
+  when: z.string().min(1).max(4000).meta({
+    description: 'A condition in CEL over `args`, as in rules: which calls it counts for.',
+  }),
+  maxUses: z.int('must be a whole number').min(1).max(10_000),
+  maxSum: MaxSum.optional().meta({ description: 'The sum of `field` over all uses, at most.' }),
+  expiresAt: Timestamp.meta({ description: 'At most seven days from now.' }),
+  userId: SubjectSchema.optional().meta({
+    description: 'Whose runs it counts for. Left out: all of the org.',
+  }),
+  reason: z.string().regex(/\S/, 'must not be blank').max(2000),
+};
+
 export const NewGrantSchema = z
   .strictObject({
     agentId: z.string().min(1).max(100),
     tool: z.string().min(1).max(100),
-    when: z.string().min(1).max(4000).meta({
-      description: 'A condition in CEL over `args`, as in rules: which calls it counts for.',
-    }),
-    maxUses: z.int('must be a whole number').min(1).max(10_000),
-    maxSum: MaxSum.optional().meta({ description: 'The sum of `field` over all uses, at most.' }),
-    expiresAt: Timestamp.meta({ description: 'At most seven days from now.' }),
-    userId: SubjectSchema.optional().meta({
-      description: 'Whose runs it counts for. Left out: all of the org.',
-    }),
-    reason: z.string().regex(/\S/, 'must not be blank').max(2000),
+    ...Bounds,
   })
   .meta({ id: 'NewGrant' });
-export type NewGrantBody = z.infer<typeof NewGrantSchema>;
+
+/** Beside an approval: the agent and the tool are those of the call. */
+export const GrantBesideSchema = z.strictObject(Bounds).meta({
+  id: 'GrantBeside',
+  description: 'The same yes for later calls of this tool, within bounds and for a while.',
+});
+export type GrantBounds = z.infer<typeof GrantBesideSchema>;
 
 export const GrantSchema = z
   .object({

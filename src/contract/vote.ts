@@ -1,6 +1,7 @@
 // What a caller sends to decide: a vote on all that waits, on one call, or on several.
 
 import { z } from 'zod';
+import { GrantBesideSchema } from './grant.ts';
 import { ActionSchema, Arguments, type Action } from './run.ts';
 
 const Reason = z.string().max(2000, 'must be at most 2000 characters');
@@ -13,31 +14,44 @@ const OneVoteShape = {
   reason: Reason.optional(),
   argumentsHash: Hash.optional(),
   arguments: Arguments.optional(),
+  grant: GrantBesideSchema.optional(),
 };
 /** The same as the refinements below, for the document: a schema cannot be read out of a function. */
-const NO_EDIT_ON_REJECT = {
-  not: { required: ['arguments'], properties: { action: { const: 'REJECT' } } },
+const ON_APPROVE_ONLY = {
+  if: { properties: { action: { const: 'REJECT' } } },
+  then: { properties: { arguments: false, grant: false } },
 };
+const WITH_CALL_ID = ['arguments', 'argumentsHash', 'grant'] as const;
 const BY_CALL_ID = {
-  dependentRequired: { arguments: ['callId'], argumentsHash: ['callId'] },
-  ...NO_EDIT_ON_REJECT,
+  dependentRequired: Object.fromEntries(WITH_CALL_ID.map((field) => [field, ['callId']])),
+  ...ON_APPROVE_ONLY,
 };
-const noEditOnReject = (vote: { action: Action; arguments?: unknown }): boolean =>
-  vote.action === 'APPROVE' || vote.arguments === undefined;
+
+/** What a rejection has no use for, and what is said of one named call alone. */
+function checkVote(
+  vote: {
+    action: Action;
+    callId?: string | undefined;
+    arguments?: unknown;
+    argumentsHash?: unknown;
+    grant?: unknown;
+  },
+  context: z.RefinementCtx,
+): void {
+  const refuse = (field: string, message: string): void =>
+    context.addIssue({ code: 'custom', path: [field], message });
+  for (const field of WITH_CALL_ID)
+    if (vote[field] !== undefined && vote.callId === undefined) refuse(field, 'needs callId');
+  for (const field of ['arguments', 'grant'] as const)
+    if (vote[field] !== undefined && vote.action === 'REJECT')
+      refuse(field, 'goes with APPROVE only');
+}
 
 export const ContinueBodySchema = z
   .union([
     z
       .strictObject({ ...OneVoteShape, pauseId: PauseId.optional(), callId: CallId.optional() })
-      .refine((b) => b.callId !== undefined || b.arguments === undefined, {
-        path: ['arguments'],
-        message: 'needs callId',
-      })
-      .refine((b) => b.callId !== undefined || b.argumentsHash === undefined, {
-        path: ['argumentsHash'],
-        message: 'needs callId',
-      })
-      .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' })
+      .superRefine(checkVote)
       .meta({ override: BY_CALL_ID }),
     z.strictObject({
       pauseId: PauseId.optional(),
@@ -45,8 +59,8 @@ export const ContinueBodySchema = z
         .array(
           z
             .strictObject({ callId: CallId, ...OneVoteShape })
-            .refine(noEditOnReject, { path: ['arguments'], message: 'goes with APPROVE only' })
-            .meta({ override: NO_EDIT_ON_REJECT }),
+            .superRefine(checkVote)
+            .meta({ override: ON_APPROVE_ONLY }),
         )
         .min(1, 'must not be empty')
         .max(1000)

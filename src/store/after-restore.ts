@@ -11,7 +11,7 @@ import type { StoreTransaction } from './database/access.ts';
 import type { Columns } from './database/tables.ts';
 import { audit } from './audit.ts';
 import { acknowledgeOutboxLines } from './outbox.ts';
-import type { CallState } from './queries/run-record.ts';
+import type { CallState } from './queries/call-record.ts';
 import { markUnknown } from './runs/lost-record.ts';
 import { lockSessionAndRun } from './runs/runs.ts';
 import { settle } from './runs/settle.ts';

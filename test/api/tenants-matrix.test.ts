@@ -28,6 +28,7 @@ const unknownIds = (agentId: string): Ids => ({
   baseId: 'no-such-base',
   documentId: `doc_${v7()}`,
   memoryId: `mem_${v7()}`,
+  grantId: `grant_${v7()}`,
   userId: 'nobody',
 });
 
@@ -36,7 +37,7 @@ function bare({ status, headers, text }: Reply, ids: Ids): string {
   let rest = text.replaceAll(/"requestId":"[^"]*"|urn:request:[^"]*/g, 'R');
   for (const id of [
     ...[ids.runId, ids.sessionId, ids.webhookId, ids.deliveryId],
-    ...[ids.baseId, ids.documentId, ids.memoryId, ids.userId],
+    ...[ids.baseId, ids.documentId, ids.memoryId, ids.grantId, ids.userId],
   ])
     rest = rest.replaceAll(id, 'ID');
   return `${status} ${Object.keys(headers).toSorted().join()} ${rest}`;
@@ -66,6 +67,12 @@ describe('tenants at every route', () => {
       body: { title: 'Ours', text: 'a word of ours' },
     });
     const kept = await ada.call('POST', '/api/memories', { body: { content: 'Likes tea.' } });
+    const granted = await ada.call('POST', '/api/grants', {
+      body: {
+        ...{ agentId: 'guard', tool: 'send', when: 'true', maxUses: 1, reason: 'r', userId: 'max' },
+        expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+      },
+    });
     const paused = (await ada.run('guard', 'pause')).json;
     const told = await ada.call('GET', `/api/webhooks/${webhookId}/deliveries`);
     const { deliveryId } = told.json.data[0];
@@ -73,6 +80,7 @@ describe('tenants at every route', () => {
       ...{ agentId: 'guard', runId: paused.runId, sessionId: paused.sessionId },
       ...{ webhookId, deliveryId, callId: paused.pending?.[0]?.callId ?? '' },
       ...{ baseId, documentId: given.json.documentId, memoryId: kept.json.memoryId },
+      grantId: granted.json.grantId,
       userId: 'ada',
     };
     strangers = {
@@ -88,7 +96,7 @@ describe('tenants at every route', () => {
     return caller.call(row.method, row.address(ids), body === undefined ? {} : { body });
   };
   const named = routeTable().filter((row) =>
-    /:(runId|sessionId|webhookId|baseId|memoryId|userId)/.test(row.path),
+    /:(runId|sessionId|webhookId|baseId|memoryId|grantId|userId)/.test(row.path),
   );
 
   for (const who of ['another org', 'another org, the same subject', 'another user of the org'])

@@ -70,7 +70,13 @@ describe('tokens at every route', () => {
     sessionId: '018f0000-0000-4000-8000-000000000000',
     callId: 'call_000000000000000000000000',
     webhookId: 'wh_018f0000-0000-7000-8000-000000000000',
-    ...{ baseId: 'none', documentId: 'doc_none', memoryId: 'mem_none', userId: 'nobody' },
+    ...{
+      baseId: 'none',
+      documentId: 'doc_none',
+      memoryId: 'mem_none',
+      grantId: 'grant_none',
+      userId: 'nobody',
+    },
     deliveryId: 'msg_018f0000',
   };
   const routes = routeTable().filter(({ scope }) => scope !== 'open');

@@ -2,10 +2,11 @@
 // than there are, on both databases.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { v7 } from 'uuid';
 import type { AgentSnapshot } from '../../src/contract/agent.ts';
-import type { CallRecord } from '../../src/store/queries/run-record.ts';
+import type { CallRecord } from '../../src/store/queries/call-record.ts';
 import type { NewRun } from '../../src/store/runs/runs.ts';
 import { addGiver, createGrant, findGrant, revokeGrant } from '../../src/store/grants/grants.ts';
 import { definitionOf } from '../../src/store/grants/take.ts';
@@ -178,6 +179,55 @@ export function describeGrants(bench: () => Bench): void {
       await step().pause(run, 1, 1, [callId]);
       await step().vote(run, person('lea'), all('APPROVE'));
       assert.equal((await step().claim(run, callId)).kind, 'DISPATCH');
+    });
+
+    it('is the same when it is made, given or revoked once more', async () => {
+      const of = shop();
+      const grantId = `grant_${v7()}`;
+      const record = async () => ({
+        grant: await now(grantId),
+        audit: (
+          await sql`select action from audit where data->>'grantId' = ${grantId} order by action`.execute(
+            bench().db.kysely,
+          )
+        ).rows,
+      });
+      for (const work of [
+        () => give(of, { grantId, quorum: 2 }),
+        () => bench().store.asOrg('acme', (tx) => addGiver(tx, 'acme', grantId, by('bob'))),
+        () => bench().store.asOrg('acme', (tx) => revokeGrant(tx, 'acme', grantId, 'bob')),
+      ]) {
+        await work();
+        const once = await record();
+        await work();
+        assert.deepEqual(await record(), once);
+      }
+    });
+
+    it('given beside an approval counts for the next call, not for the approved one', async () => {
+      const of = shop();
+      const s = step();
+      const { run, callId } = await asks(of);
+      await s.pause(run, 1, 1, [callId]);
+      const grant = {
+        ...{ grantId: `grant_${v7()}`, when: 'args.amountCents == 100', maxUses: 1 },
+        ...{ expiresAt: new Date(Date.now() + 60_000).toISOString(), reason: 'Like this one.' },
+      };
+      const approve = (more: object) =>
+        s.vote(run, person('lea'), {
+          id: randomUUID(),
+          votes: { each: [{ callId, action: 'APPROVE', grant: { ...grant, ...more } }] },
+        });
+      await assert.rejects(approve({ when: 'user.id == "ada"' }), /grant\.when speaks of more/);
+      await assert.rejects(approve({ expiresAt: '2020-01-01T00:00:00Z' }), /grant\.expiresAt must/);
+      assert.equal((await s.read(run)).status, 'PAUSED');
+      await approve({});
+      assert.equal((await s.claim(run, callId)).kind, 'DISPATCH');
+      assert.equal((await call(run)).decision?.grantId ?? null, null);
+      assert.equal((await now(grant.grantId)).uses, 0);
+      assert.equal((await claimed(of)).kind, 'DISPATCH');
+      assert.deepEqual((await now(grant.grantId)).by, ['lea']);
+      assert.equal((await claimed(of)).kind, 'ASK_AGAIN');
     });
 
     it('is made for seven days at most', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import type { Rule, ToolSnapshot } from '../../src/contract/agent.ts';
 import type { NewRun } from '../../src/store/runs/runs.ts';
-import type { CallRecord } from '../../src/store/queries/run-record.ts';
+import type { CallRecord } from '../../src/store/queries/call-record.ts';
 import { agent, drive, one, person, refusedAs, tool, type Bench } from './fixture.ts';
 
 const INPUT = {

@@ -9,6 +9,7 @@ import { openPostgres } from '../../src/store/database/database.ts';
 import { migrateToLatest } from '../../src/store/database/migrate.ts';
 import { openStore } from '../../src/store/database/open-store.ts';
 import { rowLevelSecurityProblem } from '../../src/store/database/row-level-security.ts';
+import { createGrant, newGrantId } from '../../src/store/grants/grants.ts';
 import { createWebhook } from '../../src/store/webhooks/webhooks.ts';
 import { passageIdOf } from '../../src/store/knowledge/take-in.ts';
 import { keepVectors, vectorsThere } from '../../src/store/knowledge/vectors.ts';
@@ -52,10 +53,28 @@ async function fill({ store, db }: Bench, orgId: string): Promise<string> {
       keepVectors(tx, 'm', [{ passageId: passageIdOf(learnt, 0), values: [1, 2] }]),
     );
   await known.remember('Likes tea.');
+  await giveGrant({ store, db }, orgId, id);
   await sql`insert into deltas (run_id, org_id, seq, chunk_offset, kind, text) values (${run.runId}, ${orgId}, 1, 0, 'CONTENT', 'x')`.execute(
     db.kysely,
   );
   return run.runId;
+}
+
+async function giveGrant(
+  { store, db }: Pick<Bench, 'store' | 'db'>,
+  orgId: string,
+  callId: string,
+): Promise<void> {
+  const grantId = newGrantId();
+  const grant = {
+    ...{ grantId, orgId, agentId: 'agent', tool: 'send', definition: 'd', when: 'true' },
+    ...{ maxUses: 1, expiresAt: new Date(Date.now() + 60_000), reason: 'r', quorum: 1 },
+  };
+  await store.asOrg(orgId, (tx) =>
+    createGrant(tx, grant, { person: 'lea', roles: [], service: false }),
+  );
+  await sql`insert into grant_uses (call_id, grant_id, org_id, amount)
+    values (${callId}, ${grantId}, ${orgId}, 0)`.execute(db.kysely);
 }
 
 const refusedByWall = (error: unknown): boolean => (error as { code?: string }).code === '42501';

@@ -403,6 +403,10 @@ export const ROWS: Readonly<Record<string, Row>> = {
       'giveUpInactive createWebhook deleteWebhook',
     { elsewhere: 'test/store/webhooks-contract.ts' },
   ),
+  ...each('createGrant addGiver revokeGrant createBesideVote', {
+    elsewhere: 'test/store/grants-contract.ts',
+  }),
+  takeGrant: { partOf: 'claimCall' },
   ...each(KNOWLEDGE, { elsewhere: 'test/store/knowledge-contract.ts' }),
   ...each('audit openPause appendEvents appendEvent releaseNextOfSession', { partOf: 'settle' }),
   markUnknown: { partOf: 'settle' },

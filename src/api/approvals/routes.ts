@@ -4,9 +4,10 @@
 import { randomUUID } from 'node:crypto';
 import { ContinueBodySchema, type ContinueBody } from '../../contract/vote.ts';
 import { canonicalJson, sha256Hex } from '../../json/canonical.ts';
+import { newGrantId } from '../../store/grants/grants.ts';
 import { continueRun } from '../../store/runs/continue-run.ts';
 import type { KeyUse } from '../../store/runs/keys.ts';
-import type { VoteRequest } from '../../store/calls/vote-policy.ts';
+import type { VoteOn, VoteRequest } from '../../store/calls/vote-policy.ts';
 import type { AppDeps } from '../deps.ts';
 import { BODY_MAX_BYTES } from '../http/body.ts';
 import { readIdempotencyKey } from '../http/idempotency-key.ts';
@@ -85,11 +86,15 @@ const keyUse = (
 /** A body in the words of who judges it. */
 export function voteRequest(body: ContinueBody): VoteRequest {
   const { pauseId } = body;
-  if ('decisions' in body) return { pauseId, votes: { each: body.decisions } };
-  const { callId, action, reason, argumentsHash, arguments: edited } = body;
+  if ('decisions' in body) return { pauseId, votes: { each: body.decisions.map(voteOn) } };
+  const { pauseId: _, ...vote } = body;
+  const { callId, action, reason } = vote;
   if (callId === undefined) return { pauseId, votes: { all: { action, reason } } };
-  return {
-    pauseId,
-    votes: { each: [{ callId, action, reason, argumentsHash, arguments: edited }] },
-  };
+  return { pauseId, votes: { each: [voteOn({ ...vote, callId })] } };
 }
+
+type VoteBody = Extract<ContinueBody, { decisions: unknown }>['decisions'][number];
+const voteOn = ({ grant, ...vote }: VoteBody): VoteOn => ({
+  ...vote,
+  ...(grant === undefined ? {} : { grant: { ...grant, grantId: newGrantId() } }),
+});

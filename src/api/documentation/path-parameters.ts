@@ -11,6 +11,7 @@ const PATH_PARAMETERS = {
   documentId: z.string().meta({ description: 'The document’s id.' }),
   memoryId: z.string().meta({ description: 'The memory’s id.' }),
   userId: z.string().meta({ description: 'The user’s id, the `sub` of their tokens.' }),
+  grantId: z.string().meta({ description: 'The grant’s id.' }),
   webhookId: z.string().meta({ description: 'The webhook’s id.' }),
   deliveryId: z
     .string()

@@ -1,13 +1,18 @@
 // Grants of an org: who may approve a tool's calls may say yes once for a bounded while.
 
 import { z } from 'zod';
-import { v7 } from 'uuid';
 import type { AgentSnapshot, ToolSnapshot } from '../../contract/agent.ts';
 import { AppError } from '../../contract/errors.ts';
 import { GrantPageSchema, GrantSchema, NewGrantSchema } from '../../contract/grant.ts';
-import { compileCondition } from '../../policy/expression.ts';
-import { addGiver, createGrant, findGrant } from '../../store/grants/grants.ts';
-import { listGrants, revokeGrant } from '../../store/grants/grants.ts';
+import { grantProblem, noSuchTool, wrongExpiry } from '../../policy/grantable.ts';
+import {
+  addGiver,
+  createGrant,
+  findGrant,
+  listGrants,
+  newGrantId,
+  revokeGrant,
+} from '../../store/grants/grants.ts';
 import { definitionOf } from '../../store/grants/take.ts';
 import { voterProblem } from '../../store/calls/vote-policy.ts';
 import { agentOf } from '../agents/find-agent.ts';
@@ -31,10 +36,6 @@ export const grantRoutes = (deps: Deps): readonly Route[] => [
   revokeRoute(deps),
 ];
 
-const invalid = (path: string, message: string): AppError =>
-  new AppError('INVALID_REQUEST', `The body has a problem: ${path} ${message}.`, {
-    errors: [{ path, message }],
-  });
 const noSuchGrant = (): AppError => new AppError('NOT_FOUND', 'There is no such grant.');
 
 const giverOf = ({ subject, roles, service }: Caller) => ({ person: subject, roles, service });
@@ -51,18 +52,10 @@ function refuseUnlessApprover(caller: Caller, tool: ToolSnapshot): void {
   if (problem !== undefined) throw new AppError('FORBIDDEN', problem);
 }
 
-function toolToGrant(agent: AgentSnapshot, name: string): ToolSnapshot {
+function toolNamed(agent: AgentSnapshot, name: string): ToolSnapshot {
   const tool = agent.tools.find((one) => one.name === name);
-  if (tool === undefined) throw invalid('tool', `is none of the agent "${agent.id}"`);
-  if (tool.approval === 'never') throw invalid('tool', 'needs no approval');
-  if (tool.risk === 'high') throw invalid('tool', 'is of high risk: each call is looked at');
+  if (tool === undefined) throw noSuchTool('tool', agent.id);
   return tool;
-}
-
-function checkCondition(when: string, tool: ToolSnapshot): void {
-  const compiled = compileCondition(when, tool.input);
-  if (!compiled.ok) throw invalid('when', compiled.problem);
-  if (!compiled.condition.argumentsAlone) throw invalid('when', 'speaks of more than args');
 }
 
 const createRoute = ({ store, agents }: Deps): Route =>
@@ -80,19 +73,19 @@ const createRoute = ({ store, agents }: Deps): Route =>
     refusals: ['NOT_FOUND', 'FORBIDDEN'],
     handle: async ({ caller, body }) => {
       const agent = agentOf(agents, caller.orgId, body.agentId);
-      const tool = toolToGrant(agent, body.tool);
+      const tool = toolNamed(agent, body.tool);
+      const problem = grantProblem(tool, body.when, { tool: 'tool', when: 'when' });
+      if (problem !== undefined) throw problem;
       refuseUnlessApprover(caller, tool);
-      checkCondition(body.when, tool);
       const grant = {
         // Made here, so that a repeated transaction finds its own.
-        ...{ grantId: `grant_${v7()}`, orgId: caller.orgId, agentId: agent.id, tool: tool.name },
+        ...{ grantId: newGrantId(), orgId: caller.orgId, agentId: agent.id, tool: tool.name },
         ...{ definition: definitionOf(tool), when: body.when, maxUses: body.maxUses },
         ...{ maxSum: body.maxSum, expiresAt: new Date(body.expiresAt), userId: body.userId },
         ...{ reason: body.reason, quorum: agent.approvals.quorum },
       };
       const made = await store.asOrg(caller.orgId, (tx) => createGrant(tx, grant, giverOf(caller)));
-      if (made.kind === 'WRONG_TIME')
-        throw invalid('expiresAt', 'must be in the future, and at most seven days from now');
+      if (made.kind === 'WRONG_TIME') throw wrongExpiry('expiresAt');
       return { status: 201, body: presentGrant(made.grant, agents) };
     },
   });
@@ -130,7 +123,7 @@ const approveRoute = ({ store, agents }: Deps): Route =>
       const grantId = param('grantId');
       const known = await store.asOrg(orgId, (tx) => findGrant(tx, orgId, grantId));
       if (known === undefined) throw noSuchGrant();
-      refuseUnlessApprover(caller, toolToGrant(agentOf(agents, orgId, known.agentId), known.tool));
+      refuseUnlessApprover(caller, toolNamed(agentOf(agents, orgId, known.agentId), known.tool));
       const grant = await store.asOrg(orgId, (tx) => addGiver(tx, orgId, grantId, giverOf(caller)));
       if (grant === undefined) throw noSuchGrant();
       return { status: 200, body: presentGrant(grant, agents) };

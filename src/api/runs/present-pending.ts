@@ -6,7 +6,8 @@ import type { Citation } from '../../contract/citation.ts';
 import type { PendingCall, ShownRule } from '../../contract/run.ts';
 import { decisiveRule, type JudgedRule } from '../../policy/judge.ts';
 import { quorumOf, voterProblem } from '../../store/calls/vote-policy.ts';
-import type { CallRecord, EarlierDecision, RunRecord } from '../../store/queries/run-record.ts';
+import type { CallRecord, EarlierDecision } from '../../store/queries/call-record.ts';
+import type { RunRecord } from '../../store/queries/run-record.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
 import { beginningOf, EARLIER_CUTS, NO_CUTS, type Cuts } from './cut-text.ts';
 

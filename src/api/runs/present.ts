@@ -3,7 +3,8 @@
 import type { WaitingFor } from '../../contract/turn.ts';
 import { isTerminal } from '../../contract/names.ts';
 import type { Decision, RunResponse } from '../../contract/run.ts';
-import type { CallRecord, RecordedDecision, RunRecord } from '../../store/queries/run-record.ts';
+import type { CallRecord, RecordedDecision } from '../../store/queries/call-record.ts';
+import type { RunRecord } from '../../store/queries/run-record.ts';
 import type { Viewer } from '../../store/queries/visibility.ts';
 import { addressOf, cutsOf, NO_CUTS, type Cuts } from './cut-text.ts';
 import { citationsOf, presentPending } from './present-pending.ts';

@@ -7,6 +7,7 @@ import { OPERATOR, type RunStatus } from '../../contract/names.ts';
 import type { Action } from '../../contract/run.ts';
 import type { PauseKind } from '../../contract/turn.ts';
 import type { ApproverLists } from '../../policy/approvers.ts';
+import type { GrantBesideVote } from '../grants/beside-vote.ts';
 
 export type OperatorDecisions = 'full' | 'reject-only' | 'off';
 
@@ -28,6 +29,8 @@ export interface VoteOn {
   readonly reason?: string | undefined;
   readonly argumentsHash?: string | undefined;
   readonly arguments?: Readonly<Record<string, unknown>> | undefined;
+  /** The same yes to later calls of the tool. */
+  readonly grant?: GrantBesideVote | undefined;
 }
 
 export interface VoteRequest {

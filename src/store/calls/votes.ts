@@ -5,8 +5,10 @@ import { sql } from 'kysely';
 import type { AgentSnapshot } from '../../contract/agent.ts';
 import { AppError } from '../../contract/errors.ts';
 import type { PauseKind } from '../../contract/turn.ts';
+import type { Giver } from '../../policy/covers.ts';
 import { audit } from '../audit.ts';
 import type { StoreTransaction } from '../database/access.ts';
+import { createBesideVote } from '../grants/beside-vote.ts';
 import { lockRun, type LockedRun } from '../runs/runs.ts';
 import { decide, expireDue, resumeIfDecided } from './decisions.ts';
 import { editOf, type CheckEdit, type Edit } from './edits.ts';
@@ -40,6 +42,7 @@ export async function castVotes(
   const expired = await expireDue(tx, run);
   const now = expired ? ((await lockRun(tx, run.runId)) ?? run) : run;
   const { situation, agent } = await readSituation(tx, now);
+  let writing = false;
   try {
     const verdict = judgeVote(situation, voter, request);
     const edits = new Map<string, Edit>();
@@ -48,10 +51,14 @@ export async function castVotes(
         const asked = { situation, agent, voter, call, vote, edited: vote.arguments };
         edits.set(call.callId, await editOf(tx, now, checkEdit, asked));
       }
+    writing = true;
     for (const { call, vote } of verdict)
       await castOne(tx, now, situation, call, {
         ...{ id: request.id, vote, person: nameOf(voter), edited: edits.get(call.callId) },
       });
+    for (const { call, vote } of verdict)
+      if (vote.grant !== undefined && voter.kind === 'person')
+        await createBesideVote(tx, now.orgId, agent, call, vote.grant, giverOf(voter));
     if (verdict.length > 0)
       await resumeIfDecided(
         tx,
@@ -60,10 +67,17 @@ export async function castVotes(
       );
     return { cast: 'DONE' };
   } catch (error) {
-    if (error instanceof AppError && expired) return { refused: error };
+    // Refused while its votes are written, nothing of it stays; what has expired is found again.
+    if (error instanceof AppError && expired && !writing) return { refused: error };
     throw error;
   }
 }
+
+const giverOf = ({ subject, roles, service }: Extract<Voter, { kind: 'person' }>): Giver => ({
+  person: subject,
+  roles,
+  service,
+});
 
 async function isCast(tx: StoreTransaction, run: LockedRun, id: string): Promise<boolean> {
   const { rows } = await sql`

@@ -1,10 +1,14 @@
 // Grants, made, given by one more person, listed and revoked. Taking a use is take.ts's.
 
 import { sql } from 'kysely';
+import { v7 } from 'uuid';
 import { audit } from '../audit.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { listed, type Listed, type PageWanted } from '../queries/run-lists.ts';
 import type { Giver } from '../../policy/covers.ts';
+
+/** Made before the transaction, so that one that is played again finds its own. */
+export const newGrantId = (): string => `grant_${v7()}`;
 
 export interface NewGrant {
   readonly grantId: string;

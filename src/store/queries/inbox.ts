@@ -6,7 +6,8 @@ import { sql } from 'kysely';
 import type { PauseKind } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { howManyFit, readCalls } from './run-lists.ts';
-import type { CallRecord, RecordedDecision, RunRecord } from './run-record.ts';
+import type { CallRecord, RecordedDecision } from './call-record.ts';
+import type { RunRecord } from './run-record.ts';
 
 /**
  * A reader is first given what waits as of the line `head`, and has it up to the line `given` of

@@ -5,7 +5,8 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { RunStatus } from '../../contract/names.ts';
 import type { StoreTransaction } from '../database/access.ts';
-import { readRuns, type CallRecord, type RunRecord, type RunScope } from './run-record.ts';
+import type { CallRecord } from './call-record.ts';
+import { readRuns, type RunRecord, type RunScope } from './run-record.ts';
 import { mayVoteOn, visibleTo, type Viewer } from './visibility.ts';
 
 /**

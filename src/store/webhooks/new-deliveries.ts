@@ -7,7 +7,8 @@ import { sql, type RawBuilder } from 'kysely';
 import type { RunFailure, RunStatus } from '../../contract/names.ts';
 import type { WebhookEvent } from '../../contract/webhook.ts';
 import type { StoreTransaction } from '../database/access.ts';
-import type { RecordedDecision, RunRecord } from '../queries/run-record.ts';
+import type { RecordedDecision } from '../queries/call-record.ts';
+import type { RunRecord } from '../queries/run-record.ts';
 
 /** What a line keeps; webhooks/body.ts makes the body of it. */
 export interface RecordAtEvent {

@@ -3,11 +3,7 @@
 import { sql, type Kysely } from 'kysely';
 import { protectTable } from './tenant-policies.ts';
 
-export const grants = {
-  up: async (db: Kysely<unknown>): Promise<void> => {
-    await sql
-      .raw(
-        `
+const TABLES = `
 create table grants (
   grant_id text primary key,
   org_id text not null,
@@ -58,11 +54,14 @@ alter table calls add column granted jsonb;
 alter table calls add column grant_seen boolean not null default false;
 -- Grants that matched and did not count, with the reason.
 alter table calls add column grants_near jsonb;
-` +
-          protectTable('grants', 'select, insert, update') +
-          protectTable('grant_givers', 'select, insert') +
-          protectTable('grant_uses', 'select, insert'),
-      )
-      .execute(db);
+`;
+
+export const grants = {
+  up: async (db: Kysely<unknown>): Promise<void> => {
+    const rights =
+      protectTable('grants', 'select, insert, update') +
+      protectTable('grant_givers', 'select, insert') +
+      protectTable('grant_uses', 'select, insert');
+    await sql.raw(TABLES + rights).execute(db);
   },
 };
