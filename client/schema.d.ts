@@ -793,6 +793,72 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/grants': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * The org’s grants, newest first, ended ones too
+     * @description Needs the scope `runs:approve`.
+     */
+    get: operations['listGrants'];
+    put?: never;
+    /**
+     * Say yes to several calls of a tool, within bounds and for a while
+     * @description A call that it covers is dispatched without a pause, its use taken in the same transaction. It needs whom, and as many as, a call of the tool needs; until then it is PENDING.
+     *
+     *     Needs the scope `runs:approve`.
+     */
+    post: operations['createGrant'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/grants/{grantId}/approve': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Give a grant as one more person
+     * @description Needs the scope `runs:approve`.
+     */
+    post: operations['approveGrant'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/grants/{grantId}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /**
+     * Revoke a grant
+     * @description Needs the scope `runs:approve`.
+     */
+    delete: operations['revokeGrant'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/webhooks': {
     parameters: {
       query?: never;
@@ -1031,6 +1097,7 @@ export interface components {
           arguments?: {
             [key: string]: unknown;
           };
+          grant?: components['schemas']['GrantBeside'];
           pauseId?: string;
           callId?: string;
         }
@@ -1045,8 +1112,28 @@ export interface components {
             arguments?: {
               [key: string]: unknown;
             };
+            grant?: components['schemas']['GrantBeside'];
           }[];
         };
+    /** @description The same yes for later calls of this tool, within bounds and for a while. */
+    GrantBeside: {
+      /** @description A condition in CEL over `args`, as in rules: which calls it counts for. */
+      when: string;
+      maxUses: number;
+      /** @description The sum of `field` over all uses, at most. */
+      maxSum?: {
+        field: string;
+        value: number;
+      };
+      /**
+       * Format: date-time
+       * @description At most seven days from now.
+       */
+      expiresAt: string;
+      /** @description Whose runs it counts for. Left out: all of the org. */
+      userId?: string;
+      reason: string;
+    };
     NewBase: {
       /** @description The name in addresses and agent files. */
       id: string;
@@ -1072,6 +1159,26 @@ export interface components {
       content: string;
       /** @description Default: the caller. Another one needs `runs:impersonate`. */
       userId?: string;
+    };
+    NewGrant: {
+      agentId: string;
+      tool: string;
+      /** @description A condition in CEL over `args`, as in rules: which calls it counts for. */
+      when: string;
+      maxUses: number;
+      /** @description The sum of `field` over all uses, at most. */
+      maxSum?: {
+        field: string;
+        value: number;
+      };
+      /**
+       * Format: date-time
+       * @description At most seven days from now.
+       */
+      expiresAt: string;
+      /** @description Whose runs it counts for. Left out: all of the org. */
+      userId?: string;
+      reason: string;
     };
     NewWebhook: {
       /** @description http or https, a public address. */
@@ -1140,6 +1247,11 @@ export interface components {
               approvers: string[] | null;
               /** @description Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none. */
               approversAlso?: string[][];
+              /** @description Grants whose condition holds, and why they did not count. */
+              grantsNear?: {
+                grantId: string;
+                why: string;
+              }[];
               /** @description The rule that asks; absent where none matched. */
               rule?: components['schemas']['ShownRule'];
               /** @description All that hold, where they are several. */
@@ -1233,6 +1345,8 @@ export interface components {
       by: string[];
       /** Format: date-time */
       at: string;
+      /** @description The grant that it was let through by; `by` are those who gave it. */
+      grantId?: string;
       reason?: string;
       /** @description What the model had asked for, where the approver changed it. */
       proposedArguments?: {
@@ -1280,6 +1394,11 @@ export interface components {
       approvers: string[] | null;
       /** @description Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none. */
       approversAlso?: string[][];
+      /** @description Grants whose condition holds, and why they did not count. */
+      grantsNear?: {
+        grantId: string;
+        why: string;
+      }[];
       /** @description The rule that asks; absent where none matched. */
       rule?: components['schemas']['ShownRule'];
       /** @description All that hold, where they are several. */
@@ -1445,6 +1564,11 @@ export interface components {
       approvers: string[] | null;
       /** @description Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none. */
       approversAlso?: string[][];
+      /** @description Grants whose condition holds, and why they did not count. */
+      grantsNear?: {
+        grantId: string;
+        why: string;
+      }[];
       /** @description The rule that asks; absent where none matched. */
       rule?: components['schemas']['ShownRule'];
       /** @description All that hold, where they are several. */
@@ -1511,6 +1635,11 @@ export interface components {
       approvers: string[] | null;
       /** @description Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none. */
       approversAlso?: string[][];
+      /** @description Grants whose condition holds, and why they did not count. */
+      grantsNear?: {
+        grantId: string;
+        why: string;
+      }[];
       /** @description The rule that asks; absent where none matched. */
       rule?: components['schemas']['ShownRule'];
       /** @description All that hold, where they are several. */
@@ -1805,6 +1934,41 @@ export interface components {
       totalTokens: number;
       /** @description Time in which anything was under way; of a run that is not over, up to its last pause. */
       activeMs: number;
+    };
+    Grant: {
+      grantId: string;
+      agentId: string;
+      tool: string;
+      when: string;
+      /**
+       * @description PENDING: more people have to give it. REVOKED also where the tool is another one since.
+       * @enum {string}
+       */
+      status: 'PENDING' | 'ACTIVE' | 'USED_UP' | 'EXPIRED' | 'REVOKED';
+      uses: number;
+      maxUses: number;
+      /** @description Only with `maxSum`. */
+      sum?: number;
+      maxSum?: {
+        field: string;
+        value: number;
+      };
+      userId?: string;
+      reason: string;
+      /** @description Who has given it. */
+      by: string[];
+      votesNeeded: number;
+      /** Format: date-time */
+      createdAt: string;
+      /** Format: date-time */
+      expiresAt: string;
+      revokedBy?: string;
+    };
+    GrantPage: {
+      data: components['schemas']['Grant'][];
+      hasMore: boolean;
+      /** @description Goes into `after` for the next page. null at the end. */
+      nextCursor: string | null;
     };
     MadeWebhook: {
       webhookId: string;
@@ -6393,6 +6557,366 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
           'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  listGrants: {
+    parameters: {
+      query?: {
+        /** @description Items of a page. */
+        limit?: number;
+        /** @description `nextCursor` of the page before; for events, an event’s id. */
+        after?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A page. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          Link: components['headers']['Link'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['GrantPage'];
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  createGrant: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewGrant'];
+      };
+    };
+    responses: {
+      /** @description Made. */
+      201: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Grant'];
+        };
+      };
+      /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE`, `FORBIDDEN` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FOUND` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `PAYLOAD_TOO_LARGE` */
+      413: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNSUPPORTED_MEDIA_TYPE` */
+      415: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  approveGrant: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The grant’s id. */
+        grantId: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description As it is now. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Grant'];
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE`, `FORBIDDEN` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FOUND` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  revokeGrant: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The grant’s id. */
+        grantId: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description It covers nothing more; what ran under it stays. */
+      204: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE`, `FORBIDDEN` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FOUND` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
           [name: string]: unknown;
         };
         content: {
