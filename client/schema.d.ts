@@ -859,6 +859,50 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/agents/{agentId}/policy/check': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Say what would become of a call, without making it
+     * @description As the first call of its tool in a run of the agent as its file is now.
+     *
+     *     Needs the scope `runs:read`.
+     */
+    post: operations['checkPolicy'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/policies/backtest': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Say how the calls that are kept would have fared under other rules
+     * @description Nothing is run. `changed` names the calls that would have fared otherwise; the two counts are of calls that people rejected or edited and that these rules let through unasked. A call counts its run’s earlier calls as they were.
+     *
+     *     Needs the scope `admin`.
+     */
+    post: operations['backtestPolicy'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/webhooks': {
     parameters: {
       query?: never;
@@ -1179,6 +1223,46 @@ export interface components {
       /** @description Whose runs it counts for. Left out: all of the org. */
       userId?: string;
       reason: string;
+    };
+    PolicyCheckBody: {
+      tool: string;
+      arguments: {
+        [key: string]: unknown;
+      };
+      /** @description Whose run it would be. Left out: the caller’s. The roles of others are not known. */
+      userId?: string;
+    };
+    BacktestBody: {
+      agentId: string;
+      /** @description May be left out where the agent has one tool that needs approval. */
+      tool?: string;
+      rules: {
+        name: string;
+        when: string;
+        /** @enum {string} */
+        then: 'never' | 'required' | 'refuse';
+        quorum?: number;
+        approvers?: string[];
+        /** @enum {string} */
+        risk?: 'normal' | 'high';
+        reason?: string;
+        shadow?: boolean;
+      }[];
+      /**
+       * @description Default: required.
+       * @enum {string}
+       */
+      otherwise?: 'never' | 'required' | 'refuse';
+      /**
+       * Format: date-time
+       * @description Of runs that started at or after this time.
+       */
+      from: string;
+      /**
+       * Format: date-time
+       * @description Of runs that started before this time.
+       */
+      to: string;
     };
     NewWebhook: {
       /** @description http or https, a public address. */
@@ -1969,6 +2053,50 @@ export interface components {
       hasMore: boolean;
       /** @description Goes into `after` for the next page. null at the end. */
       nextCursor: string | null;
+    };
+    PolicyCheck: {
+      /** @enum {string} */
+      then: 'never' | 'required' | 'refuse';
+      /** @description Those that match, or cannot be judged, in the file’s order. */
+      rules: components['schemas']['CheckedRule'][];
+      quorum: number;
+      /** @description null: anyone of the org. */
+      approvers: string[] | null;
+      /** @description Lists beside `approvers`: a voter must be in each of them. */
+      approversAlso?: string[][];
+      /** @enum {string} */
+      risk: 'normal' | 'high';
+      /** @description What the model is told, where refused. */
+      reason?: string;
+    };
+    CheckedRule: {
+      name: string;
+      /** @description Of the rule as the run’s snapshot has it. */
+      hash: string;
+      /** @description The rule’s own, from the agent file. */
+      reason?: string;
+      /** @description Why it could not be judged, which counts as `required`. */
+      problem?: string;
+      /** @enum {string} */
+      then: 'never' | 'required' | 'refuse';
+      /**
+       * @description It has no effect.
+       * @constant
+       */
+      shadow?: true;
+    };
+    Backtest: {
+      calls: number;
+      changed: {
+        callId: string;
+        runId: string;
+        /** @enum {string} */
+        was: 'never' | 'required' | 'refuse';
+        /** @enum {string} */
+        would: 'never' | 'required' | 'refuse';
+      }[];
+      rejectedByPeopleButLetThrough: number;
+      editedByPeopleButLetThrough: number;
     };
     MadeWebhook: {
       webhookId: string;
@@ -6915,6 +7043,225 @@ export interface operations {
       };
       /** @description `NOT_FOUND` */
       404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  checkPolicy: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The agent’s id. */
+        agentId: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['PolicyCheckBody'];
+      };
+    };
+    responses: {
+      /** @description What holds of it. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PolicyCheck'];
+        };
+      };
+      /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FOUND` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `PAYLOAD_TOO_LARGE` */
+      413: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNSUPPORTED_MEDIA_TYPE` */
+      415: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  backtestPolicy: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['BacktestBody'];
+      };
+    };
+    responses: {
+      /** @description How they would have fared. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Backtest'];
+        };
+      };
+      /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `NOT_FOUND` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `PAYLOAD_TOO_LARGE` */
+      413: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNSUPPORTED_MEDIA_TYPE` */
+      415: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
           [name: string]: unknown;

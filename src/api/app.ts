@@ -29,6 +29,7 @@ import { streamRoutes } from './runs/stream-routes.ts';
 import { userRoutes } from './users/routes.ts';
 import { usageRoutes } from './usage/routes.ts';
 import { grantRoutes } from './grants/routes.ts';
+import { policyRoutes } from './policies/routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
 
 /** Every route there is, by what it is about. */
@@ -55,6 +56,7 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
   ...userRoutes(deps),
   ...usageRoutes(deps),
   ...grantRoutes(deps),
+  ...policyRoutes(deps),
   ...webhookRoutes(deps),
 ];
 

@@ -55,8 +55,14 @@ const BODIES: Readonly<Record<string, ((ids: Ids) => object) | undefined>> = {
   'GET /api/usage': undefined,
   'POST /api/webhooks': () => ({ url: 'https://example.org/hook', events: ['run.settled'] }),
   'POST /api/grants': () => ({
-    ...{ agentId: 'guard', tool: 'send', when: 'true', maxUses: 1, reason: 'r' },
+    ...{ agentId: 'guard', tool: 'send_email', when: 'true', maxUses: 1, reason: 'r' },
     expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+  }),
+  'POST /api/agents/:agentId/policy/check': () => ({ tool: 'send_email', arguments: {} }),
+  'POST /api/policies/backtest': () => ({
+    ...{ agentId: 'guard', tool: 'send_email', from: '2026-01-01T00:00:00Z' },
+    to: '2026-01-02T00:00:00Z',
+    rules: [{ name: 'r', when: 'true', then: 'refuse' }],
   }),
   'GET /api/grants': undefined,
   'POST /api/grants/:grantId/approve': undefined,
