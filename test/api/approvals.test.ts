@@ -188,7 +188,7 @@ describe('the inbox', () => {
         }
       },
     );
-    await fc.assert(property, { seed, numRuns: 30 });
+    await fc.assert(property, { seed, numRuns: 100 });
     console.log(`      seed ${seed}`);
   });
 });

@@ -59,7 +59,7 @@ describe('a policy, before it is used', () => {
     isProblem(
       await check(api.as('ada', { scope: 'runs:write' }), { to: 'ada', turn: 1 }),
       403,
-      'FORBIDDEN',
+      'INSUFFICIENT_SCOPE',
     );
   });
 

@@ -45,9 +45,10 @@ function isApprover(viewer: Viewer): RawBuilder<boolean> {
   ];
   const also = sql<boolean>`not exists (
     select 1 from jsonb_array_elements(c.approvers_also) l where not (l ?| ${names}::text[]))`;
-  return viewer.service
-    ? sql<boolean>`(coalesce(c.approvers ?| ${names}::text[], false) and ${also})`
-    : sql<boolean>`((c.approvers is null or c.approvers ?| ${names}::text[]) and ${also})`;
+  const named = viewer.service
+    ? sql<boolean>`(c.approvers is not null or coalesce(jsonb_array_length(c.approvers_also), 0) > 0)`
+    : sql<boolean>`true`;
+  return sql<boolean>`(${named} and (c.approvers is null or c.approvers ?| ${names}::text[]) and ${also})`;
 }
 
 /**
