@@ -8,7 +8,7 @@ import type { PauseName, PauseState } from '../contract/turn.ts';
 import { plainWords } from '../json/visible.ts';
 import type { Store } from '../store/database/access.ts';
 import { pauseIdOf } from '../store/calls/call-hash.ts';
-import { readPause } from '../store/calls/decisions.ts';
+import { readPause, type PauseOutcome } from '../store/calls/decisions.ts';
 import { castVotes } from '../store/calls/votes.ts';
 import type { OperatorDecisions, VoteRequest } from '../store/calls/vote-policy.ts';
 import { lockRun } from '../store/runs/runs.ts';
@@ -73,7 +73,7 @@ export function createClaimDecision({
         if (!outcome.known) return { kind: 'NOT_OPENED' };
         return outcome.open
           ? { kind: 'OPEN', expiresInMs: outcome.expiresInMs }
-          : { kind: 'DECIDED', approved: outcome.approved };
+          : decidedState(outcome);
       });
       return state.kind === 'ENDED' || state.kind === 'NOT_OPENED' || notes.length === 0
         ? state
@@ -131,6 +131,13 @@ export function createClaimDecision({
     }
   }
 }
+
+/** `withdrawn` only where there are such calls: all others are as they always were. */
+const decidedState = ({ approved, withdrawn }: PauseOutcome): PauseState => ({
+  kind: 'DECIDED',
+  approved,
+  ...(withdrawn.length === 0 ? {} : { withdrawn }),
+});
 
 function actionOf(name: DecisionSignal): 'APPROVE' | 'REJECT' {
   switch (name) {

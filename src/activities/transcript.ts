@@ -11,7 +11,7 @@ import type { MediaByRun } from './run-media.ts';
 
 export function transcriptOf(
   work: Pick<TurnWork, 'agent' | 'history' | 'input' | 'turns'> &
-    Partial<Pick<TurnWork, 'run' | 'memories'>>,
+    Partial<Pick<TurnWork, 'run' | 'memories' | 'said'>>,
   media: MediaByRun = new Map(),
 ): readonly ModelMessage[] {
   const messages: ModelMessage[] = [];
@@ -26,7 +26,11 @@ export function transcriptOf(
   for (const { runId, question, answer } of fitting(work.history, work.agent.limits.historyTokens))
     messages.push(asked(runId, question), { role: 'assistant', text: answer });
   messages.push(asked(work.run?.runId ?? '', work.input));
-  for (const turn of work.turns) messages.push(...messagesOf(turn));
+  for (const turn of work.turns) {
+    messages.push(...messagesOf(turn));
+    for (const { turn: after, text } of work.said ?? [])
+      if (after === turn.turn) messages.push({ role: 'user', text });
+  }
   return messages;
 }
 

@@ -25,6 +25,7 @@ import { retryRoutes } from './runs/retry-routes.ts';
 import { runRoutes } from './runs/routes.ts';
 import { sessionRoutes } from './sessions/routes.ts';
 import { startRoutes } from './runs/start-routes.ts';
+import { withdrawRoutes } from './runs/withdraw-routes.ts';
 import { streamRoutes } from './runs/stream-routes.ts';
 import { userRoutes } from './users/routes.ts';
 import { usageRoutes } from './usage/routes.ts';
@@ -47,6 +48,7 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
   ...streamRoutes(deps),
   ...runRoutes(deps),
   ...retryRoutes(deps),
+  ...withdrawRoutes(deps),
   ...callRoutes(deps),
   ...decisionRoutes(deps),
   ...inboxRoutes(deps),

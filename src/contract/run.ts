@@ -1,16 +1,17 @@
-// A run as every door shows it, and the bodies that the doors take. Field names are fixed.
+// A run as every door shows it. Field names are fixed; the bodies that doors take are start.ts's.
 
 import { z } from 'zod';
 import { Citations, ReadBefore } from './citation.ts';
-import { MEDIA_MAX_COUNT, MEDIA_TYPES } from './media.ts';
 import { FAILURE_CODE, RUN_STATUS } from './names.ts';
-import { SubjectSchema } from './subject.ts';
 
 const Timestamp = z.iso.datetime({ offset: true });
 export const Arguments = z.record(z.string(), z.unknown());
 
 export const ActionSchema = z.enum(['APPROVE', 'REJECT']);
 export type Action = z.infer<typeof ActionSchema>;
+/** What became of a call: WITHDRAWN by the run's user, which no vote can be. */
+export const DecidedAsSchema = z.enum(['APPROVE', 'REJECT', 'WITHDRAWN']);
+export type DecidedAs = z.infer<typeof DecidedAsSchema>;
 
 export const VoteSchema = z
   .object({ by: z.string(), action: ActionSchema, at: Timestamp })
@@ -18,7 +19,7 @@ export const VoteSchema = z
 
 export const DecisionSchema = z
   .object({
-    action: ActionSchema,
+    action: DecidedAsSchema,
     by: z.array(z.string()).meta({
       description: 'Subjects of the tokens that voted so; `operator`; `expiry`.',
     }),
@@ -58,7 +59,7 @@ export const EarlierDecisionSchema = z
   .object({
     callId: z.string(),
     arguments: Arguments.meta({ description: 'As the model had asked for them.' }),
-    action: ActionSchema,
+    action: DecidedAsSchema,
     by: z.array(z.string()),
     at: Timestamp,
     reason: z.string().optional(),
@@ -238,51 +239,3 @@ export type RunResponse = z.infer<typeof RunResponseSchema>;
 export const StartedSchema = z
   .object({ runId: z.string(), sessionId: z.string(), status: z.enum(RUN_STATUS) })
   .meta({ id: 'Started' });
-
-export const MESSAGE_MAX_CHARS = 100_000;
-
-export const StartBodySchema = z
-  .strictObject({
-    message: z
-      .string()
-      .max(MESSAGE_MAX_CHARS, `must be at most ${MESSAGE_MAX_CHARS} characters`)
-      // A pattern rather than a refinement: the document shows it.
-      .regex(/\S/, 'must not be blank')
-      .meta({ description: 'Not blank.' }),
-    sessionId: z
-      .uuid('must be a UUID')
-      .transform((id) => id.toLowerCase())
-      .optional()
-      .meta({
-        description:
-          'Goes on with a session of one’s own; an unknown one is created. Left out: a new one.',
-      }),
-    userId: SubjectSchema.optional().meta({
-      description:
-        'Whose run it is. Another than the token’s subject needs the scope `runs:impersonate`.',
-    }),
-    orgId: SubjectSchema.optional().meta({ description: 'Must be the token’s.' }),
-    generateFollowups: z.boolean().optional().meta({
-      description:
-        'Adds questions that may follow, in `content` and `metadata.followUps`. Default false.',
-    }),
-    media: z
-      .array(z.strictObject({ type: z.enum(MEDIA_TYPES), data: z.string().min(1) }))
-      .max(MEDIA_MAX_COUNT, `must be at most ${MEDIA_MAX_COUNT}`)
-      .optional()
-      .meta({ description: '`data`: base64, or an http(s) URL.' }),
-    options: z
-      .strictObject({
-        model: z.string().min(1).max(200).optional(),
-        temperature: z.number().min(0, 'must be 0 to 2').max(2, 'must be 0 to 2').optional(),
-        maxTokens: z
-          .int('must be a whole number')
-          .min(1, 'must be at least 1')
-          .optional()
-          .meta({ override: { maximum: Number.MAX_SAFE_INTEGER } }),
-      })
-      .optional()
-      .meta({ description: '`model` must be one that the agent allows.' }),
-  })
-  .meta({ id: 'StartBody', description: 'What to ask.' });
-export type StartBody = z.infer<typeof StartBodySchema>;

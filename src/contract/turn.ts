@@ -66,7 +66,13 @@ export type PauseState =
   /** The record has no such pause: a failover has forgotten it, and it is to be opened again. */
   | { readonly kind: 'NOT_OPENED' }
   | { readonly kind: 'OPEN'; readonly expiresInMs: number | null; readonly note?: string }
-  | { readonly kind: 'DECIDED'; readonly approved: readonly string[]; readonly note?: string }
+  | {
+      readonly kind: 'DECIDED';
+      readonly approved: readonly string[];
+      /** Taken back by the run's user: not approved, and no rejection. */
+      readonly withdrawn?: readonly string[];
+      readonly note?: string;
+    }
   | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure };
 
 /** A pause by its id, or by its place where the id is not at hand. */

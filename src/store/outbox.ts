@@ -3,7 +3,7 @@
 // transaction finds its own line.
 
 import { sql } from 'kysely';
-import type { Action } from '../contract/run.ts';
+import type { DecidedAs } from '../contract/run.ts';
 import { assertNever } from '../contract/names.ts';
 import type { AgentRunInput } from '../contract/turn.ts';
 import type { StoreTransaction } from './database/access.ts';
@@ -15,7 +15,7 @@ export type OutboxMessage =
       readonly kind: 'SIGNAL';
       readonly pauseId: string;
       /** Missing in lines of the first release. */
-      readonly calls?: readonly { readonly callId: string; readonly action: Action }[];
+      readonly calls?: readonly { readonly callId: string; readonly action: DecidedAs }[];
     }
   | { readonly kind: 'CANCEL' };
 

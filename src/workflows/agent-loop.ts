@@ -38,7 +38,9 @@ export interface LoopPorts {
     n: number,
     kind: PauseKind,
     callIds: readonly string[],
-  ) => Promise<{ kind: 'DECIDED'; approved: readonly string[] } | Ended>;
+  ) => Promise<
+    { kind: 'DECIDED'; approved: readonly string[]; withdrawn?: readonly string[] } | Ended
+  >;
 }
 
 export type LoopEnd = Exclude<Settlement, { kind: 'PAUSED' | 'CANCELLED' }> | Ended;
@@ -121,9 +123,9 @@ async function runCalls(
   ): Promise<readonly string[] | Stopped> {
     const decided = await ports.ask(turn, ++pauses, kind, callIds);
     if (decided.kind === 'ENDED') return decided;
-    // Leaving a call of unknown outcome is no rejection.
-    const rejected =
-      kind === 'APPROVAL' ? callIds.filter((id) => !decided.approved.includes(id)) : [];
+    // Leaving a call of unknown outcome is no rejection, nor is what the user has taken back.
+    const others = [...decided.approved, ...(decided.withdrawn ?? [])];
+    const rejected = kind === 'APPROVAL' ? callIds.filter((id) => !others.includes(id)) : [];
     const tooMany = budget.rejected(rejected.flatMap((id) => byId.get(id) ?? []));
     return tooMany === undefined
       ? dispatch(decided.approved)

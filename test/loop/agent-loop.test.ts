@@ -245,6 +245,21 @@ describe('the loop', () => {
     assert.equal(end.kind, 'COMPLETED');
   });
 
+  it('counts no call that its user took back as a rejection', async () => {
+    const script: Script = {
+      turns: [calls(guarded('a')), calls(guarded('b')), answer],
+      decide: () => [],
+    };
+    const { ports } = scripted(script);
+    const end = await agentLoop(input({ maxRejections: 1 }), {
+      ...ports,
+      ask: async (_turn, _n, _kind, callIds) => ({
+        ...{ kind: 'DECIDED', approved: [], withdrawn: callIds },
+      }),
+    });
+    assert.equal(end.kind, 'COMPLETED');
+  });
+
   it('never dispatches a call that was answered with a tool error', async () => {
     const { ports, log } = scripted({
       turns: [calls(guarded('bad', { refused: { resultDigest: 'd' } })), answer],

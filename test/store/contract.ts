@@ -19,6 +19,7 @@ import { describeHistory } from './history-contract.ts';
 import { describeRejections } from './rejections-contract.ts';
 import { describeGrants } from './grants-contract.ts';
 import { describeRules } from './rules-contract.ts';
+import { describeWithdrawals } from './withdraw-contract.ts';
 import { describeRetry } from './retry-contract.ts';
 
 export function describeStore(bench: () => Bench): void {
@@ -369,6 +370,7 @@ export function describeStore(bench: () => Bench): void {
   describeRejections(bench);
   describeRules(bench);
   describeGrants(bench);
+  describeWithdrawals(bench);
   describeRetry(bench);
   describeHistory(bench);
 }

@@ -65,7 +65,7 @@ export function describePauses(bench: () => Bench): void {
       );
       assert.deepEqual(outcome, {
         ...{ known: true, open: false, expiresInMs: null },
-        approved: [a],
+        ...{ approved: [a], withdrawn: [] },
       });
     });
 

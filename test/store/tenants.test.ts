@@ -54,6 +54,8 @@ async function fill({ store, db }: Bench, orgId: string): Promise<string> {
     );
   await known.remember('Likes tea.');
   await giveGrant({ store, db }, orgId, id);
+  await sql`insert into withdrawals (withdrawal_id, run_id, org_id, turn, person)
+    values (${randomUUID()}, ${run.runId}, ${orgId}, 1, 'ada')`.execute(db.kysely);
   await sql`insert into deltas (run_id, org_id, seq, chunk_offset, kind, text) values (${run.runId}, ${orgId}, 1, 0, 'CONTENT', 'x')`.execute(
     db.kysely,
   );

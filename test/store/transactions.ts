@@ -407,6 +407,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
     elsewhere: 'test/store/grants-contract.ts',
   }),
   takeGrant: { partOf: 'claimCall' },
+  ...each('withdrawCalls startOrWithdraw', { elsewhere: 'test/store/withdraw-contract.ts' }),
   ...each(KNOWLEDGE, { elsewhere: 'test/store/knowledge-contract.ts' }),
   ...each('audit openPause appendEvents appendEvent releaseNextOfSession', { partOf: 'settle' }),
   markUnknown: { partOf: 'settle' },

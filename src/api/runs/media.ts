@@ -10,7 +10,7 @@ import {
   mediaProblem,
   mediaType,
 } from '../../contract/media.ts';
-import type { StartBody } from '../../contract/run.ts';
+import type { StartBody } from '../../contract/start.ts';
 import type { PublicAddresses } from '../../egress/public-address.ts';
 import type { JsonPath } from '../../json/strict.ts';
 import { contentHash, type NewMedia } from '../../store/runs/media.ts';

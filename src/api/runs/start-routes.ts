@@ -79,9 +79,10 @@ const startInBackground = (deps: AppDeps): Route =>
       const started = await commit(deps, run);
       void sendStart(deps, started).catch(() => false);
       const replayed = started.kind === 'REPLAYED';
-      const standing = replayed
-        ? await deps.store.asOrg(run.orgId, (tx) => readRun(tx, run.orgId, started.runId))
-        : undefined;
+      const standing =
+        started.kind !== 'STARTED'
+          ? await deps.store.asOrg(run.orgId, (tx) => readRun(tx, run.orgId, started.runId))
+          : undefined;
       return {
         status: 200,
         headers: {

@@ -5,13 +5,14 @@ import { randomUUID } from 'node:crypto';
 import { v7 } from 'uuid';
 import type { AgentSnapshot } from '../../contract/agent.ts';
 import { AppError } from '../../contract/errors.ts';
-import { StartBodySchema, type StartBody } from '../../contract/run.ts';
+import { StartBodySchema, type StartBody } from '../../contract/start.ts';
 import { publicAddresses } from '../../egress/public-address.ts';
 import { canonicalJson, sha256Hex } from '../../json/canonical.ts';
 import { StoreUnavailableError } from '../../store/database/access.ts';
 import type { RunRecord } from '../../store/queries/run-record.ts';
 import type { KeyUse } from '../../store/runs/keys.ts';
-import { startRun, type NewRun, type Started } from '../../store/runs/runs.ts';
+import type { NewRun } from '../../store/runs/runs.ts';
+import { startOrWithdraw, type StartedOrWithdrawn } from '../../store/runs/withdraw.ts';
 import { agentOf } from '../agents/find-agent.ts';
 import { requireScope } from '../auth/caller.ts';
 import type { AppDeps } from '../deps.ts';
@@ -73,6 +74,7 @@ export function newRun(
     ...(media.length === 0 ? {} : { media }),
     options,
     generateFollowups: body.generateFollowups ?? false,
+    ...(body.onPaused === undefined ? {} : { onPaused: body.onPaused }),
     requestId: request.requestId,
     lease: randomUUID(),
     ...(agent.active
@@ -100,10 +102,11 @@ export function newRun(
 }
 
 /** A field left out and one given as its default are the same body. */
-const hashOf = (body: StartBody): string =>
+const hashOf = ({ onPaused = 'reject', ...body }: StartBody): string =>
   sha256Hex(
     canonicalJson({
       ...body,
+      ...(onPaused === 'reject' ? {} : { onPaused }),
       generateFollowups: body.generateFollowups ?? false,
       media: (body.media ?? []).map(({ type, data }) => ({ type, data: sha256Hex(data) })),
       options: body.options ?? {},
@@ -122,16 +125,22 @@ function refuseModel(agent: AgentSnapshot, model: string | undefined): void {
 }
 
 /** Tells Temporal of the run; false where it was not told within 3 s. */
-export const sendStart = (deps: AppDeps, started: Started): Promise<boolean> =>
+export const sendStart = (deps: AppDeps, started: StartedOrWithdrawn): Promise<boolean> =>
   deps.send(started.runId, started.kind === 'STARTED' ? started.line : undefined);
 
-export async function commit({ store, log }: AppDeps, run: NewRun): Promise<Started> {
+const LOGGED_AS: Readonly<Record<StartedOrWithdrawn['kind'], string>> = {
+  STARTED: 'a run was started',
+  REPLAYED: 'a start was sent again',
+  WITHDREW: 'a message went to a paused run, whose calls were taken back',
+};
+
+export async function commit({ store, log }: AppDeps, run: NewRun): Promise<StartedOrWithdrawn> {
   try {
-    const started = await store.asOrg(run.orgId, (tx) => startRun(tx, run));
+    const started = await store.asOrg(run.orgId, (tx) => startOrWithdraw(tx, run));
     // A caller knows the request's id, the worker's lines the run's: this one joins them.
     log.info(
       { requestId: run.requestId, runId: started.runId, agentId: run.agent.id },
-      started.kind === 'STARTED' ? 'a run was started' : 'a start was sent again',
+      LOGGED_AS[started.kind],
     );
     return started;
   } catch (error) {
@@ -151,8 +160,8 @@ export async function commit({ store, log }: AppDeps, run: NewRun): Promise<Star
  * The database went away after the commit. The run is there, and as far as we know it is as it was
  * made.
  */
-export function committedOr(error: unknown, run: NewRun, started: Started): RunRecord {
-  if (!(error instanceof StoreUnavailableError) || started.kind === 'REPLAYED') throw error;
+export function committedOr(error: unknown, run: NewRun, started: StartedOrWithdrawn): RunRecord {
+  if (!(error instanceof StoreUnavailableError) || started.kind !== 'STARTED') throw error;
   const now = new Date();
   return {
     runId: run.runId,

@@ -5,7 +5,7 @@
 
 import { sql } from 'kysely';
 import { EXPIRY, isTerminal } from '../../contract/names.ts';
-import type { Action } from '../../contract/run.ts';
+import type { DecidedAs } from '../../contract/run.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
 import { hashOfCall } from './call-hash.ts';
@@ -17,7 +17,7 @@ import { addDecidedDeliveries } from '../webhooks/new-deliveries.ts';
 import type { LockedRun } from '../runs/runs.ts';
 
 interface DecisionToMake {
-  readonly action: Action;
+  readonly action: DecidedAs;
   readonly by: readonly string[];
   readonly reason?: string | undefined;
   readonly edited?: Edit | undefined;
@@ -73,12 +73,18 @@ export async function decide(
     orgId: run.orgId,
     runId: run.runId,
     actor: d.by.join(' '),
-    action: `call.${d.action === 'APPROVE' ? 'approved' : 'rejected'}`,
+    action: AUDITED_AS[d.action],
     data: { callId: call.callId, pauseId: run.pauseId, hash, edited: d.edited !== undefined },
   });
   if (result !== null)
     appendEvents(tx, run.runId, endOfCall(call, { text, result, turn: stored.turn }));
 }
+
+const AUDITED_AS: Readonly<Record<DecidedAs, string>> = {
+  APPROVE: 'call.approved',
+  REJECT: 'call.rejected',
+  WITHDRAWN: 'call.withdrawn',
+};
 
 /** Of a call that does not run: one whose outcome is unknown had its start said before. */
 function endOfCall(
@@ -94,9 +100,11 @@ function endOfCall(
 }
 
 const refusalResult = (d: DecisionToMake): string =>
-  d.by[0] === EXPIRY
-    ? 'This call was not run: nobody approved it in time (expired).'
-    : `This call was not run: ${d.by.join(', ')} rejected it${d.reason ? `: ${d.reason}` : '.'}`;
+  d.action === 'WITHDRAWN'
+    ? 'This call was not run: it was taken back by the user.'
+    : d.by[0] === EXPIRY
+      ? 'This call was not run: nobody approved it in time (expired).'
+      : `This call was not run: ${d.by.join(', ')} rejected it${d.reason ? `: ${d.reason}` : '.'}`;
 const leftResult = (evidence: string | null): string =>
   `It is not known whether this call happened${evidence === null ? '' : ` (${evidence})`}. It was not repeated.`;
 
@@ -155,7 +163,7 @@ async function closePauseIfDecided(
     tx.db,
   );
   appendEvents(tx, run.runId, [{ kind: 'RESUMED', turn: rows[0]?.turn ?? 0, data: { pauseId } }]);
-  const { rows: calls } = await sql<{ callId: string; action: Action }>`
+  const { rows: calls } = await sql<{ callId: string; action: DecidedAs }>`
     select d.call_id as "callId", d.action from decisions d join calls c using (call_id)
     where d.pause_id = ${pauseId} order by c.idx`.execute(tx.db);
   addOutboxLine(tx, run.orgId, run.runId, { kind: 'SIGNAL', pauseId, calls });
@@ -168,6 +176,7 @@ export interface PauseOutcome {
   readonly open: boolean;
   readonly expiresInMs: number | null;
   readonly approved: readonly string[];
+  readonly withdrawn: readonly string[];
 }
 
 /**
@@ -179,11 +188,18 @@ export async function readPause(
   pauseId: string,
 ): Promise<PauseOutcome> {
   if (!isTerminal(run.status)) await expireDue(tx, run);
-  const { rows } = await sql<{ open: boolean; expires_in_ms: number | null; approved: string[] }>`
+  const { rows } = await sql<{
+    open: boolean;
+    expires_in_ms: number | null;
+    approved: string[];
+    withdrawn: string[];
+  }>`
     select p.closed_at is null as open,
       (select min(extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 from calls c where c.run_id = p.run_id and c.pause_id = p.pause_id) as expires_in_ms,
       coalesce((select jsonb_agg(d.call_id order by c.idx) from decisions d join calls c using (call_id)
-        where d.pause_id = p.pause_id and d.action = 'APPROVE'), '[]') as approved
+        where d.pause_id = p.pause_id and d.action = 'APPROVE'), '[]') as approved,
+      coalesce((select jsonb_agg(d.call_id order by c.idx) from decisions d join calls c using (call_id)
+        where d.pause_id = p.pause_id and d.action = 'WITHDRAWN'), '[]') as withdrawn
     from pauses p where p.pause_id = ${pauseId} and p.run_id = ${run.runId}`.execute(tx.db);
   const row = rows[0];
   return {
@@ -191,5 +207,6 @@ export async function readPause(
     open: row?.open ?? false,
     expiresInMs: row?.expires_in_ms == null ? null : Math.max(0, Math.ceil(row.expires_in_ms)),
     approved: row?.approved ?? [],
+    withdrawn: row?.withdrawn ?? [],
   };
 }

@@ -35,7 +35,7 @@ export async function refuseRejectedBefore(
     select distinct on (c.name, c.arguments) c.name, c.arguments, d.deciders as by, d.reason,
       (count(*) over (partition by c.name, c.arguments))::int as times
     from calls c join decisions d on d.call_id = c.call_id and d.pause_id = c.decided_pause_id
-    where c.run_id = ${runId} and c.state = 'REJECTED' and c.name = any(${asked.map((call) => call.name)})
+    where c.run_id = ${runId} and c.state = 'REJECTED' and d.action = 'REJECT' and c.name = any(${asked.map((call) => call.name)})
     order by c.name, c.arguments, d.at desc`.execute(tx.db);
   return calls.map((call) => {
     const before = asked.includes(call)

@@ -4,7 +4,7 @@
 
 import { AppError } from '../../contract/errors.ts';
 import { OPERATOR, type RunStatus } from '../../contract/names.ts';
-import type { Action } from '../../contract/run.ts';
+import type { Action, DecidedAs } from '../../contract/run.ts';
 import type { PauseKind } from '../../contract/turn.ts';
 import type { ApproverLists } from '../../policy/approvers.ts';
 import type { GrantBesideVote } from '../grants/beside-vote.ts';
@@ -68,7 +68,7 @@ export interface CastVote {
 export interface MadeDecision {
   readonly pauseId: string;
   readonly callId: string;
-  readonly action: Action;
+  readonly action: DecidedAs;
   readonly by: readonly string[];
   readonly at: string;
 }
@@ -92,8 +92,12 @@ export interface Situation {
 /** The votes to write, in the pause's order; none where the same vote was cast already. */
 export type VotesToCast = readonly { readonly call: OpenCall; readonly vote: VoteOn }[];
 
-const decided = (d: MadeDecision): string =>
-  `${d.action === 'APPROVE' ? 'approved' : 'rejected'} by ${d.by.join(', ')} at ${d.at}`;
+const WORD: Readonly<Record<DecidedAs, string>> = {
+  APPROVE: 'approved',
+  REJECT: 'rejected',
+  WITHDRAWN: 'taken back',
+};
+const decided = (d: MadeDecision): string => `${WORD[d.action]} by ${d.by.join(', ')} at ${d.at}`;
 
 export function judgeVote(s: Situation, voter: Voter, request: VoteRequest): VotesToCast {
   const person = nameOf(voter);

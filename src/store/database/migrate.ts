@@ -17,6 +17,7 @@ import { webhooks } from './migrations/0040-webhooks.ts';
 import { keptRuns } from './migrations/0020-kept-runs.ts';
 import { rules } from './migrations/0070-rules.ts';
 import { grants } from './migrations/0071-grants.ts';
+import { withdrawals } from './migrations/0072-withdrawals.ts';
 import { knowledge } from './migrations/0050-knowledge.ts';
 import { wordsOfOneOrg } from './migrations/0065-words-of-one-org.ts';
 
@@ -45,6 +46,7 @@ const later: Migrations = {
   '0065-words-of-one-org': wordsOfOneOrg,
   '0070-rules': rules,
   '0071-grants': grants,
+  '0072-withdrawals': withdrawals,
 };
 
 const LATER_TABLE = 'holdpoint_migration';

@@ -96,7 +96,7 @@ export interface DecisionsTable {
   readonly call_id: string;
   readonly run_id: string;
   readonly org_id: string;
-  readonly action: 'APPROVE' | 'REJECT';
+  readonly action: 'APPROVE' | 'REJECT' | 'WITHDRAWN';
   readonly deciders: unknown;
   readonly reason: string | null;
   readonly arguments_hash: string;
@@ -435,6 +435,16 @@ export interface WebhooksTable {
   readonly created_at: Generated<Date>;
 }
 
+export interface WithdrawalsTable {
+  readonly withdrawal_id: string;
+  readonly run_id: string;
+  readonly org_id: string;
+  readonly turn: number;
+  readonly person: string;
+  readonly message: string | null;
+  readonly at: Generated<Date>;
+}
+
 export interface Tables {
   readonly agent_snapshots: AgentSnapshotsTable;
   readonly attempts: AttemptsTable;
@@ -467,4 +477,5 @@ export interface Tables {
   readonly votes: VotesTable;
   readonly webhook_deliveries: WebhookDeliveriesTable;
   readonly webhooks: WebhooksTable;
+  readonly withdrawals: WithdrawalsTable;
 }

@@ -1,7 +1,7 @@
 // The present state of one call in its run's record: shapes alone, read by run-record.ts and inbox.ts.
 
 import type { Citation } from '../../contract/citation.ts';
-import type { Action } from '../../contract/run.ts';
+import type { Action, DecidedAs } from '../../contract/run.ts';
 import type { PauseKind } from '../../contract/turn.ts';
 import type { ApproverLists } from '../../policy/approvers.ts';
 import type { JudgedRule } from '../../policy/judge.ts';
@@ -14,7 +14,7 @@ export interface RecordedVote {
 }
 
 export interface RecordedDecision {
-  readonly action: Action;
+  readonly action: DecidedAs;
   readonly by: readonly string[];
   readonly at: string;
   readonly reason: string | null;
@@ -28,7 +28,7 @@ export interface EarlierDecision {
   readonly callId: string;
   /** As the model had asked for them. */
   readonly arguments: string;
-  readonly action: Action;
+  readonly action: DecidedAs;
   readonly by: readonly string[];
   readonly at: string;
   readonly reason: string | null;

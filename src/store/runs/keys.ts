@@ -9,9 +9,9 @@ import type { Columns } from '../database/tables.ts';
 export interface KeyUse {
   readonly orgId: string;
   readonly caller: string;
-  readonly route: 'run' | 'background' | 'stream' | 'continue' | 'retry';
+  readonly route: 'run' | 'background' | 'stream' | 'continue' | 'retry' | 'withdraw';
   readonly agentId: string;
-  /** The run of a `continue` or a `retry`, else "". */
+  /** The run of a `continue`, a `retry` or a `withdraw`, else "". */
   readonly target: string;
   readonly key: string;
   /** SHA-256 of the validated body. */

@@ -32,6 +32,8 @@ export interface NewRun {
   readonly options: RunOptions;
   readonly generateFollowups: boolean;
   readonly requestId: string;
+  /** Where the session's run is paused. Absent: `reject`. */
+  readonly onPaused?: 'reject' | 'queue' | 'withdraw';
   readonly key?: KeyUse;
   /** Of the line that starts it, if the process that starts it sends it itself. */
   readonly lease?: string;
@@ -101,10 +103,10 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
       `This session began with the agent "${agentId}" and goes on with it only. Start a new session.`,
     );
   const before = seq === 1 ? undefined : await openRunOfSession(tx, run);
-  if (before?.status === 'PAUSED')
+  if (before?.status === 'PAUSED' && run.onPaused !== 'queue')
     throw new AppError(
       'SESSION_PAUSED',
-      `The run ${before.runId} of this session is paused and waits for a decision. Decide or cancel it first.`,
+      `The run ${before.runId} of this session is paused and waits for a decision. Decide or cancel it first, or say by onPaused what is to become of this message.`,
     );
 
   insertRun(tx, run, seq);

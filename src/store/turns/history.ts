@@ -32,7 +32,8 @@ export async function readHistory(
   const { rows } = await sql<Exchange>`
     select h.run_id as "runId", question, answer, exists (select 1 from run_media m where m.run_id = h.run_id) as "hasMedia" from (
       select e.*, sum(length(question) + length(answer)) over (order by session_seq desc) as chars from (
-        select r.run_id, r.session_seq, r.input as question, coalesce(t.text,
+        select r.run_id, r.session_seq, r.input || coalesce((select string_agg(E'\\n\\n' || w.message, '' order by w.at)
+          from withdrawals w where w.run_id = r.run_id), '') as question, coalesce(t.text,
           case when r.status = 'FAILED' then 'This run failed before it had an answer (' || coalesce(r.error_message, '') || ')'
             else 'This run was cancelled before it had an answer' end
           || E'. These calls were made, what they did stands, and they must not be made again without need:\n' || d.done) as answer

@@ -33,6 +33,12 @@ export interface PastTurn {
   }[];
 }
 
+export interface SaidLater {
+  /** It follows the results of this turn. */
+  readonly turn: number;
+  readonly text: string;
+}
+
 export interface RunMemory {
   readonly memoryId: string;
   readonly content: string;
@@ -46,6 +52,8 @@ export interface TurnWork {
   readonly hasMedia: boolean;
   readonly history: readonly Exchange[];
   readonly turns: readonly PastTurn[];
+  /** What the user said instead of calls that they took back, in order. */
+  readonly said: readonly SaidLater[];
   /** What is remembered of the user, as taken when the run began; null: not taken. */
   readonly memories: readonly RunMemory[] | null;
   /** Seq of the attempt's event: its deltas are `<seq>.<offset>`. */
@@ -198,6 +206,7 @@ interface TurnRow {
   readonly waiting: Waiting | null;
   readonly attempts: number;
   readonly turns: readonly PastTurn[];
+  readonly said: readonly SaidLater[];
   readonly memories: readonly RunMemory[] | null;
 }
 
@@ -222,7 +231,9 @@ export async function readTurnRow(
           select jsonb_agg(jsonb_build_object('callId', c.call_id, 'name', c.name, 'arguments', c.arguments, 'state', c.state, 'result', c.result,
             'proposedArguments', c.proposed_arguments, 'httpStatus', c.http_status) order by c.idx)
           from calls c where c.run_id = t.run_id and c.turn = t.turn), '[]')) order by t.turn)
-        from turns t where t.run_id = r.run_id), '[]') as turns
+        from turns t where t.run_id = r.run_id), '[]') as turns,
+      coalesce((select jsonb_agg(jsonb_build_object('turn', w.turn, 'text', w.message) order by w.at)
+        from withdrawals w where w.run_id = r.run_id and w.message is not null), '[]') as said
     from runs r join agent_snapshots s using (revision) where r.run_id = ${runId}`.execute(tx.db);
   return rows[0];
 }
