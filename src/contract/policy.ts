@@ -40,7 +40,6 @@ export const PolicyCheckSchema = z
     reason: z.string().optional().meta({ description: 'What the model is told, where refused.' }),
   })
   .meta({ id: 'PolicyCheck' });
-export type PolicyCheck = z.infer<typeof PolicyCheckSchema>;
 
 export const BacktestBodySchema = z
   .strictObject({
