@@ -13,7 +13,7 @@ import { createGateway } from './gateway.ts';
 import { createDocumentUpkeep, type DocumentUpkeep } from './document-upkeep.ts';
 import { createDocumentWorkflows } from './document-workflows.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
-import { createReconciler } from './reconciler.ts';
+import { createReconciler, type ReconcilerDeps } from './reconciler.ts';
 import { createWorkflowObserver } from './workflow-observer.ts';
 
 export interface OutboxAndReconciler {
@@ -29,6 +29,8 @@ export interface OutboxAndReconcilerDeps {
   readonly eager: boolean;
   /** null: kept. */
   readonly retentionDays: number | null;
+  /** For who counts. */
+  readonly onCorrected?: ReconcilerDeps['onCorrected'];
   readonly log: {
     readonly warn: (o: object, m: string) => void;
     readonly error: (o: object, m: string) => void;
@@ -42,6 +44,7 @@ export function createOutboxAndReconciler({
   temporal,
   eager,
   retentionDays,
+  onCorrected,
   log,
 }: OutboxAndReconcilerDeps): OutboxAndReconciler {
   const gateway = createGateway(temporal, { eager });
@@ -64,6 +67,7 @@ export function createOutboxAndReconciler({
     retentionMs: temporal.retentionMs,
     log,
     onReleased: () => outbox.nudge(),
+    onCorrected,
     isDue: due.isDue,
   });
   const documents = createDocumentUpkeep({
