@@ -28,6 +28,10 @@ export function welcomeText({
   agents,
 }: Welcome): string {
   const runsInUi = uiUrl === null ? null : `${uiUrl}/namespaces/${namespace}/workflows`;
+  const waitsInUi =
+    runsInUi === null
+      ? null
+      : `${runsInUi}?query=${encodeURIComponent('HoldpointStatus="PAUSED"')}`;
   const shipped = agents.includes('finance_agent');
   const agent = shipped ? 'finance_agent' : agents[0];
   const runs = `$API/api/agents/${agent}/runs`;
@@ -39,6 +43,7 @@ export function welcomeText({
     `  Console          ${consoleUrl}`,
     `  API              ${apiUrl}`,
     ...(runsInUi === null ? [] : [`  Temporal Web UI  ${runsInUi}`]),
+    ...(waitsInUi === null ? [] : ['  What waits', `    ${waitsInUi}`]),
     ...(temporalAddress === null ? [] : [`  Temporal         ${temporalAddress}`]),
     `  agents           ${agents.join(', ') || 'none'}`,
     '',

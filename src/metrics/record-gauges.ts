@@ -3,7 +3,7 @@
 
 import { Gauge, type Registry } from 'prom-client';
 import type { Store } from '../store/database/access.ts';
-import { readStanding, type RecordStanding } from '../store/queries/standing.ts';
+import { readRecordStanding, type RecordStanding } from '../store/queries/standing.ts';
 
 /** Several scrapers, and one that is impatient, cost one look. */
 const REMEMBERED_MS = 5000;
@@ -39,7 +39,7 @@ export function createRecordGauges(store: Store, registry: Registry): RecordGaug
   async function read(): Promise<void> {
     for (const [state, count] of Object.entries(store.pool?.() ?? {})) pool.set({ state }, count);
     try {
-      const standing = await store.asReconciler(readStanding);
+      const standing = await store.asReconciler(readRecordStanding);
       for (const each of byAgent) each.reset();
       for (const { agentId: agent, status, runs, waitingForModel } of standing.open) {
         open.set({ agent, status }, runs);

@@ -24,7 +24,7 @@ export interface RecordStanding {
   readonly oldestLineSeconds: number;
 }
 
-export async function readStanding(tx: StoreTransaction): Promise<RecordStanding> {
+export async function readRecordStanding(tx: StoreTransaction): Promise<RecordStanding> {
   const { rows: open } = await sql<RecordStanding['open'][number]>`
     select agent_id as "agentId", status, count(*) as runs, count(waiting) as "waitingForModel"
     from runs where status in ${OPEN} group by 1, 2`.execute(tx.db);
