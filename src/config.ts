@@ -25,6 +25,8 @@ export interface Config {
   /** Absolute, as agentsDir. */
   readonly dataDir: string;
   readonly agentsDir: string;
+  /** How the admin commands reach the API. */
+  readonly admin: { readonly url: string; readonly token: string | null };
   /** null: none. */
   readonly metrics: {
     readonly host: string;
@@ -88,6 +90,7 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     port: read('PORT'),
     dataDir: resolve(read('DATA_DIR')),
     agentsDir: resolve(read('AGENTS_DIR')),
+    admin: { url: read('HOLDPOINT_URL'), token: read('HOLDPOINT_TOKEN') },
     metrics: readMetrics(settings),
     model: readModel(settings, production && asksModels),
     temporal: readTemporal(settings),

@@ -7,7 +7,7 @@ import { configFromEnvironment, type Config, type Role } from '../config.ts';
 import { keepFilesPrivate } from '../data-dir.ts';
 import { untilAborted, withDeadline } from '../deadline.ts';
 import { createLogger, type Logger } from '../logger.ts';
-import { listenForMetrics } from '../metrics/listener.ts';
+import { listenForMetrics, type ListenerParts, type MetricsListener } from '../metrics/listener.ts';
 import { createMeter, type Meter } from '../metrics/meter.ts';
 import { createRecordGauges } from '../metrics/record-gauges.ts';
 import type { Store } from '../store/database/access.ts';
@@ -125,10 +125,8 @@ function createProcess(
     },
     serveMetrics: async (store, notReady) => {
       if (config.metrics === null) return;
-      const { registry } = meter;
-      const { look } = createRecordGauges(store, registry);
-      const listening = listenForMetrics({ ...config.metrics, registry, look, notReady });
-      const { url } = await open(listening, (listener) => listener.close());
+      const at = { ...config.metrics, notReady };
+      const { url } = await open(metricsOf(store, meter, at), (listener) => listener.close());
       log.info({ url: `${url}/metrics` }, 'metrics are read here');
     },
     openTemporal: async (store, address) => {
@@ -156,6 +154,15 @@ function createProcess(
       if (!stopping.aborted) await once(stopping, 'abort');
     },
   };
+}
+
+function metricsOf(
+  store: Store,
+  { registry }: Meter,
+  at: Pick<ListenerParts, 'host' | 'port' | 'mayMove' | 'notReady'>,
+): Promise<MetricsListener> {
+  const { look } = createRecordGauges(store, registry);
+  return listenForMetrics({ ...at, registry, look });
 }
 
 /** Closes what opens; one that does not open in time, or cannot, needs no closing. */

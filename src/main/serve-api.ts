@@ -58,9 +58,8 @@ const checkEdit: CheckEdit = (tool, edited) => {
 };
 
 export async function startApi(parts: ApiParts): Promise<RunningApi> {
-  const { config, store, agents, log } = parts;
+  const { config, store, agents, working, log } = parts;
   const draining = new AbortController();
-  const { working } = parts;
   // Known when it listens, before the first request.
   let listensAt = '';
   const notReady = createNotReady({

@@ -194,6 +194,15 @@ const network = {
   ),
 };
 
+const admin = {
+  HOLDPOINT_URL: setting(
+    web,
+    'Where the admin commands (`npx holdpoint`) reach the API.',
+    'http://127.0.0.1:8080',
+  ),
+  HOLDPOINT_TOKEN: setting(word, 'The token that they use.'),
+};
+
 /** As .env.example and the docs show them. */
 export const SETTING_GROUPS = {
   General: general,
@@ -203,11 +212,12 @@ export const SETTING_GROUPS = {
   Tokens: tokens,
   People: people,
   Network: network,
+  'Admin commands': admin,
 } as const;
 
 export const SETTINGS = {
   ...{ ...general, ...model, ...temporal, ...database },
-  ...{ ...tokens, ...people, ...network },
+  ...{ ...tokens, ...people, ...network, ...admin },
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;

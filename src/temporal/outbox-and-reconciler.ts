@@ -39,14 +39,8 @@ export interface OutboxAndReconcilerDeps {
 
 const RETENTION_EVERY_MS = 600_000;
 
-export function createOutboxAndReconciler({
-  store,
-  temporal,
-  eager,
-  retentionDays,
-  onCorrected,
-  log,
-}: OutboxAndReconcilerDeps): OutboxAndReconciler {
+export function createOutboxAndReconciler(deps: OutboxAndReconcilerDeps): OutboxAndReconciler {
+  const { store, temporal, eager, retentionDays, onCorrected, log } = deps;
   const gateway = createGateway(temporal, { eager });
   const identity = createTemporalIdentity(temporal, log);
   const { due } = store;

@@ -166,8 +166,6 @@ export function createStore(db: Database, announcer: Announcer): Store {
     live: createLiveDeltas(),
     onRunEnded: (listener) => void endListeners.push(listener),
     pool: db.pool,
-    ping: async () => {
-      await sql`select 1`.execute(db.kysely);
-    },
+    ping: () => sql`select 1`.execute(db.kysely).then(() => undefined),
   };
 }
