@@ -7,7 +7,12 @@ import { withoutPassword } from './settings/in-force.ts';
 import { readModel, type ModelSettings } from './settings/model.ts';
 import { databaseAddress } from './settings/secret-files.ts';
 import { createSettingsReader, type Environment, type SettingsReader } from './settings/read.ts';
-import { isOwnSetting, type LOG_LEVELS, type OPERATOR_DECISIONS } from './settings/settings.ts';
+import {
+  isOwnSetting,
+  SETTINGS,
+  type LOG_LEVELS,
+  type OPERATOR_DECISIONS,
+} from './settings/settings.ts';
 import { readTemporal, type TemporalSettings } from './settings/temporal.ts';
 
 export type Role = 'start' | 'api' | 'worker' | 'migrate' | 'token' | 'reembed';
@@ -20,6 +25,15 @@ export interface Config {
   /** Absolute, as agentsDir. */
   readonly dataDir: string;
   readonly agentsDir: string;
+  /** How the admin commands reach the API. */
+  readonly admin: { readonly url: string; readonly token: string | null };
+  /** null: none. */
+  readonly metrics: {
+    readonly host: string;
+    readonly port: number;
+    /** Several on one machine: instead of the default any free one will do. */
+    readonly mayMove: boolean;
+  } | null;
   readonly model: ModelSettings;
   readonly temporal: TemporalSettings;
   readonly temporalCli: string | null;
@@ -76,6 +90,8 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     port: read('PORT'),
     dataDir: resolve(read('DATA_DIR')),
     agentsDir: resolve(read('AGENTS_DIR')),
+    admin: { url: read('HOLDPOINT_URL'), token: read('HOLDPOINT_TOKEN') },
+    metrics: readMetrics(settings),
     model: readModel(settings, production && asksModels),
     temporal: readTemporal(settings),
     temporalCli: read('TEMPORAL_CLI'),
@@ -104,6 +120,16 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
   };
   demandServers(settings, role);
   return problems.length === 0 ? { ok: true, config } : { ok: false, problems };
+}
+
+function readMetrics({ read }: SettingsReader): Config['metrics'] {
+  const port = read('METRICS_PORT');
+  if (port === 0) return null;
+  return {
+    host: read('METRICS_HOST'),
+    port,
+    mayMove: port === Number(SETTINGS.METRICS_PORT.byDefault),
+  };
 }
 
 /** Only `npm start` brings its own database and Temporal. */

@@ -9,7 +9,7 @@ import type { CallOutcome } from '../contract/turn.ts';
 import type { Embedder } from '../models/embedder.ts';
 import type { Store } from '../store/database/access.ts';
 import { checkClaim, claimCall, type ClaimCheck, type ClaimedCall } from '../store/calls/calls.ts';
-import { recordCall, type CallEnd } from '../store/calls/outcomes.ts';
+import { recordCall, type CallEnd, type Recorded } from '../store/calls/outcomes.ts';
 import { recordLost } from '../store/runs/lost-record.ts';
 import { shortDigest } from '../store/calls/call-hash.ts';
 import { endAttempt } from '../store/turns/attempts.ts';
@@ -31,7 +31,12 @@ export interface RunToolDeps {
   readonly dataDir: string;
   readonly egressAllow?: readonly string[];
   readonly embedder?: Embedder | undefined;
+  /** For who counts. */
+  readonly onCallEnded?: ((tool: string, outcome: CountedOutcome) => void) | undefined;
 }
+
+/** `repeated`: unanswered, and tried again. */
+export type CountedOutcome = 'succeeded' | 'failed' | 'unknown' | 'repeated';
 
 export interface RunToolRequest {
   readonly runId: string;
@@ -58,6 +63,11 @@ class ClaimLostError extends Error {
   }
 }
 
+function countedAs({ kind }: Recorded, end: CallEnd): CountedOutcome {
+  if (kind === 'DONE') return end.kind === 'ANSWERED' && !end.isError ? 'succeeded' : 'failed';
+  return kind === 'UNKNOWN' ? 'unknown' : 'repeated';
+}
+
 export function createRunTool({
   store,
   codeTools,
@@ -65,6 +75,7 @@ export function createRunTool({
   dataDir,
   egressAllow = [],
   embedder,
+  onCallEnded,
 }: RunToolDeps): RunTool {
   return async function runTool({ runId, callId, inPlace = false }, stop) {
     const attemptId = randomUUID();
@@ -132,6 +143,7 @@ export function createRunTool({
           return outcome;
         }),
       );
+      onCallEnded?.(call.tool.name, countedAs(recorded, end));
       if (recorded.kind === 'DONE')
         return { kind: 'DONE', resultDigest: shortDigest(recorded.result) };
       if (heartbeat.reason() === 'TIME_OVER')

@@ -18,6 +18,7 @@ import { referenceFiles } from './documentation/reference-page.ts';
 import { documentationRoutes } from './documentation/routes.ts';
 import { healthRoutes } from './health/routes.ts';
 import { knowledgeRoutes } from './knowledge/routes.ts';
+import { mcpRoutes } from './mcp/routes.ts';
 import { memoryRoutes } from './memories/routes.ts';
 import { runListRoutes } from './runs/list-routes.ts';
 import { callRoutes } from './runs/call-routes.ts';
@@ -35,7 +36,8 @@ import { webhookRoutes } from './webhooks/routes.ts';
 
 /** Every route there is, by what it is about. */
 export function createRoutes(deps: AppDeps): readonly Route[] {
-  const routes = createApiRoutes(deps);
+  const own = createApiRoutes(deps);
+  const routes = [...own, ...mcpRoutes(deps, own)];
   return [...routes, ...documentationRoutes(routes)];
 }
 

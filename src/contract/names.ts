@@ -79,3 +79,9 @@ export function assertNever(value: never): never {
 }
 
 export const RUN_ID = /^run_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/**
+ * In `_meta` of a call that a run of ours makes over MCP: `<runId>:<callId>`, the same on every
+ * attempt.
+ */
+export const IDEMPOTENCY_META = 'holdpoint/idempotencyKey';

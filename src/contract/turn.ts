@@ -103,6 +103,12 @@ export interface Settled {
   readonly nothingWaits?: true;
 }
 
+/** A run's end as Temporal shows it: nobody's words, which are in the record. */
+export interface RunEndShown {
+  readonly runId: string;
+  readonly status: RunStatus;
+}
+
 /** What a paused workflow shows an operator. `waiting` is Markdown. */
 export interface PauseView {
   readonly pauseId: string;

@@ -18,6 +18,12 @@ export interface Welcome {
 const ASK = 'What is the stock price of NVDA?';
 const ASK_GUARDED = 'Send an e-mail to ada@example.com with the price of NVDA.';
 
+/** On a line of its own: it is long. */
+const whatWaits = (runsInUi: string): readonly string[] => [
+  '  What waits',
+  `    ${runsInUi}?query=${encodeURIComponent('HoldpointStatus="PAUSED"')}`,
+];
+
 export function welcomeText({
   apiUrl,
   consoleUrl,
@@ -38,7 +44,7 @@ export function welcomeText({
     '',
     `  Console          ${consoleUrl}`,
     `  API              ${apiUrl}`,
-    ...(runsInUi === null ? [] : [`  Temporal Web UI  ${runsInUi}`]),
+    ...(runsInUi === null ? [] : [`  Temporal Web UI  ${runsInUi}`, ...whatWaits(runsInUi)]),
     ...(temporalAddress === null ? [] : [`  Temporal         ${temporalAddress}`]),
     `  agents           ${agents.join(', ') || 'none'}`,
     '',

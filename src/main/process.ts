@@ -7,6 +7,9 @@ import { configFromEnvironment, type Config, type Role } from '../config.ts';
 import { keepFilesPrivate } from '../data-dir.ts';
 import { untilAborted, withDeadline } from '../deadline.ts';
 import { createLogger, type Logger } from '../logger.ts';
+import { listenForMetrics, type ListenerParts, type MetricsListener } from '../metrics/listener.ts';
+import { createMeter, type Meter } from '../metrics/meter.ts';
+import { createRecordGauges } from '../metrics/record-gauges.ts';
 import type { Store } from '../store/database/access.ts';
 import { openStore, openWhenThere } from '../store/database/open-store.ts';
 import { connectTemporal, connectWhenThere } from '../temporal/connect.ts';
@@ -18,6 +21,7 @@ import {
 import { searchAttributesProblem } from '../temporal/search-attributes.ts';
 
 type Close = () => unknown;
+type NotReady = () => Promise<readonly string[]>;
 
 export interface Process {
   readonly config: Config;
@@ -45,6 +49,10 @@ export interface Process {
     parts: { readonly store: Store; readonly temporal: VerifiedTemporal },
     options?: { readonly eager: boolean },
   ) => OutboxAndReconciler;
+  /** Counts what this process does. */
+  readonly meter: Meter;
+  /** /metrics and /health on the second listener; nothing where METRICS_PORT is 0. */
+  readonly serveMetrics: (store: Store, notReady: NotReady) => Promise<void>;
   /** Resolves when the process is asked to stop, or has been. */
   readonly untilStopped: () => Promise<void>;
 }
@@ -97,10 +105,12 @@ function createProcess(
     stack.push(() => inTime(opening, close, lateMs));
     return untilAborted(opening, stopping);
   };
+  const meter = createMeter();
   return {
     config,
     log,
     stopping,
+    meter,
     onClose: (close) => void stack.push(close),
     open,
     openStore: async (dir = '') => {
@@ -109,7 +119,15 @@ function createProcess(
           ? openStore({ ...config, dir })
           : openWhenThere(config, log, stopping);
       const lateMs = config.databaseUrl === null ? EMBEDDED_LATE_MS : LATE_MS;
-      return (await open(opening, (opened) => opened.close(), lateMs)).store;
+      const { store } = await open(opening, (opened) => opened.close(), lateMs);
+      store.onRunEnded(meter.runEnded);
+      return store;
+    },
+    serveMetrics: async (store, notReady) => {
+      if (config.metrics === null) return;
+      const at = { ...config.metrics, notReady };
+      const { url } = await open(metricsOf(store, meter, at), (listener) => listener.close());
+      log.info({ url: `${url}/metrics` }, 'metrics are read here');
     },
     openTemporal: async (store, address) => {
       const temporal = await open(
@@ -125,7 +143,10 @@ function createProcess(
     },
     startOutbox: ({ store, temporal }, { eager } = { eager: false }) => {
       const { retentionDays } = config;
-      const started = createOutboxAndReconciler({ store, temporal, eager, retentionDays, log });
+      const started = createOutboxAndReconciler({
+        ...{ store, temporal, eager, retentionDays, log },
+        onCorrected: meter.corrected,
+      });
       stack.push(() => started.stop());
       return started;
     },
@@ -133,6 +154,15 @@ function createProcess(
       if (!stopping.aborted) await once(stopping, 'abort');
     },
   };
+}
+
+function metricsOf(
+  store: Store,
+  { registry }: Meter,
+  at: Pick<ListenerParts, 'host' | 'port' | 'mayMove' | 'notReady'>,
+): Promise<MetricsListener> {
+  const { look } = createRecordGauges(store, registry);
+  return listenForMetrics({ ...at, registry, look });
 }
 
 /** Closes what opens; one that does not open in time, or cannot, needs no closing. */

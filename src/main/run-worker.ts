@@ -17,7 +17,9 @@ import { settingsInForce } from '../settings/in-force.ts';
 import { openDataDir } from '../data-dir.ts';
 import type { Logger } from '../logger.ts';
 import { createDocumentReader } from '../knowledge/extract/reader.ts';
+import { createNotReady } from '../api/health/readiness.ts';
 import { createOpenAiModel } from '../models/openai/adapter.ts';
+import type { Meter } from '../metrics/meter.ts';
 import type { Model } from '../models/model.ts';
 import { embedderOf, OPENAI } from './embedder.ts';
 import { openProcess, settings } from './process.ts';
@@ -36,6 +38,7 @@ export interface WorkerParts {
   readonly temporal: Temporal;
   readonly outboxAndReconciler: OutboxAndReconciler;
   readonly model: Model;
+  readonly meter: Meter;
   /** Begun early by who has other things to wait for meanwhile. */
   readonly workflows: Promise<WorkflowBundleWithSourceMap>;
   readonly log: Logger;
@@ -94,6 +97,7 @@ export async function startWorker({
   temporal,
   outboxAndReconciler,
   model,
+  meter,
   workflows,
   log,
 }: WorkerParts): Promise<RunningWorker> {
@@ -105,7 +109,8 @@ export async function startWorker({
     workflowBundle: await workflows,
     activities: createActivities({
       store,
-      model,
+      model: meter.measured(model),
+      onCallEnded: meter.toolEnded,
       codeTools,
       secret: config.secret,
       dataDir: config.dataDir,
@@ -231,7 +236,10 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     const outboxAndReconciler = process.startOutbox({ store, temporal });
     const model = modelOf(config);
     const worker = await process.open(
-      startWorker({ config, store, temporal, outboxAndReconciler, model, workflows, log }),
+      startWorker({
+        ...{ config, store, temporal, outboxAndReconciler, model, workflows, log },
+        meter: process.meter,
+      }),
       (started) => started.stop(),
     );
     // The address of the page: from the settings, else from the process that made the webhook.
@@ -243,6 +251,11 @@ export const main = (stopping: AbortSignal): Promise<void> =>
       log,
     });
     process.onClose(() => webhooks.stop());
+    const notReady = createNotReady({
+      ...{ store, temporal: () => temporal, working: worker.working },
+      draining: stopping,
+    });
+    await process.serveMetrics(store, notReady);
     log.info({ taskQueue: temporal.settings.taskQueue }, 'the worker polls');
     await Promise.race([worker.ended, process.untilStopped()]);
   });

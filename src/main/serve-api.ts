@@ -43,6 +43,8 @@ export interface ApiParts {
 
 export interface RunningApi {
   readonly url: string;
+  /** Problems as sentences; empty when ready. */
+  readonly notReady: () => Promise<readonly string[]>;
   /** Waiting callers are answered as their runs are, then the sockets close. */
   readonly stop: () => Promise<void>;
 }
@@ -56,11 +58,16 @@ const checkEdit: CheckEdit = (tool, edited) => {
 };
 
 export async function startApi(parts: ApiParts): Promise<RunningApi> {
-  const { config, store, agents, log } = parts;
+  const { config, store, agents, working, log } = parts;
   const draining = new AbortController();
-  const { working } = parts;
   // Known when it listens, before the first request.
   let listensAt = '';
+  const notReady = createNotReady({
+    store,
+    temporal: parts.temporal,
+    draining: draining.signal,
+    ...(working === undefined ? {} : { working }),
+  });
   const app = createApp({
     store,
     agents,
@@ -73,12 +80,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     }),
     send: async (runId, line) =>
       (await parts.outboxAndReconciler()?.outbox.send(runId, line)) ?? false,
-    notReady: createNotReady({
-      store,
-      temporal: parts.temporal,
-      draining: draining.signal,
-      ...(working === undefined ? {} : { working }),
-    }),
+    notReady,
     nudgeDocuments: () => parts.outboxAndReconciler()?.documents.nudge(),
     embedder: embedderOf(config),
     syncWaitMaxMs: config.syncWaitMaxS * 1000,
@@ -109,6 +111,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   });
   return {
     url: listensAt,
+    notReady,
     stop: async () => {
       draining.abort();
       await Promise.all([shutdown(), webhooks.stop()]);
@@ -175,6 +178,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     });
     try {
       log.info({ url: api.url }, 'the API listens');
+      await process.serveMetrics(store, api.notReady);
       const temporal = await process.openTemporal(store);
       there.temporal = temporal;
       there.outboxAndReconciler = process.startOutbox({ store, temporal });

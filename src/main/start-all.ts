@@ -46,7 +46,10 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     const outboxAndReconciler = process.startOutbox({ store, temporal }, { eager: true });
     const model = modelOf(config, demo);
     const worker = await process.open(
-      startWorker({ config, store, temporal, outboxAndReconciler, model, workflows, log }),
+      startWorker({
+        ...{ config, store, temporal, outboxAndReconciler, model, workflows, log },
+        meter: process.meter,
+      }),
       (started) => started.stop(),
     );
     const makeReadyToken = (): Promise<string> => readyToken(config, [...agents.values()]);
@@ -64,6 +67,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
       log,
     });
     process.onClose(() => api.stop());
+    await process.serveMetrics(store, api.notReady);
     if (token !== null && agents.has(HANDBOOK_AGENT))
       await fillHandbook({
         ...{ store, dataDir: config.dataDir, orgId: READY_ORG, userId: READY_USER },

@@ -17,6 +17,7 @@ export function settingsInForce(config: Config): readonly string[] {
   const lines = [
     ['environment', config.production ? 'production' : 'development'],
     ...(role === 'worker' ? [] : [['API', `${config.host}:${config.port}`] as const]),
+    ['metrics', metricsInForce(config)],
     ['data', config.dataDir],
     ['agents', config.agentsDir],
     ...modelInForce(config),
@@ -36,6 +37,11 @@ export function settingsInForce(config: Config): readonly string[] {
   ] as const;
   return lines.map(([name, value]) => `${name.padEnd(20)} ${value}`);
 }
+
+const metricsInForce = ({ metrics }: Config): string =>
+  metrics === null
+    ? 'none'
+    : `${metrics.host}:${metrics.port}${metrics.mayMove ? ', or a free port' : ''}`;
 
 type Line = readonly [name: string, value: string];
 

@@ -23,6 +23,16 @@ const general = {
   PORT: setting(values.wholeNumber(0, 65_535), 'The port that the API listens on.', '8080'),
   DATA_DIR: setting(word, 'The folder in which `npm start` keeps its data.', './.holdpoint'),
   AGENTS_DIR: setting(word, 'The folder with the agent files.', './agents'),
+  METRICS_HOST: setting(
+    word,
+    'The address that /metrics listens on, in API and worker. It asks for no token.',
+    '127.0.0.1',
+  ),
+  METRICS_PORT: setting(
+    values.wholeNumber(0, 65_535),
+    'The port of /metrics and of the worker’s /health. 0: none. Where 9464 is taken: any free one, which the log names.',
+    '9464',
+  ),
   LOG_LEVEL: setting(
     values.oneOf(LOG_LEVELS),
     `${LOG_LEVELS.join(', ')}. With \`npm start\`: warn.`,
@@ -184,6 +194,15 @@ const network = {
   ),
 };
 
+const admin = {
+  HOLDPOINT_URL: setting(
+    web,
+    'Where the admin commands (`npx holdpoint`) reach the API.',
+    'http://127.0.0.1:8080',
+  ),
+  HOLDPOINT_TOKEN: setting(word, 'The token that they use.'),
+};
+
 /** As .env.example and the docs show them. */
 export const SETTING_GROUPS = {
   General: general,
@@ -193,11 +212,12 @@ export const SETTING_GROUPS = {
   Tokens: tokens,
   People: people,
   Network: network,
+  'Admin commands': admin,
 } as const;
 
 export const SETTINGS = {
   ...{ ...general, ...model, ...temporal, ...database },
-  ...{ ...tokens, ...people, ...network },
+  ...{ ...tokens, ...people, ...network, ...admin },
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;

@@ -10,7 +10,12 @@ import type { StoreTransaction } from './database/access.ts';
 import type { Columns } from './database/tables.ts';
 
 export type OutboxMessage =
-  | { readonly kind: 'START'; readonly input: AgentRunInput }
+  | {
+      readonly kind: 'START';
+      readonly input: AgentRunInput;
+      /** Missing in lines of earlier releases. */
+      readonly asked?: Asked;
+    }
   | {
       readonly kind: 'SIGNAL';
       readonly pauseId: string;
@@ -18,6 +23,22 @@ export type OutboxMessage =
       readonly calls?: readonly { readonly callId: string; readonly action: DecidedAs }[];
     }
   | { readonly kind: 'CANCEL' };
+
+/** For operators, beside the workflow's input: whose run it is, and the question's beginning. */
+export interface Asked {
+  readonly by: string;
+  readonly question: string;
+}
+
+/** Enough to know a run by. */
+const QUESTION_SHOWN = 200;
+
+export const askedBy = (by: string, input: string): Asked => ({
+  by,
+  // By code points: half of one is no text.
+  question:
+    input.length > QUESTION_SHOWN ? `${[...input].slice(0, QUESTION_SHOWN).join('')}…` : input,
+});
 
 export interface OutboxLine {
   readonly id: number;

@@ -24,10 +24,15 @@ export interface CompareRunDeps {
   /** A start waits to be sent: of a session's next run, or of one that is started anew. */
   readonly onReleased: () => void;
   readonly log: { readonly warn: (o: object, m: string) => void };
+  /** For who counts. */
+  readonly onCorrected?: ((what: Correction) => void) | undefined;
 }
 
+/** What was done where the record and Temporal differed. */
+export type Correction = 'settled' | 'started_again' | 'woken' | 'released';
+
 export function createCompareRun(deps: CompareRunDeps): (runId: string) => Promise<void> {
-  const { store, workflows, absences, sent, onReleased, log } = deps;
+  const { store, workflows, absences, sent, onReleased, onCorrected, log } = deps;
 
   return async function compareRun(runId) {
     // Read first: what Temporal then answers is about this execution or a later one. The other way
@@ -46,6 +51,7 @@ export function createCompareRun(deps: CompareRunDeps): (runId: string) => Promi
       const mayBeForgotten = Date.now() - takenAt.getTime() > deps.retentionMs;
       if (!started.hasActed && !mayBeForgotten) {
         await store.asReconciler((tx) => startAnew(tx, runId, takenAt));
+        onCorrected?.('started_again');
         log.warn(
           { runId },
           'a run whose workflow is gone was started again: nothing of it went out',
@@ -61,6 +67,7 @@ export function createCompareRun(deps: CompareRunDeps): (runId: string) => Promi
         : undefined;
     });
     if (settled === undefined) return;
+    onCorrected?.('settled');
     log.warn(
       { runId, workflow: look.status, status: settled.status },
       'a run whose workflow had closed was settled',
@@ -74,7 +81,7 @@ export function createCompareRun(deps: CompareRunDeps): (runId: string) => Promi
  * restored Temporal, or its worker is of a release that does not know it.
  */
 async function wakeIfBehind(
-  { gateway, sent, log }: CompareRunDeps,
+  { gateway, sent, onCorrected, log }: CompareRunDeps,
   runId: string,
   run: Pick<StartedRun, 'pausedSince' | 'decidedPauseId'>,
   idleSince: Date | undefined,
@@ -85,5 +92,6 @@ async function wakeIfBehind(
   const before = sent.get(runId) === pauseId;
   sent.set(runId, pauseId);
   await (before ? gateway.wakeAsBefore(runId, pauseId) : gateway.wake(runId, { pauseId }));
+  onCorrected?.('woken');
   log.warn({ runId, pauseId }, 'a workflow that waits for what is decided was woken again');
 }

@@ -9,6 +9,8 @@ import {
 } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { SEARCH_ATTRIBUTE, SIGNAL, WORKFLOW_TYPE } from '../contract/names.ts';
+import { codeSpan } from '../json/visible.ts';
+import type { Asked } from '../store/outbox.ts';
 import type { AgentRunInput } from '../contract/turn.ts';
 import type { OutboxMessage } from '../store/outbox.ts';
 import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
@@ -23,7 +25,7 @@ export type GatewayAnswer = 'taken' | 'gone' | 'busy';
 export type WakeUp = Omit<Extract<OutboxMessage, { kind: 'SIGNAL' }>, 'kind'>;
 
 export interface Gateway {
-  readonly start: (input: AgentRunInput) => Promise<GatewayAnswer>;
+  readonly start: (input: AgentRunInput, asked?: Asked) => Promise<GatewayAnswer>;
   readonly wake: (runId: string, what: WakeUp) => Promise<GatewayAnswer>;
   /** The wake-up that workers of the first release know. */
   readonly wakeAsBefore: (runId: string, pauseId: string) => Promise<GatewayAnswer>;
@@ -68,11 +70,11 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
     }
   };
   /** False where Temporal refuses it because of an execution that it has. */
-  const begin = async (input: AgentRunInput): Promise<boolean> => {
+  const begin = async (input: AgentRunInput, asked?: Asked): Promise<boolean> => {
     const { taskQueue } = settings;
     try {
       await inTime(() =>
-        client.workflow.start(WORKFLOW_TYPE, startOptions(input, { ...options, taskQueue })),
+        client.workflow.start(WORKFLOW_TYPE, startOptions(input, { ...options, taskQueue, asked })),
       );
       return true;
     } catch (error) {
@@ -96,8 +98,8 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
   };
 
   return {
-    start: async (input) => {
-      if (await begin(input)) return 'taken';
+    start: async (input, asked) => {
+      if (await begin(input, asked)) return 'taken';
       // It ran and closed already: the reconciler compares the records.
       if (input.takenUp === undefined) return 'gone';
       const { execution } = input.takenUp;
@@ -105,7 +107,7 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
         const answer = await existing(input.runId, execution);
         if (answer !== 'busy') return answer;
         await sleep(afterMs);
-        if (await begin(input)) return 'taken';
+        if (await begin(input, asked)) return 'taken';
       }
       return existing(input.runId, execution);
     },
@@ -120,9 +122,21 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
   };
 }
 
+/** In code spans: the Web UI makes no links of a stranger's words. */
+const detailsOf = ({ agentId, orgId }: AgentRunInput, { by, question }: Asked): string =>
+  `Agent ${agentId}, org ${orgId}. Asked by ${codeSpan(by)}: ${codeSpan(question.replaceAll(/\s+/g, ' '))}`;
+
 function startOptions(
   input: AgentRunInput,
-  { taskQueue, eager }: { readonly taskQueue: string; readonly eager: boolean },
+  {
+    taskQueue,
+    eager,
+    asked,
+  }: {
+    readonly taskQueue: string;
+    readonly eager: boolean;
+    readonly asked: Asked | undefined;
+  },
 ): WorkflowStartOptions {
   const { takenUp } = input;
   const summary = `${input.agentId} · ${input.model}`;
@@ -132,6 +146,7 @@ function startOptions(
     args: [input],
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
     requestEagerStart: eager,
+    ...(asked === undefined ? {} : { staticDetails: detailsOf(input, asked) }),
     ...(takenUp === undefined
       ? {
           workflowIdConflictPolicy: 'USE_EXISTING',

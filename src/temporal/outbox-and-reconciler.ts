@@ -13,7 +13,7 @@ import { createGateway } from './gateway.ts';
 import { createDocumentUpkeep, type DocumentUpkeep } from './document-upkeep.ts';
 import { createDocumentWorkflows } from './document-workflows.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
-import { createReconciler } from './reconciler.ts';
+import { createReconciler, type ReconcilerDeps } from './reconciler.ts';
 import { createWorkflowObserver } from './workflow-observer.ts';
 
 export interface OutboxAndReconciler {
@@ -29,6 +29,8 @@ export interface OutboxAndReconcilerDeps {
   readonly eager: boolean;
   /** null: kept. */
   readonly retentionDays: number | null;
+  /** For who counts. */
+  readonly onCorrected?: ReconcilerDeps['onCorrected'];
   readonly log: {
     readonly warn: (o: object, m: string) => void;
     readonly error: (o: object, m: string) => void;
@@ -37,13 +39,8 @@ export interface OutboxAndReconcilerDeps {
 
 const RETENTION_EVERY_MS = 600_000;
 
-export function createOutboxAndReconciler({
-  store,
-  temporal,
-  eager,
-  retentionDays,
-  log,
-}: OutboxAndReconcilerDeps): OutboxAndReconciler {
+export function createOutboxAndReconciler(deps: OutboxAndReconcilerDeps): OutboxAndReconciler {
+  const { store, temporal, eager, retentionDays, onCorrected, log } = deps;
   const gateway = createGateway(temporal, { eager });
   const identity = createTemporalIdentity(temporal, log);
   const { due } = store;
@@ -64,6 +61,7 @@ export function createOutboxAndReconciler({
     retentionMs: temporal.retentionMs,
     log,
     onReleased: () => outbox.nudge(),
+    onCorrected,
     isDue: due.isDue,
   });
   const documents = createDocumentUpkeep({

@@ -71,7 +71,7 @@ export function createOutbox({ store, gateway, identity, onGone, log, onDue }: O
     const { message } = line;
     switch (message.kind) {
       case 'START':
-        return gateway.start(message.input);
+        return gateway.start(message.input, message.asked);
       case 'SIGNAL':
         return gateway.wake(line.runId, { pauseId: message.pauseId, calls: message.calls ?? [] });
       case 'CANCEL':

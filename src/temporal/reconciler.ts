@@ -8,7 +8,7 @@ import type { Store } from '../store/database/access.ts';
 import { openAfter, openAmong } from '../store/runs/open-runs.ts';
 import { releaseStranded } from '../store/runs/runs.ts';
 import { createAbsences } from './absences.ts';
-import { createCompareRun } from './compare-run.ts';
+import { createCompareRun, type Correction } from './compare-run.ts';
 import type { TemporalIdentity } from './counterpart.ts';
 import { createEndWorkflows } from './end-workflows.ts';
 import type { Gateway } from './gateway.ts';
@@ -32,6 +32,8 @@ export interface ReconcilerDeps {
   readonly retentionMs: number;
   /** A start waits to be sent: of a session's next run, or of one that is started anew. */
   readonly onReleased: () => void;
+  /** For who counts. */
+  readonly onCorrected?: ((what: Correction) => void) | undefined;
   readonly log: {
     readonly warn: (o: object, m: string) => void;
     readonly error: (o: object, m: string) => void;
@@ -96,6 +98,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     for (const runId of open) await compare(runId);
     const released = await store.asReconciler((tx) => releaseStranded(tx, open));
     if (released.length === 0) return;
+    for (const _ of released) deps.onCorrected?.('released');
     log.warn({ runIds: released }, 'queued runs with no run before them were started');
     onReleased();
   }

@@ -30,6 +30,7 @@ import type {
   CallInPlace,
   PauseState,
   PauseView,
+  RunEndShown,
   Settled,
   TurnReply,
 } from '../contract/turn.ts';
@@ -50,7 +51,7 @@ type Decided = Exclude<PauseState, { kind: 'OPEN' }>;
 const statusKey = defineSearchAttributeKey(SEARCH_ATTRIBUTE.status, 'KEYWORD');
 const waitingKey = defineSearchAttributeKey(SEARCH_ATTRIBUTE.waitingSince, 'DATETIME');
 
-export async function agentRun(input: AgentRunInput): Promise<void> {
+export async function agentRun(input: AgentRunInput): Promise<RunEndShown> {
   const { runId } = input;
   const details = createDetails();
   const approvals = receiveDecisions(
@@ -70,7 +71,7 @@ export async function agentRun(input: AgentRunInput): Promise<void> {
       ? end
       : await CancellationScope.nonCancellable(() => settleRun(input, end));
   if (settled.status === 'FAILED') logFailure(runId, settled.failure, endedBy);
-  return close(settled);
+  return close(runId, settled);
 }
 
 interface Details {
@@ -154,7 +155,7 @@ async function waitForPeople(
   approvals: Approvals,
   view: PauseView,
 ): Promise<Decided> {
-  details.show(view.waiting);
+  details.show(`${view.waiting}\n\nIt waits since ${view.waitingSince}.`);
   upsertSearchAttributes([
     pair(statusKey, 'PAUSED'),
     pair(waitingKey, new Date(view.waitingSince)),
@@ -210,19 +211,23 @@ function logFailure(runId: string, failure: RunFailure | undefined, endedBy: unk
 const MOST_CAUSES = 6;
 
 /** Closes as the record ended, whichever process wrote the end first. */
-async function close(settled: Pick<Settled, 'status' | 'failure'> | Ended): Promise<void> {
+async function close(
+  runId: string,
+  settled: Pick<Settled, 'status' | 'failure'> | Ended,
+): Promise<RunEndShown> {
   upsertSearchAttributes([pair(statusKey, settled.status), pair(waitingKey, null)]);
   const { status } = settled;
+  const shown = { runId, status };
   switch (status) {
     case 'COMPLETED':
-      return;
+      return shown;
     case 'FAILED':
       throw failureOf(settled.failure ?? { code: 'INTERNAL', message: 'The run failed.' });
     case 'CANCELLED':
       // Only a cancellation that Temporal asked for closes as Canceled: DELETE's request is on its
       // way if it is not here yet.
       await CancellationScope.current().cancelRequested;
-      return;
+      return shown;
     case 'QUEUED':
     case 'RUNNING':
     case 'PAUSED':

@@ -89,6 +89,7 @@ const BODIES: Readonly<Record<string, ((ids: Ids) => object) | undefined>> = {
   'DELETE /api/memories': undefined,
   'DELETE /api/memories/:memoryId': undefined,
   'DELETE /api/users/:userId': undefined,
+  'POST /mcp': () => ({ jsonrpc: '2.0', id: 1, method: 'ping' }),
   'GET /openapi.json': undefined,
   'GET /openapi.yaml': undefined,
   'GET /agent-file.schema.json': undefined,

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../rig/free-port.ts';
 import { listenersOf, needsProc, processTree } from '../rig/listeners.ts';
 import { startProduct, type ProductProcess } from '../rig/product.ts';
 import { skipBecause } from '../rig/skip.ts';
@@ -20,6 +21,7 @@ describe('what a running `npm start` leaves open', function () {
   this.timeout(180_000);
   const dataDir = join(tempDir(), 'data');
   let product: ProductProcess;
+  let metricsPort = 0;
 
   before(async function () {
     needsProc(this);
@@ -29,7 +31,11 @@ describe('what a running `npm start` leaves open', function () {
     mkdirSync(join(dataDir, 'sent-mail'));
     writeFileSync(join(dataDir, 'sent-mail', 'old.txt'), 'private words');
     const before = process.umask(0o022);
-    const env = { DATA_DIR: dataDir, TEMPORAL_CLI: await temporalCliPath() };
+    metricsPort = await freePort();
+    const env = {
+      ...{ DATA_DIR: dataDir, TEMPORAL_CLI: await temporalCliPath() },
+      METRICS_PORT: String(metricsPort),
+    };
     product = await startProduct({ role: 'start', env }).finally(() => process.umask(before));
   });
   after(() => product?.stop());
@@ -65,6 +71,7 @@ describe('what a running `npm start` leaves open', function () {
     ) as Record<string, number> & { pid: number; hiddenUiIp: string };
     const names = new Map<string, string>([
       [`127.0.0.1:${product.port}`, 'the API'],
+      [`127.0.0.1:${metricsPort}`, 'metrics'],
       [`127.0.0.1:${places['uiPort']}`, "the Web UI's guard"],
       [`127.0.0.1:${places['port']}`, 'the child: gRPC'],
       [`127.0.0.1:${places['httpPort']}`, 'the child: HTTP API'],

@@ -80,6 +80,7 @@ export function tellsNothing({ method, status, headers, text }: Heard): void {
   const shown = `${method} ${status}: ${text.slice(0, 500)}`;
   if (status === 304) return assert.equal(text, '', shown);
   assert.ok(status >= 400, `nothing here redirects: ${shown}`);
+  if (isRpcError(headers, text)) return tellsNoInside(text, headers, shown);
   assert.match(String(headers['content-type']), /^application\/problem\+json(?:;|$)/, shown);
   if (method === 'HEAD') return assert.equal(text, '', shown);
 
@@ -104,11 +105,19 @@ export function tellsNothing({ method, status, headers, text }: Heard): void {
       `${field} is ${String(body[field])} in ${shown}`,
     );
 
-  // The request's id is the caller's own, or random; the origin that is let in is told back to
-  // itself.
-  const said = JSON.stringify({ ...body, instance: '', requestId: '' });
+  // The request's id is the caller's own, or random.
+  tellsNoInside(JSON.stringify({ ...body, instance: '', requestId: '' }), headers, shown);
+}
+
+/** What JSON-RPC refuses is said its own way, and as little tells of the inside. */
+const isRpcError = (headers: Heard['headers'], text: string): boolean =>
+  /^application\/json(?:;|$)/.test(String(headers['content-type'])) &&
+  /^\{"jsonrpc":"2\.0",.*"error":/.test(text);
+
+function tellsNoInside(said: string, headers: Heard['headers'], shown: string): void {
   const told = [
     said,
+    // The origin that is let in is told back to itself.
     ...Object.entries(headers).flatMap(([name, value]) =>
       /^(?:x-request-id$|access-control-)/.test(name) ? [] : String(value),
     ),

@@ -53,6 +53,7 @@ const decideRoute = (deps: AppDeps, named: RouteName): Route =>
       const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
       try {
         const { agentId, runId } = await runToActOn(deps, request);
+        request.onRun?.(runId);
         const use = { orgId, caller: subject, agentId, target: runId, requestId };
         const key = text === undefined ? undefined : keyUse(use, text, body);
         const voter = { kind: 'person', subject, roles, service } as const;

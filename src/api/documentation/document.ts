@@ -7,7 +7,6 @@ import {
   type oas31,
   type ZodOpenApiMediaTypeObject,
   type ZodOpenApiOperationObject,
-  type ZodOpenApiOverride,
   type ZodOpenApiPathsObject,
   type ZodOpenApiResponseObject,
 } from 'zod-openapi';
@@ -26,6 +25,7 @@ import { TAGS } from '../http/tags.ts';
 import { EXAMPLES } from './examples.ts';
 import type { OpenApiDocument } from './openapi-document.ts';
 import { pathParameters } from './path-parameters.ts';
+import { plainer } from './plainer.ts';
 import { SENT_WEBHOOKS } from './sent-webhooks.ts';
 
 const DESCRIPTION =
@@ -72,21 +72,6 @@ export function createDocument(routes: readonly Route[], version: string): OpenA
 
 const METHOD = { GET: 'get', POST: 'post', DELETE: 'delete' } as const;
 
-/**
- * What zod says more exactly than a reader of the document, or a generator of clients, wants it.
- */
-const plainer: ZodOpenApiOverride = ({ jsonSchema, zodSchema, io }) => {
-  if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
-  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
-  delete jsonSchema.propertyNames;
-  if (io === 'input') return;
-  // Answers may grow fields: clients must not refuse those that they do not know.
-  const { def } = zodSchema._zod;
-  if (def.type === 'object' && !('catchall' in def && def.catchall !== undefined))
-    delete jsonSchema.additionalProperties;
-};
-
 function componentHeaders(): Record<string, oas31.HeaderObject> {
   return Object.fromEntries(
     Object.entries(RESPONSE_HEADERS).map(([key, { description }]) => [
@@ -120,7 +105,7 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
             },
           },
         }),
-    responses: { ...answersOf(route, key), ...refusalsOf(route, key) },
+    responses: joined(answersOf(route, key), refusalsOf(route, key)),
     security: securityOf(route),
   };
 }
@@ -196,6 +181,20 @@ const codesOf = ({ scope, body, refusals = [] }: Route): readonly ProblemCode[] 
   ...refusals,
   'INTERNAL',
 ];
+
+type Responses = Record<string, ZodOpenApiResponseObject>;
+
+/** A status that is answered and refused with has both contents. */
+function joined(answers: Responses, refusals: Responses): Responses {
+  const both = Object.entries(refusals).flatMap(([status, refusal]) => {
+    const answer = answers[status];
+    if (answer === undefined) return [];
+    const description = `${answer.description} Or ${refusal.description}`;
+    const content = { ...answer.content, ...refusal.content };
+    return [[status, { ...refusal, description, content }] as const];
+  });
+  return { ...answers, ...refusals, ...Object.fromEntries(both) };
+}
 
 /** One answer a status, with the codes it may carry. */
 function refusalsOf(route: Route, key: string): Record<string, ZodOpenApiResponseObject> {

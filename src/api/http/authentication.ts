@@ -1,11 +1,11 @@
-// Everything under /api needs a token, whether the path exists or not: this runs before routing,
-// parsing and validation.
+// Everything under /api, and /mcp, needs a token, whether the path exists or not: this runs before
+// routing, parsing and validation.
 
 import type { ApiMiddleware } from './api-context.ts';
 import type { Authenticate } from '../auth/caller.ts';
 
 // In any case: a router that matches leniently one day must not become a way around this.
-const GUARDED = /^\/api(\/|$)/i;
+const GUARDED = /^\/(?:api|mcp)(\/|$)/i;
 
 export const authentication =
   (authenticate: Authenticate): ApiMiddleware =>

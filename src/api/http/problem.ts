@@ -71,7 +71,8 @@ export const problemLayer =
   async (ctx, next) => {
     try {
       await next();
-      if (ctx.status >= 400) answerProblem(ctx, byStatus(ctx.status));
+      // What a stream is written as is its route's own, a refusal of its protocol included.
+      if (ctx.status >= 400 && ctx.respond !== false) answerProblem(ctx, byStatus(ctx.status));
     } catch (thrown) {
       const error = asAppError(thrown);
       if (PROBLEM_STATUS[error.code] >= 500)

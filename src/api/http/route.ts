@@ -37,6 +37,28 @@ export interface RouteRequest<Query, Body> {
   readonly requestId: string;
   /** Aborts when the client is gone. */
   readonly gone: AbortSignal;
+  /** Told the run that was started or is waited for, as soon as it is known. */
+  readonly onRun?: ((runId: string) => void) | undefined;
+}
+
+export interface ReceivedBody {
+  readonly value?: unknown;
+  /** A form that came in place of JSON. */
+  readonly upload?: Upload;
+}
+
+/** A request in the words of no transport: what a route needs to check and handle it. */
+export interface PlainRequest {
+  readonly caller: Caller;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: QueryFields;
+  /** Called after token, scope and query were found good. */
+  readonly readBody: () => Promise<ReceivedBody>;
+  readonly header: (name: string) => string;
+  readonly headerValues: (name: string) => readonly string[];
+  readonly requestId: string;
+  readonly gone: AbortSignal;
+  readonly onRun?: (runId: string) => void;
 }
 
 /** One way a route answers, by its status. */
@@ -73,6 +95,8 @@ export interface RouteSpec<Query, Body> extends RouteNotes {
   readonly query?: z.ZodType<Query, QueryFields>;
   readonly body?: BodyLimits & {
     readonly schema: z.ZodType<Body>;
+    /** Answers a body that is no JSON, where that is not said as a problem. */
+    readonly onMalformed?: (problem: string) => Answer;
     /** A form with a file is taken too. */
     readonly upload?: UploadLimits;
   };
@@ -85,6 +109,8 @@ export interface Route extends RouteNotes {
   /** What a form may hold beside its file; undefined: none is taken. */
   readonly form: z.ZodType | undefined;
   readonly run: (ctx: ApiContext, params: Readonly<Record<string, string>>) => Promise<Answer>;
+  /** The same for a request that came another way than to this path. */
+  readonly perform: (request: PlainRequest) => Promise<Answer>;
 }
 
 const NoQuery = z.strictObject({});
@@ -92,43 +118,69 @@ const NoQuery = z.strictObject({});
 export function defineRoute<Query = unknown, Body = undefined>(
   spec: RouteSpec<Query, Body>,
 ): Route {
-  const { query: querySchema, body: bodySpec, handle, ...notes } = spec;
-  const { scope } = notes;
+  const { query, body, handle: _, ...notes } = spec;
+  const perform: Route['perform'] = (request) => checkAndHandle(spec, request);
   return {
     ...notes,
-    query: querySchema,
-    body: bodySpec?.schema,
-    form: bodySpec?.upload?.fields,
+    query,
+    body: body?.schema,
+    form: body?.upload?.fields,
+    perform,
     run: async (ctx, params) => {
-      const caller = scope === 'open' ? NO_CALLER : callerOf(ctx);
-      if (scope !== 'token' && scope !== 'open') requireScope(caller, scope);
-      const query = validate<Query>(
-        querySchema ?? (NoQuery as unknown as z.ZodType<Query>),
-        ctx.query,
-        'query',
-      );
-      const upload =
-        bodySpec?.upload !== undefined && isForm(ctx)
-          ? await readUpload(ctx, bodySpec.upload)
-          : undefined;
-      const body =
-        bodySpec === undefined || upload !== undefined
-          ? (undefined as Body)
-          : validate(bodySpec.schema, await readJsonBody(ctx, bodySpec), 'body');
-      return handle({
-        caller,
-        param: (name) => params[name] ?? '',
-        query,
-        body,
-        ...(upload === undefined ? {} : { upload }),
-        header: (name) => ctx.get(name),
-        headerValues: (name) => ctx.req.headersDistinct[name.toLowerCase()] ?? [],
-        requestId: ctx.state.requestId,
-        gone: goneSignal(ctx),
-      });
+      try {
+        return await perform(requestOf(ctx, params, spec));
+      } catch (error) {
+        const malformed = error instanceof AppError && error.code === 'MALFORMED_JSON';
+        if (!malformed || body?.onMalformed === undefined) throw error;
+        return body.onMalformed(error.detail);
+      }
     },
   };
 }
+
+async function checkAndHandle<Query, Body>(
+  { scope, query: querySchema, body: bodySpec, handle }: RouteSpec<Query, Body>,
+  { params, query: fields, readBody, ...request }: PlainRequest,
+): Promise<Answer> {
+  if (scope !== 'token' && scope !== 'open') requireScope(request.caller, scope);
+  const query = validate<Query>(
+    querySchema ?? (NoQuery as unknown as z.ZodType<Query>),
+    fields,
+    'query',
+  );
+  const { value, upload } = bodySpec === undefined ? {} : await readBody();
+  const body =
+    bodySpec === undefined || upload !== undefined
+      ? (undefined as Body)
+      : validate(bodySpec.schema, value, 'body');
+  return handle({
+    ...request,
+    param: (name) => params[name] ?? '',
+    query,
+    body,
+    ...(upload === undefined ? {} : { upload }),
+  });
+}
+
+const requestOf = <Query, Body>(
+  ctx: ApiContext,
+  params: PlainRequest['params'],
+  { scope, body }: RouteSpec<Query, Body>,
+): PlainRequest => ({
+  caller: scope === 'open' ? NO_CALLER : callerOf(ctx),
+  params,
+  query: ctx.query,
+  readBody: async () => {
+    if (body === undefined) return {};
+    if (body.upload !== undefined && isForm(ctx))
+      return { upload: await readUpload(ctx, body.upload) };
+    return { value: await readJsonBody(ctx, body) };
+  },
+  header: (name) => ctx.get(name),
+  headerValues: (name) => ctx.req.headersDistinct[name.toLowerCase()] ?? [],
+  requestId: ctx.state.requestId,
+  gone: goneSignal(ctx),
+});
 
 /** What open routes are handed: it may do nothing. */
 const NO_CALLER: Caller = {

@@ -3,8 +3,8 @@
 import type { z } from 'zod';
 import { AppError, type FieldProblem } from '../../contract/errors.ts';
 
-/** The parsed value, or INVALID_REQUEST. `what`: "body" or "query". */
-export function validate<T>(schema: z.ZodType<T>, value: unknown, what: 'body' | 'query'): T {
+/** The parsed value, or INVALID_REQUEST. `what`: what is said of it as a whole. */
+export function validate<T>(schema: z.ZodType<T>, value: unknown, what: Validated): T {
   const parsed = schema.safeParse(value, { error: wording });
   if (parsed.success) return parsed.data;
   const errors = parsed.error.issues.flatMap((issue) => fieldProblems(issue, []));
@@ -17,6 +17,8 @@ export function validate<T>(schema: z.ZodType<T>, value: unknown, what: 'body' |
     errors: errors.slice(0, LISTED),
   });
 }
+
+type Validated = 'body' | 'query' | 'object of arguments';
 
 const SHOWN_IN_DETAIL = 5;
 const LISTED = 50;

@@ -3,7 +3,14 @@
 
 import { AppError } from '../../contract/errors.ts';
 import { RUN_ID } from '../../contract/names.ts';
-import { findVisibleRun, type FoundRun, type RunName } from '../../store/queries/visibility.ts';
+import type { RunRecord } from '../../store/queries/run-record.ts';
+import {
+  findVisibleRun,
+  readVisibleRun,
+  type FoundRun,
+  type RunName,
+  type Viewer,
+} from '../../store/queries/visibility.ts';
 import type { AppDeps } from '../deps.ts';
 import type { Route, RouteRequest } from '../http/route.ts';
 
@@ -43,4 +50,15 @@ export async function runToActOn(
   const found = await store.asOrg(caller.orgId, (tx) => findVisibleRun(tx, caller, name));
   if (found === undefined) throw noSuchRun();
   return { ...found, runId: name.runId };
+}
+
+/** The whole record; AppError NOT_FOUND as above. */
+export async function visibleRun(
+  { store }: Pick<AppDeps, 'store'>,
+  viewer: Viewer,
+  name: RunName,
+): Promise<RunRecord> {
+  const run = await store.asOrg(viewer.orgId, (tx) => readVisibleRun(tx, viewer, name));
+  if (run === undefined) throw noSuchRun();
+  return run;
 }

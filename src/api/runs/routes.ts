@@ -4,11 +4,10 @@ import { z } from 'zod';
 import { AppError } from '../../contract/errors.ts';
 import { RunResponseSchema } from '../../contract/run.ts';
 import { cancelRun } from '../../store/runs/continue-run.ts';
-import { readVisibleRun } from '../../store/queries/visibility.ts';
 import type { AppDeps } from '../deps.ts';
 import { waitUpTo } from '../http/query-fields.ts';
 import { defineRoute, type Route } from '../http/route.ts';
-import { atRunAddresses, noSuchRun, runNamed, runToActOn, type RouteName } from './find-run.ts';
+import { atRunAddresses, runNamed, runToActOn, visibleRun, type RouteName } from './find-run.ts';
 import { presentRun } from './present.ts';
 import { createDeadline, isSettled, waitForRun } from './wait.ts';
 
@@ -39,8 +38,7 @@ const readRun = (deps: AppDeps, named: RouteName): Route =>
     handle: async (request) => {
       const name = runNamed(request);
       const { caller } = request;
-      const run = await deps.store.asOrg(caller.orgId, (tx) => readVisibleRun(tx, caller, name));
-      if (run === undefined) throw noSuchRun();
+      const run = await visibleRun(deps, caller, name);
       if (request.query.wait === undefined || isSettled(run.status))
         return { status: 200, body: presentRun(run, caller) };
       const deadline = createDeadline(request.query.wait * 1000, [deps.draining, request.gone]);

@@ -37,6 +37,7 @@ const startAndWait = (deps: AppDeps): Route =>
       try {
         const run = newRun(deps, request, 'run');
         const started = await commit(deps, run);
+        request.onRun?.(started.runId);
         void sendStart(deps, started).then((taken) => taken || deadline.end(), deadline.end);
         const awaited = {
           orgId: run.orgId,

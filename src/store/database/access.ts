@@ -5,11 +5,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql, type QueryExecutorProvider, type Transaction } from 'kysely';
+import type { FailureCode, TerminalStatus } from '../../contract/names.ts';
 import { createDueWatch, type DueWatch } from '../due.ts';
 import { withDeadline } from '../../deadline.ts';
 import type { Announcer } from '../events/notifications.ts';
 import { isConflict, isConnectionLoss } from './connection-loss.ts';
-import type { Database } from './database.ts';
+import type { Database, PoolUse } from './database.ts';
 import { createLiveDeltas, type LiveDeltas } from '../events/live-deltas.ts';
 import type { As } from './identity.ts';
 import type { Tables } from './tables.ts';
@@ -31,6 +32,18 @@ export interface StoreTransaction {
   readonly announce: (runId: string, change: 'STATUS' | 'EVENTS') => void;
   /** Notifies those who follow the inbox of the org, after the commit. */
   readonly announceInbox: (orgId: string) => void;
+  /** A run has ended; told to who counts, after the commit. */
+  readonly runEnded: (end: RunEnd) => void;
+}
+
+export interface RunEnd {
+  readonly agentId: string;
+  readonly status: TerminalStatus;
+  readonly code: FailureCode | null;
+  /** From its start. */
+  readonly seconds: number;
+  /** Of them those in which it was paused. */
+  readonly waitedSeconds: number;
 }
 
 export type Work<T> = (tx: StoreTransaction) => T | Promise<T>;
@@ -44,6 +57,10 @@ export interface Store {
   readonly due: DueWatch;
   /** Deltas of models in this process. */
   readonly live: LiveDeltas;
+  /** Calls back for each run that a transaction of this process has ended. */
+  readonly onRunEnded: (listener: (end: RunEnd) => void) => void;
+  /** The connections of the pool; absent where the database is embedded. */
+  readonly pool?: (() => PoolUse) | undefined;
   /** Resolves if the database answers; for the readiness route. */
   readonly ping: () => Promise<void>;
 }
@@ -93,6 +110,7 @@ const IN_SIGHT_MS = 1000;
 const CONFLICT_RETRIES = 20;
 
 export function createStore(db: Database, announcer: Announcer): Store {
+  const endListeners: ((end: RunEnd) => void)[] = [];
   async function transact<T>(as: As, work: Work<T>): Promise<T> {
     // Monotonic: a system clock that is put back by an hour would make a caller wait for an hour.
     const patienceMs = as === 'worker' ? WORKER_GIVES_UP_AFTER_MS : GIVE_UP_AFTER_MS;
@@ -105,20 +123,23 @@ export function createStore(db: Database, announcer: Announcer): Store {
         if (announced.get(runId) !== 'STATUS') announced.set(runId, change);
       };
       const inboxes = new Set<string>();
+      const ends: RunEnd[] = [];
       const progress = { entered: false, atCommit: false, abandoned: false };
       try {
         const announceInbox = (orgId: string): unknown => inboxes.add(orgId);
+        const runEnded = (end: RunEnd): unknown => ends.push(end);
         const value = await within(giveUpAt, progress, () =>
           runTransaction(
             db,
             as,
-            (tx) => work({ db: tx, write: writeOver(tx), announce, announceInbox }),
+            (tx) => work({ db: tx, write: writeOver(tx), announce, announceInbox, runEnded }),
             progress,
           ),
         );
         if (as !== 'reconciler' || announced.size + inboxes.size > 0) announcer.changed();
         if (announced.size > 0) announcer.announce(announced);
         if (inboxes.size > 0) announcer.announceInboxes(inboxes);
+        for (const end of ends) for (const listener of endListeners) listener(end);
         return value;
       } catch (error) {
         if (isConflict(error) && attempt <= CONFLICT_RETRIES) continue;
@@ -143,8 +164,8 @@ export function createStore(db: Database, announcer: Announcer): Store {
     announcer,
     due: createDueWatch(asReconciler, announcer),
     live: createLiveDeltas(),
-    ping: async () => {
-      await sql`select 1`.execute(db.kysely);
-    },
+    onRunEnded: (listener) => void endListeners.push(listener),
+    pool: db.pool,
+    ping: () => sql`select 1`.execute(db.kysely).then(() => undefined),
   };
 }

@@ -20,7 +20,16 @@ export interface Database {
   readonly url?: string;
   /** When a statement was last answered, on the clock of `performance.now()`. */
   readonly answeredAt: () => number;
+  /** undefined for PGlite, which has one connection. */
+  readonly pool?: () => PoolUse;
   readonly close: () => Promise<void>;
+}
+
+export interface PoolUse {
+  readonly open: number;
+  readonly idle: number;
+  /** Transactions that wait for a connection. */
+  readonly waiting: number;
 }
 
 // bigint columns are counters far below 2^53
@@ -57,7 +66,11 @@ export async function openPostgres(url: string): Promise<Database> {
   const kysely = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: forKysely(pool, connect) }),
   });
-  return { kind: 'postgres', kysely, connect, answeredAt, url, close: () => kysely.destroy() };
+  return {
+    ...{ kind: 'postgres', kysely, connect, answeredAt, url },
+    pool: () => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    close: () => kysely.destroy(),
+  };
 }
 
 /** What kysely itself drives: migrations and single statements. */

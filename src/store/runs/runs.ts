@@ -16,7 +16,7 @@ import type { StoreTransaction } from '../database/access.ts';
 import type { Columns } from '../database/tables.ts';
 import { takeKey, type KeyUse } from './keys.ts';
 import { attachMedia, type NewMedia } from './media.ts';
-import { addOutboxLine, type LeasedLine, type OutboxMessage } from '../outbox.ts';
+import { addOutboxLine, type LeasedLine, type OutboxMessage, askedBy } from '../outbox.ts';
 
 export interface NewRun {
   readonly runId: string;
@@ -116,7 +116,11 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
   return { kind: 'STARTED', runId: run.runId, released: true, ...lineOf(run) };
 }
 
-const startOf = (run: NewRun): OutboxMessage => ({ kind: 'START', input: workflowInput(run) });
+const startOf = (run: NewRun): OutboxMessage => ({
+  kind: 'START',
+  input: workflowInput(run),
+  asked: askedBy(run.userId, run.input),
+});
 
 const lineOf = (run: NewRun): { readonly line?: LeasedLine } =>
   run.lease === undefined ? {} : { line: { lease: run.lease, message: startOf(run) } };
@@ -179,9 +183,13 @@ export async function releaseNextOfSession(
   const next = await openRunOfSession(tx, s);
   if (next?.status !== 'QUEUED') return undefined;
   const { rows } = await sql<
-    Columns<'runs', 'generate_followups'> & { agent: AgentSnapshot; options: RunOptions }
+    Columns<'runs', 'generate_followups' | 'user_id'> & {
+      question: string;
+      agent: AgentSnapshot;
+      options: RunOptions;
+    }
   >`
-    select s.body as agent, r.options, r.generate_followups from runs r join agent_snapshots s using (revision) where r.run_id = ${next.runId}`.execute(
+    select s.body as agent, r.options, r.generate_followups, r.user_id, substr(r.input, 1, 201) as question from runs r join agent_snapshots s using (revision) where r.run_id = ${next.runId}`.execute(
     tx.db,
   );
   const row = rows[0];
@@ -194,7 +202,8 @@ export async function releaseNextOfSession(
     options: row.options,
     generateFollowups: row.generate_followups,
   });
-  addOutboxLine(tx, s.orgId, next.runId, { kind: 'START', input });
+  const asked = askedBy(row.user_id, row.question);
+  addOutboxLine(tx, s.orgId, next.runId, { kind: 'START', input, asked });
   tx.announce(next.runId, 'STATUS');
   return next.runId;
 }

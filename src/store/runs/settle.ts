@@ -3,7 +3,7 @@
 // terminal, the release of the session's next run. It returns the state in force, which need not
 // be the one that was asked for.
 
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { isTerminal, type RunFailure } from '../../contract/names.ts';
 import type { Settled, Settlement } from '../../contract/turn.ts';
 import { audit } from '../audit.ts';
@@ -151,7 +151,7 @@ async function settleTerminal(
   const s = await asTheRecordAllows(tx, runId, asked);
   const failure = s.kind === 'FAILED' ? s.failure : undefined;
   closeCalls(tx, run);
-  const { rows } = await sql<{ added: string }>`
+  const { rows } = await sql<Ended>`
     update runs r set status = ${s.kind}, pause_id = null, waiting = null, active_ms = ${activeMs(runId)},
       error_code = ${failure?.code ?? null}, error_message = ${failure?.message ?? null},
       content = case when ${s.kind} = 'COMPLETED' then coalesce(t.text, '') || coalesce(
@@ -161,9 +161,18 @@ async function settleTerminal(
       updated_at = date_trunc('milliseconds', clock_timestamp()), closed_at = clock_timestamp()
     from (select 1) one left join turns t on t.run_id = ${runId} and t.turn = ${s.kind === 'COMPLETED' ? s.turn : -1}
     where r.run_id = ${runId}
-    returning substr(r.content, length(t.text) + 1) as added`.execute(tx.db);
+    returning substr(r.content, length(t.text) + 1) as added, r.agent_id as "agentId",
+      extract(epoch from clock_timestamp() - r.created_at)::float8 as seconds, ${waitedSeconds(runId)} as "waitedSeconds"`.execute(
+    tx.db,
+  );
+  const [ended] = rows;
+  if (ended !== undefined) {
+    const { agentId, seconds } = ended;
+    const code = failure?.code ?? null;
+    tx.runEnded({ agentId, status: s.kind, code, seconds, waitedSeconds: ended.waitedSeconds });
+  }
   // The block of follow-ups: on a stream, too, it is the end of the answer.
-  const added = rows[0]?.added;
+  const added = ended?.added;
   appendEvents(tx, runId, [
     ...(s.kind === 'COMPLETED' && added
       ? [{ kind: 'FOLLOW_UPS', turn: s.turn, data: { text: added } } as const]
@@ -186,6 +195,18 @@ async function settleTerminal(
   if ((await releaseNextOfSession(tx, run)) !== undefined) options.onReleased?.();
   return { status: s.kind, ...(failure ? { failure } : {}) };
 }
+
+interface Ended {
+  readonly added: string | null;
+  readonly agentId: string;
+  readonly seconds: number;
+  readonly waitedSeconds: number;
+}
+
+/** As a part of a statement: how long the run was paused. A pause that is open is being closed. */
+const waitedSeconds = (runId: string): RawBuilder<number> =>
+  sql<number>`coalesce((select sum(extract(epoch from coalesce(p.closed_at, clock_timestamp()) - p.opened_at))
+    from pauses p where p.run_id = ${runId}), 0)::float8`;
 
 /** COMPLETED only where the record has all that led there. */
 async function asTheRecordAllows(
