@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { AgentFileSchema } from './agent-file.ts';
+import { McpEntrySchema } from './mcp-entry.ts';
 import { APPROVAL_IN_FILE, CodeEntrySchema, HttpEntrySchema, ToolName } from './tool-entry.ts';
 
 const WholeFileSchema = AgentFileSchema.extend({
@@ -10,6 +11,7 @@ const WholeFileSchema = AgentFileSchema.extend({
       z.union([
         ToolName.meta({ description: 'A tool in code, by its name.' }),
         HttpEntrySchema.extend(APPROVAL_IN_FILE).meta({ description: 'An HTTP tool.' }),
+        McpEntrySchema.meta({ description: 'Tools of an MCP server.' }),
         CodeEntrySchema.extend(APPROVAL_IN_FILE).meta({
           description: 'A tool in code, with another policy.',
         }),

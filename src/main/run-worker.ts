@@ -18,9 +18,11 @@ import { openDataDir } from '../data-dir.ts';
 import type { Logger } from '../logger.ts';
 import { createDocumentReader } from '../knowledge/extract/reader.ts';
 import { createOpenAiModel } from '../models/openai/adapter.ts';
+import type { McpServers } from '../mcp/servers.ts';
 import type { Model } from '../models/model.ts';
 import { embedderOf, OPENAI } from './embedder.ts';
 import { openProcess, settings } from './process.ts';
+import { openServers } from './tool-servers.ts';
 import type { Store } from '../store/database/access.ts';
 import { countWithoutVector, vectorsThere } from '../store/knowledge/vectors.ts';
 import type { Temporal } from '../temporal/connect.ts';
@@ -36,6 +38,8 @@ export interface WorkerParts {
   readonly temporal: Temporal;
   readonly outboxAndReconciler: OutboxAndReconciler;
   readonly model: Model;
+  /** Of agents' tools; the worker does not close them. */
+  readonly servers: McpServers;
   /** Begun early by who has other things to wait for meanwhile. */
   readonly workflows: Promise<WorkflowBundleWithSourceMap>;
   readonly log: Logger;
@@ -94,6 +98,7 @@ export async function startWorker({
   temporal,
   outboxAndReconciler,
   model,
+  servers,
   workflows,
   log,
 }: WorkerParts): Promise<RunningWorker> {
@@ -111,6 +116,7 @@ export async function startWorker({
       dataDir: config.dataDir,
       egressAllow: config.egressAllow,
       embedder: embedderOf(config),
+      mcp: servers,
       modelPatienceMs: config.modelPatienceS * 1000,
       operatorDecisions: config.operatorDecisions,
       pageUrl: pageUrlOf(config),
@@ -230,8 +236,11 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     const temporal = await process.openTemporal(store);
     const outboxAndReconciler = process.startOutbox({ store, temporal });
     const model = modelOf(config);
+    const servers = openServers(process);
     const worker = await process.open(
-      startWorker({ config, store, temporal, outboxAndReconciler, model, workflows, log }),
+      startWorker({
+        ...{ config, store, temporal, outboxAndReconciler, model, servers, workflows, log },
+      }),
       (started) => started.stop(),
     );
     // The address of the page: from the settings, else from the process that made the webhook.

@@ -72,6 +72,7 @@ function scripted(script: Script): { ports: LoopPorts; log: string[] } {
         log.push(`model ${turn}`);
         return script.turns[Math.min(turn, script.turns.length) - 1] ?? answer;
       },
+      asksAboutChanged: () => true,
       suggestFollowUps: async (turn) => {
         log.push(`follow-ups ${turn}`);
       },

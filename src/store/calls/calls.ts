@@ -11,7 +11,7 @@ import { audit } from '../audit.ts';
 import { appendEvents } from '../events/events.ts';
 import { endedAs, type LockedRun } from '../runs/runs.ts';
 import { hashNow, lockRunAndCall, type CallRow } from './call-row.ts';
-import { changeOf, proposeAgain } from './changed-calls.ts';
+import { changeOf, proposeAgain, type ToolNow } from './changed-calls.ts';
 import { finish, unanswered } from './outcomes.ts';
 
 export interface ClaimedCall {
@@ -36,6 +36,8 @@ export interface ClaimedCall {
 
 export type Claim =
   | { readonly kind: 'DISPATCH'; readonly call: ClaimedCall }
+  /** Its tool is another server's: what that declares of it now is to be given with the claim. */
+  | { readonly kind: 'LOOK'; readonly tool: ToolSnapshot }
   | { readonly kind: 'DONE'; readonly result: string }
   | { readonly kind: 'UNKNOWN' }
   | { readonly kind: 'ASK_AGAIN' }
@@ -53,6 +55,8 @@ export interface ClaimRequest {
   readonly inPlace?: boolean;
   /** The version of the tool as this worker has it; undefined where a tool has none of its own. */
   readonly versionNow: (tool: ToolSnapshot) => string | undefined;
+  /** Of a tool of a server: what that declares now. Absent: it was not asked yet. */
+  readonly looked?: ToolNow | 'UNREACHED' | undefined;
 }
 
 export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Promise<Claim> {
@@ -91,7 +95,9 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
   if (row.approval === 'required' && row.state === 'PROPOSED') return { kind: 'ASK_AGAIN' };
   const tool = row.agent.tools.find((t) => t.name === row.name);
   if (tool === undefined) return { kind: 'GONE' };
-  const changed = await changeOf(tx, run, callId, row, tool, request.versionNow(tool));
+  const now = toolNow(tool, request);
+  if (now === 'LOOK') return { kind: 'LOOK', tool };
+  const changed = await changeOf(tx, run, callId, row, tool, now);
   if (changed !== undefined) return changed;
   const leftMs = row.agent.limits.timeoutMs - row.active_ms;
   if (leftMs <= 0) return { kind: 'TIME_OVER' };
@@ -114,6 +120,16 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
       },
     },
   };
+}
+
+function toolNow(tool: ToolSnapshot, request: ClaimRequest): ToolNow | undefined | 'LOOK' {
+  if (tool.kind !== 'mcp') {
+    const version = request.versionNow(tool);
+    return version === undefined ? undefined : { version };
+  }
+  if (request.looked === undefined) return 'LOOK';
+  // Nothing will be sent to a server that did not say what it declares.
+  return request.looked === 'UNREACHED' ? undefined : request.looked;
 }
 
 /** Nobody was asked, and done twice it is the same. */

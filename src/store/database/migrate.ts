@@ -16,6 +16,7 @@ import { callsInPlace } from './migrations/0060-calls-in-place.ts';
 import { webhooks } from './migrations/0040-webhooks.ts';
 import { keptRuns } from './migrations/0020-kept-runs.ts';
 import { rules } from './migrations/0070-rules.ts';
+import { toolsOfOthers } from './migrations/0075-tools-of-others.ts';
 import { knowledge } from './migrations/0050-knowledge.ts';
 import { wordsOfOneOrg } from './migrations/0065-words-of-one-org.ts';
 
@@ -43,6 +44,7 @@ const later: Migrations = {
   '0050-knowledge': knowledge,
   '0065-words-of-one-org': wordsOfOneOrg,
   '0070-rules': rules,
+  '0075-tools-of-others': toolsOfOthers,
 };
 
 const LATER_TABLE = 'holdpoint_migration';

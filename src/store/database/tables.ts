@@ -42,6 +42,15 @@ export interface AuditTable {
   readonly at: Generated<Date>;
 }
 
+export interface CallMediaTable {
+  readonly call_id: string;
+  readonly run_id: string;
+  readonly org_id: string;
+  readonly idx: number;
+  readonly type: string;
+  readonly sha256: string;
+}
+
 export interface CallsTable {
   readonly call_id: string;
   readonly run_id: string;
@@ -86,6 +95,7 @@ export interface CallsTable {
   readonly quorum: number | null;
   readonly approvers_also: unknown;
   readonly summary: string | null;
+  readonly tool_now: unknown;
 }
 
 export interface DecisionsTable {
@@ -397,6 +407,7 @@ export interface Tables {
   readonly agent_snapshots: AgentSnapshotsTable;
   readonly attempts: AttemptsTable;
   readonly audit: AuditTable;
+  readonly call_media: CallMediaTable;
   readonly calls: CallsTable;
   readonly decisions: DecisionsTable;
   readonly deltas: DeltasTable;

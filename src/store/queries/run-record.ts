@@ -3,88 +3,11 @@
 
 import { sql, type RawBuilder } from 'kysely';
 import type { FailureCode, RunStatus } from '../../contract/names.ts';
-import type { Citation } from '../../contract/citation.ts';
-import type { Action } from '../../contract/run.ts';
-import type { PauseKind, WaitingFor } from '../../contract/turn.ts';
-import type { ApproverLists } from '../../policy/approvers.ts';
-import type { JudgedRule } from '../../policy/judge.ts';
+import type { WaitingFor } from '../../contract/turn.ts';
 import type { StoreTransaction } from '../database/access.ts';
+import type { CallRecord } from './call-record.ts';
 
-export interface RecordedVote {
-  readonly by: string;
-  readonly action: Action;
-  readonly at: string;
-}
-
-export interface RecordedDecision {
-  readonly action: Action;
-  readonly by: readonly string[];
-  readonly at: string;
-  readonly reason: string | null;
-  readonly proposedArguments: string | null;
-}
-
-/** What was decided in this run about another call of the same tool, before. */
-export interface EarlierDecision {
-  readonly callId: string;
-  /** As the model had asked for them. */
-  readonly arguments: string;
-  readonly action: Action;
-  readonly by: readonly string[];
-  readonly at: string;
-  readonly reason: string | null;
-}
-
-export type CallState =
-  | 'PROPOSED'
-  | 'APPROVED'
-  | 'REJECTED'
-  | 'DISPATCHING'
-  | 'SUCCEEDED'
-  | 'FAILED'
-  | 'UNKNOWN'
-  | 'LEFT'
-  | 'CLOSED';
-
-export interface CallRecord {
-  readonly callId: string;
-  readonly turn: number;
-  readonly name: string;
-  readonly description: string | null;
-  readonly arguments: string;
-  readonly argumentsHash: string;
-  readonly risk: 'normal' | 'high';
-  /** It needs approval; one of unknown outcome may not. */
-  readonly guarded: boolean;
-  /** null: anyone of the org with the scope. */
-  readonly approvers: readonly string[] | null;
-  readonly state: CallState;
-  readonly result: string | null;
-  readonly durationMs: number;
-  readonly evidence: string | null;
-  readonly askedAgain: 'ARGUMENTS_CHANGED' | 'TOOL_CHANGED' | null;
-  /** The pause in which it is open, else null. */
-  readonly pauseId: string | null;
-  readonly pauseKind: PauseKind | null;
-  readonly requestedAt: string | null;
-  readonly expiresAt: string | null;
-  readonly votes: readonly RecordedVote[];
-  readonly decision: RecordedDecision | null;
-  /** Of an open call; oldest first. Absent in pauses recorded by the first release. */
-  readonly earlier?: readonly EarlierDecision[];
-  /** Of the last answer that came, whatever it counted as. */
-  readonly httpStatus?: number | null;
-  /** Passages that its result holds; null: none. */
-  readonly citations?: readonly Citation[] | null;
-  /** These three of a call whose tool has rules; absent or null: it has none. */
-  readonly rules?: readonly JudgedRule[] | null;
-  readonly quorum?: number | null;
-  readonly approversAlso?: ApproverLists | null;
-  /** The sentence that people decide by; null: its tool has none. */
-  readonly summary?: string | null;
-  /** What the model wrote beside an open call, its beginning; null: nothing. */
-  readonly modelText?: string | null;
-}
+export type * from './call-record.ts';
 
 export interface RunRecord {
   readonly runId: string;
@@ -158,7 +81,7 @@ export async function readRuns(
   tail: RawBuilder<unknown> = sql``,
   scope: RunScope = { kind: 'WHOLE' },
 ): Promise<readonly RunRecord[]> {
-  const { text, message, calls, turns, described, weight, citations } = partsOf(scope);
+  const { text, message, calls, turns, described, weight, citations, definition } = partsOf(scope);
   const { rows } = await sql<RunRecord>`
     select r.run_id as "runId", r.session_id as "sessionId", r.agent_id as "agentId", r.user_id as "userId", r.org_id as "orgId",
       r.started_by as "startedBy", r.status, ${message(sql`r.input`)} as input, ${message(sql`r.content`)} as content, r.model, r.finish_reason as "finishReason",
@@ -184,7 +107,7 @@ export async function readRuns(
             select jsonb_build_object('action', d.action, 'by', d.deciders, 'at', ${at(sql`d.at`)}, 'reason', ${text(sql`d.reason`)},
               'proposedArguments', ${text(sql`d.proposed_arguments`)})
             from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id),
-          'httpStatus', c.http_status, 'citations', ${citations}, 'rules', c.rules, 'quorum', c.quorum, 'approversAlso', c.approvers_also, 'summary', c.summary,
+          'httpStatus', c.http_status, 'citations', ${citations}, 'rules', c.rules, 'quorum', c.quorum, 'approversAlso', c.approvers_also, 'summary', c.summary, 'tool', ${definition(sql`(select d->'mcp'->'definition' from jsonb_array_elements(s.body->'tools') d where d->>'name' = c.name)`)}, 'toolNow', ${definition(sql`c.tool_now`)},
           'modelText', case when c.pause_id is not null then
             (select left(nullif(m.text, ''), ${sql.lit(MODEL_TEXT_CHARS)}) from turns m where m.run_id = c.run_id and m.turn = c.turn) end,
           'earlier', case when c.pause_id is null then '[]' else ${earlierDecisions} end
@@ -215,6 +138,8 @@ interface Parts {
   readonly described: RawBuilder<unknown>;
   /** What the call `c` found; of calls alone, what all of their run did. */
   readonly citations: RawBuilder<unknown>;
+  /** Of an open call of a server's tool. */
+  readonly definition: Cut;
   readonly weight: RawBuilder<unknown>;
 }
 
@@ -237,6 +162,7 @@ function partsOf(scope: RunScope): Parts {
     described: sql`c.pause_id is not null`,
     weight: sql`(select false as cut)`,
     citations: sql`c.citations`,
+    definition: (column) => sql`case when c.pause_id is not null then ${column} end`,
   };
   switch (scope.kind) {
     case 'WHOLE':
@@ -258,6 +184,8 @@ function partsOf(scope: RunScope): Parts {
         ...whole,
         text: beginning(CUT_TEXT_CHARS),
         message: beginning(CUT_MESSAGE_CHARS),
+        definition: (column) =>
+          sql`case when c.pause_id is not null and not w.cut and octet_length(${column}::text) <= ${sql.lit(LISTED_DEFINITION_BYTES)} then ${column} end`,
         calls: sql`(select c.*, ${earlierOfEach} from (${lastCalls(sql`*`, kept)}) c)`,
         turns: sql`(${lastTurns(sql`*`, kept)})`,
         weight: weightOver(scope.itemMaxBytes, sql.lit(most + 1)),
@@ -265,6 +193,9 @@ function partsOf(scope: RunScope): Parts {
     }
   }
 }
+
+/** Of a definition that an item of a list shows: those of usual servers. */
+const LISTED_DEFINITION_BYTES = 4000;
 
 /** What a call or a turn comes to beside its texts. */
 const ENTRY_BYTES = 800;
