@@ -44,34 +44,36 @@ export async function openAgents(
     agents.set(draft.standIn.id, draft.standIn);
     waiting.set(draft.standIn.id, draft);
   }
-  const take = (completed: CompletedAgent, { file, standIn }: AgentDraft): void => {
-    for (const words of completed.leftOut)
-      deps.log.warn({ agent: standIn.id, file }, `of the agent ${standIn.id} ${words}`);
-    if (completed.agent === undefined) return;
-    agents.set(standIn.id, completed.agent);
-    waiting.delete(standIn.id);
+  const say = ({ draft, away, completed }: Tried): void => {
+    const { file, standIn } = draft;
+    for (const words of [...away, ...(completed?.leftOut ?? [])])
+      deps.log.warn({ agent: standIn.id, file }, `the agent ${standIn.id}: ${words}`);
   };
-  const problems: string[] = [];
-  for (const { draft, completed } of await tryAll(drafts, deps, signal)) {
-    if (completed === undefined) continue;
-    problems.push(...completed.problems);
-    take(completed, draft);
-  }
+  const take = ({ draft, completed }: Tried): boolean => {
+    if (completed?.agent === undefined) return false;
+    agents.set(completed.agent.id, completed.agent);
+    return waiting.delete(draft.standIn.id);
+  };
+  const tried = await tryAll(drafts, deps, signal);
+  const problems = tried.flatMap(({ completed }) => completed?.problems ?? []);
   if (problems.length > 0)
     throw new Error(`The agent files have problems:\n${problems.map((p) => `  ${p}`).join('\n')}`);
+  for (const one of tried) {
+    say(one);
+    take(one);
+  }
   if (waiting.size > 0) void tryAgain().catch(() => undefined);
 
   async function tryAgain(): Promise<void> {
     for (let afterMs = FIRST_AGAIN_MS; ; afterMs = Math.min(2 * afterMs, LAST_AGAIN_MS)) {
       await passed(afterMs, signal);
-      for (const { draft, completed } of await tryAll([...waiting.values()], deps, signal)) {
-        if (completed === undefined) continue;
-        take(completed, draft);
-        const { id } = draft.standIn;
-        if (completed.agent !== undefined)
+      for (const one of await tryAll([...waiting.values()], deps, signal)) {
+        say(one);
+        const { id } = one.draft.standIn;
+        if (take(one))
           deps.log.info({ agent: id }, `the agent ${id} takes runs now: its tool server is there`);
-        else
-          deps.log.warn({ agent: id }, `the agent ${id} waits: ${completed.problems.join('; ')}`);
+        for (const problem of one.completed?.problems ?? [])
+          deps.log.warn({ agent: id }, `the agent ${id} takes no runs: ${problem}`);
       }
       if (waiting.size === 0) return;
     }
@@ -97,14 +99,16 @@ const passed = (ms: number, signal: AbortSignal): Promise<void> =>
 
 interface Tried {
   readonly draft: AgentDraft;
-  /** undefined: a server of it is away, which was said. */
+  /** Words for the log about servers of it that are away. */
+  readonly away: readonly string[];
+  /** undefined: one is. */
   readonly completed: CompletedAgent | undefined;
 }
 
 /** Each server is asked once, whatever the number of agents that name it. */
 async function tryAll(
   drafts: readonly AgentDraft[],
-  { servers, secret, log }: RegistryDeps,
+  { servers, secret }: RegistryDeps,
   signal: AbortSignal,
 ): Promise<readonly Tried[]> {
   const asked = new Map<string, Promise<Listed>>();
@@ -119,13 +123,13 @@ async function tryAll(
   return Promise.all(
     drafts.map(async (draft) => {
       const lists = await Promise.all(draft.servers.map(listOf));
-      const { id } = draft.standIn;
-      for (const { server, listed } of lists)
-        if (listed.kind === 'UNREACHED' && !signal.aborted)
-          log.warn(
-            { agent: id, file: draft.file },
-            `the agent ${id} takes no runs: its tool server ${shown(server)} gave no list of its tools: ${listed.why}. It is tried again.`,
-          );
+      const away = lists.flatMap(({ server, listed }) =>
+        listed.kind === 'UNREACHED' && !signal.aborted
+          ? [
+              `it takes no runs, for its tool server ${shown(server)} gave no list of its tools: ${listed.why}. It is tried again.`,
+            ]
+          : [],
+      );
       const there = new Map(
         lists.flatMap(({ server, listed }) =>
           listed.kind === 'LISTED' ? [[canonicalJson(server), listed.tools] as const] : [],
@@ -134,7 +138,7 @@ async function tryAll(
       const isWhole = lists.every(({ listed }) => listed.kind === 'LISTED');
       const hasSecret = secretFinder(draft.servers, secret);
       return {
-        draft,
+        ...{ draft, away },
         completed: isWhole
           ? draft.complete((server) => there.get(canonicalJson(server)) ?? [], hasSecret)
           : undefined,

@@ -11,10 +11,10 @@ const WholeFileSchema = AgentFileSchema.extend({
       z.union([
         ToolName.meta({ description: 'A tool in code, by its name.' }),
         HttpEntrySchema.extend(APPROVAL_IN_FILE).meta({ description: 'An HTTP tool.' }),
-        McpEntrySchema.meta({ description: 'Tools of an MCP server.' }),
         CodeEntrySchema.extend(APPROVAL_IN_FILE).meta({
           description: 'A tool in code, with another policy.',
         }),
+        McpEntrySchema.meta({ description: 'Tools of an MCP server.' }),
       ]),
     )
     .default([])

@@ -60,6 +60,7 @@ export function loadAgents(dir: string, deps: LoadDeps): LoadedAgents {
   const [files, others] = [listed.filter(isAgentFile), listed.filter((file) => !isAgentFile(file))];
   const agents = new Map<string, AgentSnapshot>();
   const drafts: AgentDraft[] = [];
+  const notices = others.map((file) => `${file}: is not read: agent files end in .yaml or .yml`);
   const problems: string[] = [];
   const firstFileOf = new Map<string, string>();
   const toolDeps: ToolEntryDeps = {
@@ -97,13 +98,19 @@ export function loadAgents(dir: string, deps: LoadDeps): LoadedAgents {
     problems.push(...placed(all));
     if (read.whole === undefined) continue;
     const { data, tools } = read.whole;
+    const started = deps.production === true ? startedHere(tools) : undefined;
+    if (started !== undefined) {
+      notices.push(
+        `${file}:${yaml.lineOf(started)}: ${pathText(started)}: is for development only, so the agent ${data.id} is not served: run the server by itself, and give its url`,
+      );
+      continue;
+    }
     if (tools.every(({ mcp }) => mcp === undefined)) {
       const agent = agentSnapshot(data, withBuiltIns(data, offered(tools, [])));
       agents.set(agent.id, agent);
     } else drafts.push(draftOf(file, data, tools, placed));
   }
   if (problems.length > 0) return { problems };
-  const notices = others.map((file) => `${file}: is not read: agent files end in .yaml or .yml`);
   return { agents, drafts, notices };
 }
 
@@ -173,6 +180,12 @@ function readAgent(value: unknown, deps: ToolEntryDeps): ReadAgent {
     problems,
     ...(parsed.success && problems.length === 0 ? { whole: { data: parsed.data, tools } } : {}),
   };
+}
+
+/** Where a file names a command of a server. */
+function startedHere(tools: readonly ReadTool[]): Path | undefined {
+  const entry = tools.flatMap(({ mcp }) => mcp ?? []).find(({ server }) => 'command' in server);
+  return entry === undefined ? undefined : [...entry.path, 'mcp', 'command'];
 }
 
 /** In the order of the file; `ofServers`: the tools of its entries that are servers, in that order. */

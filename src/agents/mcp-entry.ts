@@ -65,11 +65,6 @@ export interface McpEntry extends Omit<z.infer<typeof McpEntrySchema>, 'mcp'> {
   readonly server: McpServer;
 }
 
-export interface McpEntryDeps extends Secrets {
-  /** Commands are for development. */
-  readonly production?: boolean;
-}
-
 type ReadEntry =
   | { readonly ok: true; readonly entry: McpEntry }
   | { readonly ok: false; readonly problems: readonly FileProblem[] };
@@ -77,7 +72,7 @@ type ReadEntry =
 export function readMcpEntry(
   raw: Readonly<Record<string, unknown>>,
   path: Path,
-  deps: McpEntryDeps,
+  deps: Secrets,
 ): ReadEntry {
   const parsed = McpEntrySchema.safeParse(raw);
   if (!parsed.success)
@@ -93,21 +88,16 @@ export function readMcpEntry(
 function serverProblems(
   { url, headers = {}, command }: z.infer<typeof McpEntrySchema>['mcp'],
   path: Path,
-  deps: McpEntryDeps,
+  deps: Secrets,
 ): readonly FileProblem[] {
   const at = (key: string, message: string): FileProblem => ({ path: [...path, key], message });
   if (url === undefined && command === undefined) return [{ path, message: 'must have a url' }];
   if (url !== undefined && command !== undefined)
     return [at('command', 'cannot stand beside url: the server is at one place')];
   if (command !== undefined)
-    return [
-      ...(deps.production === true
-        ? [at('command', 'is for development only: run the server by itself, and give its url')]
-        : []),
-      ...(Object.keys(headers).length > 0
-        ? [at('headers', 'are of a url: a command gets none')]
-        : []),
-    ];
+    return Object.keys(headers).length > 0
+      ? [at('headers', 'are of a url: a command gets none')]
+      : [];
   return [
     ...addressProblems(url ?? '', deps).map((message) => at('url', message)),
     ...headerProblems(headers, deps, [...path, 'headers']),

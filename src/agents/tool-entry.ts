@@ -13,10 +13,10 @@ import { TimeoutMs } from './duration.ts';
 import { SENTENCE_IN_FILE, sentenceOf, sentenceProblems } from './sentence-entry.ts';
 import { isRecord } from '../policy/argument-types.ts';
 import { problemsOf, type FileProblem, type Path } from './file-problem.ts';
-import { httpToolProblems } from './http-entry.ts';
-import { readMcpEntry, type McpEntry, type McpEntryDeps } from './mcp-entry.ts';
+import { httpToolProblems, type Secrets } from './http-entry.ts';
+import { readMcpEntry, type McpEntry } from './mcp-entry.ts';
 
-export interface ToolEntryDeps extends McpEntryDeps {
+export interface ToolEntryDeps extends Secrets {
   readonly codeTools: ReadonlyMap<string, CodeTool>;
 }
 /** `name` also where the rest is wrong: two tools of one name are a problem of their own. */
