@@ -40,6 +40,9 @@ function caller(servers: McpServers, server: () => McpServer) {
   return { look, call };
 }
 
+const knows = ({ calls: [call] }: ScriptedMcp): boolean =>
+  call !== undefined && (call.cancelled || call.aborted);
+
 const GENERATIONS = {
   'with a handshake': {},
   'with a handshake, plain answers and no session': { plain: true },
@@ -115,7 +118,7 @@ for (const [generation, options] of Object.entries(GENERATIONS))
       mcp.behave = () => ({ no: 'answer' });
       const result = await call({}, {}, 300);
       assert.deepEqual(result, { kind: 'UNANSWERED', why: 'no answer within 300 ms' });
-      await until('the server knows', () => mcp.calls[0]?.cancelled || mcp.calls[0]?.aborted);
+      await until('the server knows', () => knows(mcp));
     });
 
     it('is cancelled at the server where its run is', async () => {
@@ -125,7 +128,7 @@ for (const [generation, options] of Object.entries(GENERATIONS))
       await until('it is there', () => mcp.calls.length === 1);
       stop.abort();
       assert.deepEqual(await going, { kind: 'UNANSWERED', why: 'it was cancelled' });
-      await until('the server knows', () => mcp.calls[0]?.cancelled || mcp.calls[0]?.aborted);
+      await until('the server knows', () => knows(mcp));
     });
 
     it('has a known outcome where the server answers with an error, a status or isError', async () => {
