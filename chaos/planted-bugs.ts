@@ -227,7 +227,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: 'src/workflows/agent-loop.ts',
-        find: 'if (earlier === undefined) again = namesOf(open.filter(isGuarded));',
+        find: 'if (earlier === undefined) again = [...changed(again, ports), ...namesOf(open.filter(isGuarded))];',
         replace:
           "if (earlier === undefined) again = await dispatch(namesOf(open.filter(isGuarded)));\n  if ('kind' in again) return again;",
       },

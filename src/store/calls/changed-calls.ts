@@ -37,28 +37,28 @@ export async function changeOf(
   callId: string,
   row: CallRow,
   tool: ToolSnapshot,
-  now: ToolNow | undefined,
+  declared: ToolNow | undefined,
 ): Promise<Changed | undefined> {
-  const hash = hashNow(run, callId, row);
+  const now = hashNow(run, callId, row);
   const bound = isApprovedToolVersion(row.tool_version);
-  const toolNow = { ...tool, version: now?.version ?? tool.version };
+  const toolNow = { ...tool, version: declared?.version ?? tool.version };
   const versionOf = (policy: CallPolicy): string | undefined =>
-    bound ? approvedToolVersion(toolNow, row.agent.approvals, policy) : now?.version;
+    bound ? approvedToolVersion(toolNow, row.agent.approvals, policy) : declared?.version;
   const versionNow = versionOf(row);
   const toolChanged = versionNow !== undefined && versionNow !== row.tool_version;
   const textChanged =
-    hash !== (row.approval === 'required' ? row.approved_hash : row.arguments_hash);
+    now !== (row.approval === 'required' ? row.approved_hash : row.arguments_hash);
   // The code of a tool that needs no approval may change under its calls; the policy by which it
   // needed none may not.
   const guarded = row.approval === 'required' || tool.approval === 'required';
   // A server may change what its tool does, and say so or not: nobody calls it unseen.
-  const unseen = toolChanged && now?.definition !== undefined;
+  const unseen = toolChanged && declared?.definition !== undefined;
   if (!textChanged && !(toolChanged && guarded) && !unseen) return undefined;
   if (row.approval === 'never' && unseen && !textChanged) {
     // The file's word that it may be repeated was about the other one.
     const policy: CallPolicy = { ...policyOf(tool), approval: 'required', retry: 'never' };
     return proposeAgain(tx, run, callId, row, 'TOOL_CHANGED', {
-      ...{ policy, toolVersion: versionOf(policy), tool, now },
+      ...{ policy, toolVersion: versionOf(policy), tool, now: declared },
     });
   }
   if (row.approval === 'required') {
@@ -71,7 +71,7 @@ export async function changeOf(
     const toolVersion = versionOf(policy);
     const why = textChanged ? 'ARGUMENTS_CHANGED' : 'TOOL_CHANGED';
     return proposeAgain(tx, run, callId, row, why, {
-      ...{ policy, toolVersion, tool, now: toolChanged ? now : undefined },
+      ...{ policy, toolVersion, tool, now: toolChanged ? declared : undefined },
     });
   }
   const what = textChanged ? 'its stored arguments were' : 'the policy of its tool was';
