@@ -4,7 +4,7 @@ export const READING =
   'newestRecord openRunsAfter missingRuns readCall viewPause keepThrough ' +
   'readLines readRecordState listRuns countRuns listWaiting readRuns ' +
   'readRun readCalls readUsage readVisibleRun findVisibleRun readStanding mediaOf ' +
-  'mediaBytes lockRun lockSessionAndRun listSessions findSession ' +
+  'mediaBytes mediaOfCalls lockRun lockSessionAndRun listSessions findSession ' +
   'readConversation readTurnRow turnWorkOf readInbox readInboxHead ' +
   'runsWithExpired startedRun endedAmong missingBeforeEnd readCounterpart isNew openAfter openAmong readHistory ' +
   'readReply statusOf readCallSchema listDeliveries listWebhooks ' +

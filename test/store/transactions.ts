@@ -273,6 +273,10 @@ export const ROWS: Readonly<Record<string, Row>> = {
   recordCall: {
     scenarios: {
       'a result': recording(approved, answer),
+      'a result with a picture': recording(approved, {
+        ...answer,
+        media: [{ type: 'image/png', bytes: Buffer.from('a picture') }],
+      }),
       'no answer to one that may be repeated': recording(approved, silence),
       'no answer to one that must not be': recording((s) => called(s, 'note'), silence),
       'no answer after the end': async (s) => {
@@ -407,7 +411,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   ...each('audit openPause appendEvents appendEvent releaseNextOfSession', { partOf: 'settle' }),
   markUnknown: { partOf: 'settle' },
   ...AGREEMENT_ROWS,
-  ...each('auditOnce unanswered finish', { partOf: 'recordCall' }),
+  ...each('auditOnce unanswered finish attachToCall', { partOf: 'recordCall' }),
   ...each('decide expireDue resumeIfDecided', { partOf: 'castVotes' }),
   ...each('addOutboxLine attachMedia', { partOf: 'startRun' }),
   acknowledgeStart: { partOf: 'beginTurn' },
