@@ -227,7 +227,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: 'src/workflows/agent-loop.ts',
-        find: 'if (earlier === undefined) again = [...again, ...namesOf(open.filter(isGuarded))];',
+        find: 'if (earlier === undefined) again = [...changed(again, ports), ...namesOf(open.filter(isGuarded))];',
         replace:
           "const sent = earlier === undefined ? await dispatch(namesOf(open.filter(isGuarded))) : [];\n  if ('kind' in sent) return sent;\n  again = [...again, ...sent];",
       },

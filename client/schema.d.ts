@@ -1417,6 +1417,10 @@ export interface components {
               fourEyes: boolean;
               /** @description The last decisions in this run about calls of the same tool, oldest first. */
               earlier: components['schemas']['EarlierDecision'][];
+              /** @description Of a tool of an MCP server: the definition that the run is pinned to. */
+              tool?: components['schemas']['ToolDefinition'];
+              /** @description Where the definition has changed: what the server declares now, and what APPROVE would call. null: it has no such tool any more. */
+              toolNow?: components['schemas']['ToolDefinition'] | null;
               /** @description Passages that the run had found before it asked for this: what they say may have led to it. */
               citations?: components['schemas']['Citation'][];
             }[];
@@ -1487,6 +1491,23 @@ export interface components {
       /** Format: date-time */
       at: string;
       reason?: string;
+    };
+    /** @description A tool as its server declares it. */
+    ToolDefinition: {
+      /** @description As the server calls it, without prefix. */
+      name: string;
+      title?: string;
+      description: string;
+      inputSchema: {
+        [key: string]: unknown;
+      };
+      outputSchema?: {
+        [key: string]: unknown;
+      };
+      /** @description What the server says of its own tool. No policy follows from it. */
+      annotations?: {
+        [key: string]: unknown;
+      };
     };
     /** @description A passage that a search of the run returned. */
     Citation: {
@@ -1568,6 +1589,10 @@ export interface components {
       whyNot?: string;
       /** @description The last decisions in this run about calls of the same tool, oldest first. */
       earlier: components['schemas']['EarlierDecision'][];
+      /** @description Of a tool of an MCP server: the definition that the run is pinned to. */
+      tool?: components['schemas']['ToolDefinition'];
+      /** @description Where the definition has changed: what the server declares now, and what APPROVE would call. null: it has no such tool any more. */
+      toolNow?: components['schemas']['ToolDefinition'] | null;
       /** @description Passages that the run had found before it asked for this: what they say may have led to it. */
       citations?: components['schemas']['Citation'][];
     };
@@ -1738,6 +1763,10 @@ export interface components {
       whyNot?: string;
       /** @description The last decisions in this run about calls of the same tool, oldest first. */
       earlier: components['schemas']['EarlierDecision'][];
+      /** @description Of a tool of an MCP server: the definition that the run is pinned to. */
+      tool?: components['schemas']['ToolDefinition'];
+      /** @description Where the definition has changed: what the server declares now, and what APPROVE would call. null: it has no such tool any more. */
+      toolNow?: components['schemas']['ToolDefinition'] | null;
       /** @description Passages that the run had found before it asked for this: what they say may have led to it. */
       citations?: components['schemas']['Citation'][];
       pauseId: string;
@@ -1809,6 +1838,10 @@ export interface components {
       whyNot?: string;
       /** @description The last decisions in this run about calls of the same tool, oldest first. */
       earlier: components['schemas']['EarlierDecision'][];
+      /** @description Of a tool of an MCP server: the definition that the run is pinned to. */
+      tool?: components['schemas']['ToolDefinition'];
+      /** @description Where the definition has changed: what the server declares now, and what APPROVE would call. null: it has no such tool any more. */
+      toolNow?: components['schemas']['ToolDefinition'] | null;
       /** @description Passages that the run had found before it asked for this: what they say may have led to it. */
       citations?: components['schemas']['Citation'][];
       pauseId: string;

@@ -27,7 +27,8 @@ import { endsRun, triedAgain } from './failures.ts';
 import { withHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { untilStored } from './keep-trying.ts';
 import { usageOf } from './reply-usage.ts';
-import { loadMedia, type MediaByRun } from './run-media.ts';
+import { loadCallMedia } from './call-media.ts';
+import { loadMedia, type MediaByOwner } from './run-media.ts';
 import { storedReply } from './stored-reply.ts';
 import { offeredTools, transcriptOf } from './transcript.ts';
 import { budgetProblem, timeOver, tooManyCalls } from './turn-budget.ts';
@@ -97,7 +98,7 @@ export async function askModel(deps: AskModelDeps, attempt: TurnAttempt): Promis
 const noAttemptLeft = (): Error =>
   endsRun('MODEL_UNAVAILABLE', 'The model did not answer in several attempts. Try again later.');
 
-function requestOf({ name, work }: Asking, media: MediaByRun, leftMs: number): ModelRequest {
+function requestOf({ name, work }: Asking, media: MediaByOwner, leftMs: number): ModelRequest {
   const { agent, options } = work;
   const temperature = options.temperature ?? agent.temperature;
   const maxTokens = options.maxTokens ?? agent.maxTokens;
@@ -115,9 +116,10 @@ async function mediaFor(
   { store, addresses }: AskModelDeps,
   { runId, attemptId, work }: TurnAttempt,
   heartbeat: Heartbeat,
-): Promise<MediaByRun> {
+): Promise<MediaByOwner> {
   try {
-    return await loadMedia({ store, addresses }, work, heartbeat.signal);
+    const given = await loadMedia({ store, addresses }, work, heartbeat.signal);
+    return new Map([...given, ...(await loadCallMedia(store, work))]);
   } catch (error) {
     await store.asWorker((tx) => endAttempt(tx, runId, attemptId, {}));
     if (heartbeat.reason() === 'TIME_OVER') throw timeOver(work);

@@ -17,6 +17,8 @@ export interface Heartbeat {
   readonly signal: AbortSignal;
   /** Why `signal` was aborted. */
   readonly reason: () => StopReason | undefined;
+  /** Goes to Temporal with the next beat. */
+  readonly progress: (done: number, total: number | undefined) => void;
 }
 
 export async function withHeartbeat<T>(
@@ -36,10 +38,14 @@ export async function withHeartbeat<T>(
   for (const signal of signals) signal.addEventListener('abort', onCancel, { once: true });
   if (signals.some((signal) => signal.aborted)) onCancel();
 
+  let details: { readonly done: number; readonly total?: number } | undefined;
+  const progress = (done: number, total: number | undefined): void => {
+    details = { done, ...(total === undefined ? {} : { total }) };
+  };
   // A local activity has none: its workflow task's timeout is what a worker's death is noticed by.
   const heart = context.info.isLocal
     ? undefined
-    : setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
+    : setInterval(() => context.heartbeat(details), HEARTBEAT_EVERY_MS);
   const beat = setInterval(
     () => void store.asWorker((tx) => beatAttempt(tx, at.attemptId)).catch(() => undefined),
     STORE_BEAT_EVERY_MS,
@@ -48,7 +54,7 @@ export async function withHeartbeat<T>(
   const done = new AbortController();
   void followRun(store, at.runId, done.signal, () => stop('RUN_ENDED'));
   try {
-    return await work({ signal: controller.signal, reason: () => reason });
+    return await work({ signal: controller.signal, reason: () => reason, progress });
   } finally {
     clearInterval(heart);
     clearInterval(beat);

@@ -8,6 +8,7 @@ import {
   MEDIA_TYPES,
   mediaProblem,
   mediaType,
+  type MediaKind,
 } from '../contract/media.ts';
 import { readPublic } from '../egress/fetch-public.ts';
 import type { PublicAddresses } from '../egress/public-address.ts';
@@ -17,7 +18,8 @@ import { keepFetched, mediaBytes, mediaOf, type StoredMedia } from '../store/run
 import type { TurnWork } from '../store/turns/turns.ts';
 import { endsRun } from './failures.ts';
 
-export type MediaByRun = ReadonlyMap<string, readonly ModelPart[]>;
+/** By the run whose message has them, or by the call that returned them. */
+export type MediaByOwner = ReadonlyMap<string, readonly ModelPart[]>;
 
 /** A page's pictures come within seconds; a caller waits. */
 const FETCH_MS = 15_000;
@@ -32,7 +34,7 @@ export async function loadMedia(
   { store, addresses }: { readonly store: Store; readonly addresses: PublicAddresses },
   { run, agent, history, hasMedia }: Pick<TurnWork, 'run' | 'agent' | 'history' | 'hasMedia'>,
   signal: AbortSignal,
-): Promise<MediaByRun> {
+): Promise<MediaByOwner> {
   const newestFirst = [
     ...(hasMedia ? [run.runId] : []),
     ...history.flatMap((e) => (e.hasMedia ? [e.runId] : [])).toReversed(),
@@ -61,13 +63,17 @@ export async function loadMedia(
     const kind = mediaType(item.type)?.kind;
     // The agent may have been changed since an earlier run.
     if (content === undefined || kind === undefined || !agent[kind]) return LEFT_OUT;
-    const data = content.toString('base64');
-    if (kind === 'vision') return { kind: 'image', url: `data:${item.type};base64,${data}` };
-    return { kind: 'audio', data, format: item.type.endsWith('wav') ? 'wav' : 'mp3' };
+    return modelPart(item.type, kind, content);
   };
   return new Map(
     newestFirst.map((id) => [id, listed.filter((item) => item.runId === id).map(partOf)]),
   );
+}
+
+export function modelPart(type: string, kind: MediaKind, content: Buffer): ModelPart {
+  const data = content.toString('base64');
+  if (kind === 'vision') return { kind: 'image', url: `data:${type};base64,${data}` };
+  return { kind: 'audio', data, format: type.endsWith('wav') ? 'wav' : 'mp3' };
 }
 
 /** A long session must not send hundreds of megabytes with every call: the newest are shown. */

@@ -19,6 +19,9 @@ import {
   runToolCall,
   type CodeTools,
 } from '../tools/tool.ts';
+import type { McpPort } from '../tools/mcp-tool.ts';
+import type { Look } from '../mcp/servers.ts';
+import { lookAt, toolNow } from './look-at-tool.ts';
 import { builtInPorts } from './built-in-ports.ts';
 import { endsRun, failureOf, triedAgain } from './failures.ts';
 import { withHeartbeat, type Heartbeat } from './heartbeat.ts';
@@ -33,6 +36,7 @@ export interface RunToolDeps {
   readonly embedder?: Embedder | undefined;
   /** For who counts. */
   readonly onCallEnded?: ((tool: string, outcome: CountedOutcome) => void) | undefined;
+  readonly mcp?: McpPort;
 }
 
 /** `repeated`: unanswered, and tried again. */
@@ -68,6 +72,9 @@ function countedAs({ kind }: Recorded, end: CallEnd): CountedOutcome {
   return kind === 'UNKNOWN' ? 'unknown' : 'repeated';
 }
 
+/** Nothing was carried out: what was looked at is not what would be called. */
+class ToolMovedError extends Error {}
+
 export function createRunTool({
   store,
   codeTools,
@@ -76,18 +83,26 @@ export function createRunTool({
   egressAllow = [],
   embedder,
   onCallEnded,
+  mcp,
 }: RunToolDeps): RunTool {
   return async function runTool({ runId, callId, inPlace = false }, stop) {
     const attemptId = randomUUID();
     try {
       const versionNow = (tool: ToolSnapshot): string | undefined =>
         currentToolVersion(tool, codeTools);
-      const claim = await store.asWorker((tx) =>
-        claimCall(tx, { runId, callId, attemptId, inPlace, versionNow }),
-      );
+      const request = { runId, callId, attemptId, inPlace, versionNow };
+      let claim = await store.asWorker((tx) => claimCall(tx, request));
+      let looked: Look | undefined;
+      if (claim.kind === 'LOOK') {
+        looked = await lookAt(mcp, claim.tool, stop);
+        const now = toolNow(looked);
+        claim = await store.asWorker((tx) => claimCall(tx, { ...request, looked: now }));
+      }
       switch (claim.kind) {
         case 'DISPATCH':
-          return await dispatch({ runId, callId, stop }, attemptId, claim.call);
+          return await dispatch({ runId, callId, stop, looked }, attemptId, claim.call);
+        case 'LOOK':
+          throw triedAgain('the tool has become a server\u2019s while it was claimed');
         case 'DONE':
           return { kind: 'DONE', resultDigest: shortDigest(claim.result) };
         case 'UNKNOWN':
@@ -107,12 +122,21 @@ export function createRunTool({
     } catch (error) {
       if (error instanceof MissingToolError)
         throw triedAgain('this worker lacks the tool', undefined, error);
+      if (error instanceof ToolMovedError) throw triedAgain('the tool\u2019s server has changed');
       throw failureOf(error);
     }
   };
 
   async function dispatch(
-    { runId, callId, stop }: RunToolRequest & { readonly stop: AbortSignal | undefined },
+    {
+      runId,
+      callId,
+      stop,
+      looked,
+    }: RunToolRequest & {
+      readonly stop: AbortSignal | undefined;
+      readonly looked: Look | undefined;
+    },
     attemptId: string,
     call: ClaimedCall,
   ): Promise<CallOutcome> {
@@ -121,7 +145,7 @@ export function createRunTool({
       let end: CallEnd;
       let retryAfterMs: number | undefined;
       try {
-        ({ end, retryAfterMs } = await deliver(runId, callId, call, heartbeat));
+        ({ end, retryAfterMs } = await deliver({ runId, callId, looked }, call, heartbeat));
       } catch (error) {
         await store.asWorker((tx) => endAttempt(tx, runId, attemptId, {}));
         if (error instanceof ClaimLostError) {
@@ -154,8 +178,7 @@ export function createRunTool({
   }
 
   async function deliver(
-    runId: string,
-    callId: string,
+    { runId, callId, looked }: { runId: string; callId: string; looked: Look | undefined },
     call: ClaimedCall,
     heartbeat: Heartbeat,
   ): Promise<{ readonly end: CallEnd; readonly retryAfterMs?: number | undefined }> {
@@ -187,9 +210,10 @@ export function createRunTool({
           egressAllow,
           signal: heartbeat.signal,
           beforeWrite,
+          onProgress: heartbeat.progress,
           ...builtInPorts({ store, embedder }, { runId, callId, call, cite }),
         },
-        { codeTools, secret },
+        { codeTools, secret, looked, ...(mcp === undefined ? {} : { mcp }) },
       );
       if (result.kind === 'DONE')
         return {
@@ -199,8 +223,10 @@ export function createRunTool({
             isError: result.isError,
             httpStatus: result.httpStatus,
             citations,
+            media: result.media,
           },
         };
+      if (result.kind === 'MOVED') throw new ToolMovedError();
       // Stopped by us before a byte went out: it did not happen, and whoever stopped us decides
       // whether it will.
       if (result.kind === 'NOT_SENT')
@@ -212,7 +238,12 @@ export function createRunTool({
       const { why, httpStatus, retryAfterMs } = result;
       return { end: { kind: 'UNANSWERED', evidence: why, httpStatus }, retryAfterMs };
     } catch (error) {
-      if (error instanceof ClaimLostError || error instanceof MissingToolError || !mayHaveHappened)
+      if (
+        error instanceof ClaimLostError ||
+        error instanceof MissingToolError ||
+        error instanceof ToolMovedError ||
+        !mayHaveHappened
+      )
         throw error;
       return { end: { kind: 'UNANSWERED', evidence: 'the tool broke off in the middle' } };
     }

@@ -98,6 +98,3 @@ export const AgentFileSchema = z.strictObject({
   approvals: about(ApprovalsFileSchema.prefault({}), 'How people decide about guarded calls.'),
 });
 export type AgentFile = z.infer<typeof AgentFileSchema>;
-
-/** Parts of the contract that are built later: a file that names them must not run without them. */
-export const NOT_YET = ['mcp'] as const;

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { AgentFileSchema } from './agent-file.ts';
+import { McpEntrySchema } from './mcp-entry.ts';
 import { APPROVAL_IN_FILE, CodeEntrySchema, HttpEntrySchema, ToolName } from './tool-entry.ts';
 
 const WholeFileSchema = AgentFileSchema.extend({
@@ -13,6 +14,7 @@ const WholeFileSchema = AgentFileSchema.extend({
         CodeEntrySchema.extend(APPROVAL_IN_FILE).meta({
           description: 'A tool in code, with another policy.',
         }),
+        McpEntrySchema.meta({ description: 'Tools of an MCP server.' }),
       ]),
     )
     .default([])

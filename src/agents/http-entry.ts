@@ -10,7 +10,7 @@ interface HttpDeclaration {
   readonly input: InputSchema;
   readonly http: HttpCall;
 }
-interface Secrets {
+export interface Secrets {
   readonly secretProblem: (name: string) => string | undefined;
   readonly secret: (name: string) => string | undefined;
 }
@@ -71,7 +71,7 @@ const TAKEN = [
   'connection',
 ];
 
-function headerProblems(
+export function headerProblems(
   headers: HttpCall['headers'],
   secrets: Secrets,
   path: Path,

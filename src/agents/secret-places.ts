@@ -26,7 +26,7 @@ export function misplacedSecrets(file: unknown): readonly FileProblem[] {
     )
     .map(({ path }) => ({
       path,
-      message: 'has a ${NAME}, which is filled in http.url and http.headers only',
+      message: 'has a ${NAME}, which is filled in url and headers of http and mcp only',
     }));
 }
 
@@ -42,9 +42,9 @@ export function bareSecrets(file: unknown): readonly FileProblem[] {
     );
 }
 
-const mayStand = ([tools, , http, part, ...rest]: Path): boolean =>
+const mayStand = ([tools, , place, part, ...rest]: Path): boolean =>
   tools === 'tools' &&
-  http === 'http' &&
+  (place === 'http' || place === 'mcp') &&
   ((part === 'url' && rest.length === 0) || (part === 'headers' && rest.length === 1));
 
 interface Found {

@@ -6,24 +6,25 @@ import { HttpCallSchema, type ToolSnapshot } from '../contract/agent.ts';
 import { canonicalJson, sha256Hex } from '../json/canonical.ts';
 import { builtInTools } from '../tools/built-in/index.ts';
 import { DEFAULT_TOOL_TIMEOUT_MS, type CodeTool } from '../tools/define-tool.ts';
-import { NOT_YET, Whole } from './agent-file.ts';
+import { Whole } from './agent-file.ts';
 import { ApprovalFileSchema, readRules, ruleProblems } from './approval-rules.ts';
 import { Approvers } from './approvers.ts';
 import { TimeoutMs } from './duration.ts';
 import { SENTENCE_IN_FILE, sentenceOf, sentenceProblems } from './sentence-entry.ts';
 import { isRecord } from '../policy/argument-types.ts';
 import { problemsOf, type FileProblem, type Path } from './file-problem.ts';
-import { httpToolProblems } from './http-entry.ts';
+import { httpToolProblems, type Secrets } from './http-entry.ts';
+import { readMcpEntry, type McpEntry } from './mcp-entry.ts';
 
-export interface ToolEntryDeps {
+export interface ToolEntryDeps extends Secrets {
   readonly codeTools: ReadonlyMap<string, CodeTool>;
-  readonly secretProblem: (name: string) => string | undefined;
-  readonly secret: (name: string) => string | undefined;
 }
 /** `name` also where the rest is wrong: two tools of one name are a problem of their own. */
 export interface ReadTool {
   readonly name: string | undefined;
   readonly tool: ToolSnapshot | undefined;
+  /** Instead of a tool: a server, whose tools are not known yet. */
+  readonly mcp?: McpEntry;
   readonly problems: readonly FileProblem[];
 }
 
@@ -98,6 +99,12 @@ export function readTool(entry: unknown, path: Path, deps: ToolEntryDeps): ReadT
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
     return failed(undefined, [{ path, message: 'must be a name or a mapping' }]);
   const raw = entry as Readonly<Record<string, unknown>>;
+  if ('mcp' in raw) {
+    const read = readMcpEntry(raw, path, deps);
+    return read.ok
+      ? { name: undefined, tool: undefined, mcp: read.entry, problems: [] }
+      : failed(undefined, read.problems);
+  }
   if (!isRecord(raw['approval'])) return readEntry(raw, path, deps);
   // Rules are read by themselves; what knows none of them asks about each call.
   const at = [...path, 'approval'];
@@ -116,12 +123,6 @@ function readEntry(
   deps: ToolEntryDeps,
 ): ReadTool {
   const name = typeof raw['name'] === 'string' ? raw['name'] : undefined;
-  const early = NOT_YET.filter((key) => key in raw);
-  if (early.length > 0)
-    return failed(
-      name,
-      early.map((key) => ({ path: [...path, key], message: 'is not supported yet' })),
-    );
   if ('http' in raw) {
     const parsed = HttpEntrySchema.safeParse(raw);
     if (!parsed.success)

@@ -12,6 +12,8 @@ import type { Log } from './http/api-context.ts';
 export interface AppDeps {
   readonly store: Store;
   readonly agents: ReadonlyMap<string, AgentSnapshot>;
+  /** Whether an agent takes no runs yet: a server of its tools is away. */
+  readonly isWaiting?: (agentId: string) => boolean;
   readonly authenticate: Authenticate;
   /**
    * Sends a run's outbox lines now, or the one that its start has leased; resolves when Temporal has

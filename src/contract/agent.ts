@@ -20,6 +20,29 @@ export const HttpCallSchema = z.strictObject({
 });
 export type HttpCall = z.infer<typeof HttpCallSchema>;
 
+/** `command`: a server that is started here, over its standard input and output; in development. */
+export const McpServerSchema = z.union([
+  z.strictObject({
+    /** Both with `${SECRET}` places, filled when a connection is opened. */
+    url: z.string(),
+    headers: z.record(z.string(), z.string()),
+  }),
+  z.strictObject({ command: z.array(z.string()).min(1) }),
+]);
+export type McpServer = z.infer<typeof McpServerSchema>;
+
+/** A tool as its server declares it: what a person approves, and what is hashed. */
+export const McpDefinitionSchema = z.strictObject({
+  /** The server's name of it, without prefix. */
+  name: z.string(),
+  title: z.string().optional(),
+  description: z.string(),
+  inputSchema: z.record(z.string(), z.unknown()),
+  outputSchema: z.record(z.string(), z.unknown()).optional(),
+  annotations: z.record(z.string(), z.unknown()).optional(),
+});
+export type McpDefinition = z.infer<typeof McpDefinitionSchema>;
+
 /** Of an approval rule, from the mildest to the strictest. */
 export const THEN = ['never', 'required', 'refuse'] as const;
 export type Then = (typeof THEN)[number];
@@ -45,11 +68,13 @@ export const ToolSnapshotSchema = z.strictObject({
   description: z.string(),
   /** JSON Schema of the arguments. */
   input: z.record(z.string(), z.unknown()),
-  kind: z.enum(['http', 'code']),
+  kind: z.enum(['http', 'code', 'mcp']),
   http: HttpCallSchema.optional(),
+  /** The definition is the one that the run is pinned to. */
+  mcp: z.strictObject({ server: McpServerSchema, definition: McpDefinitionSchema }).optional(),
   /**
-   * `http`: hash of the declaration. `code`: the version that define-tool gives; another one later
-   * is TOOL_CHANGED.
+   * `http`: hash of the declaration. `code`: the version that define-tool gives. `mcp`: hash of the
+   * definition. Another one later is TOOL_CHANGED.
    */
   version: z.string(),
   readOnly: z.boolean(),

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { Citations, ReadBefore } from './citation.ts';
 import { FAILURE_CODE, RUN_STATUS } from './names.ts';
+import { ToolDefinitionSchema } from './tool-definition.ts';
 
 const Timestamp = z.iso.datetime({ offset: true });
 export const Arguments = z.record(z.string(), z.unknown());
@@ -146,6 +147,13 @@ export const PendingCallSchema = z
     whyNot: z.string().optional().meta({ description: 'Only where `youMay` is false.' }),
     earlier: z.array(EarlierDecisionSchema).meta({
       description: 'The last decisions in this run about calls of the same tool, oldest first.',
+    }),
+    tool: ToolDefinitionSchema.optional().meta({
+      description: 'Of a tool of an MCP server: the definition that the run is pinned to.',
+    }),
+    toolNow: ToolDefinitionSchema.nullable().optional().meta({
+      description:
+        'Where the definition has changed: what the server declares now, and what APPROVE would call. null: it has no such tool any more.',
     }),
     citations: ReadBefore.optional(),
   })

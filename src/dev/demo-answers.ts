@@ -163,6 +163,9 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   search_knowledge: 'What does the handbook say about approvals?',
   remember: 'Remember that I work in Oslo',
   recall: 'What do you know about me?',
+  files_list_directory: 'Which files are there?',
+  files_read_text_file: 'What is in opening-hours.md?',
+  files_write_file: 'Write "Closed on Monday" into notice.md',
 };
 
 function help(question: string, tools: readonly DemoTool[]): string {

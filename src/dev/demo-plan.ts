@@ -35,6 +35,7 @@ export function wantedCalls(
     ...financeStages(question, offered, known),
     ...databaseStages(question, offered),
     ...knowingStages(question, offered),
+    ...fileStages(question, offered),
   ];
   const named = tools.filter((tool) => !STORIED.has(tool.name) && names(question, tool.name));
   if (named.length > 0)
@@ -54,7 +55,25 @@ const STORIED: ReadonlySet<string> = new Set([
   'recall',
   'remember',
   'forget',
+  'files_list_directory',
+  'files_read_text_file',
+  'files_write_file',
 ]);
+
+/** Writes a file, reads one that is named, or else lists them. */
+function fileStages(question: string, offered: ReadonlySet<string>): Stage[] {
+  if (!offered.has('files_list_directory')) return [];
+  const file = /\b([\w-]+\.[a-z]{2,4})\b/.exec(question)?.[1];
+  if (/\b(write|save|create|note|put)\b/i.test(question)) {
+    const content = /["“](.+?)["”]/s.exec(question)?.[1] ?? question;
+    const path = file ?? 'note.md';
+    return [[{ name: 'files_write_file', arguments: { path, content: `${content}\n` } }]];
+  }
+  if (file !== undefined) return [[{ name: 'files_read_text_file', arguments: { path: file } }]];
+  return /\b(files?|folder|directory|list)\b/i.test(question)
+    ? [[{ name: 'files_list_directory', arguments: { path: '.' } }]]
+    : [];
+}
 
 /** Keeps a memory, asks for memories, or else searches the documents. */
 function knowingStages(question: string, offered: ReadonlySet<string>): Stage[] {

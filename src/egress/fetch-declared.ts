@@ -3,14 +3,11 @@
 // call, opened before the last check and the first byte. (A kept-alive one may be closed by the
 // peer while we write, which looks like both.) Imports nothing of the project but this folder.
 
-import { request, validateHeaderName, validateHeaderValue, type IncomingMessage } from 'node:http';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { request, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { bodyText } from './body-text.ts';
-import { unsentReason, brokenReason } from './break-reason.ts';
-
-/** Node's own limit is a quarter of it; what an answer with more says is not known. */
-const HEADERS_MAX_BYTES = 64 * 1024;
+import { brokenReason } from './break-reason.ts';
+import { HEADERS_MAX_BYTES, openDeclared, requestHeaders } from './open-declared.ts';
 
 export interface DeclaredCall {
   readonly method: string;
@@ -46,14 +43,14 @@ export async function callDeclared(call: DeclaredCall): Promise<DeclaredAnswer> 
   const url = URL.canParse(call.url) ? new URL(call.url) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
     return { kind: 'NOT_SENT', why: 'the address is not a valid http or https one' };
-  const headers = requestHeaders(url, call);
+  const headers = requestHeaders(url, call.headers, call.body);
   if (headers === undefined) return { kind: 'NOT_SENT', why: 'a header is not valid' };
 
   const deadline = AbortSignal.timeout(call.timeoutMs);
   const stop = AbortSignal.any([call.signal, deadline]);
   const stopReason = (): string =>
     call.signal.aborted ? 'it was cancelled' : `no answer within ${call.timeoutMs} ms`;
-  const opened = await open(url, stop, stopReason);
+  const opened = await openDeclared(url, stop, stopReason);
   if ('kind' in opened) return opened;
   const { socket } = opened;
   try {
@@ -65,65 +62,6 @@ export async function callDeclared(call: DeclaredCall): Promise<DeclaredAnswer> 
   } finally {
     socket.destroy();
   }
-}
-
-function requestHeaders(
-  url: URL,
-  { headers, body }: DeclaredCall,
-): Record<string, string> | undefined {
-  const all: Record<string, string> = { host: url.host, 'accept-encoding': 'identity' };
-  try {
-    if (url.username !== '' || url.password !== '')
-      all['authorization'] =
-        `Basic ${Buffer.from(decodeURIComponent(`${url.username}:${url.password}`)).toString('base64')}`;
-    for (const [name, value] of Object.entries(headers)) {
-      validateHeaderName(name);
-      validateHeaderValue(name, value);
-      all[name.toLowerCase()] = value;
-    }
-  } catch {
-    return undefined;
-  }
-  // How the message is framed follows from what is sent, whatever a file says.
-  delete all['transfer-encoding'];
-  delete all['content-length'];
-  delete all['expect'];
-  delete all['upgrade'];
-  all['connection'] = 'close';
-  if (body !== undefined) all['content-length'] = String(Buffer.byteLength(body));
-  return all;
-}
-
-type Opened = { readonly socket: Socket } | Extract<DeclaredAnswer, { kind: 'NOT_SENT' }>;
-
-function open(url: URL, stop: AbortSignal, stopReason: () => string): Promise<Opened> {
-  if (stop.aborted) return Promise.resolve({ kind: 'NOT_SENT', why: stopReason() });
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const secure = url.protocol === 'https:';
-  const port = Number(url.port) || (secure ? 443 : 80);
-  return new Promise((resolve) => {
-    const socket = secure
-      ? connectTls({
-          host,
-          port,
-          ...(isIP(host) ? {} : { servername: host }),
-          ALPNProtocols: ['http/1.1'],
-        })
-      : connectTcp({ host, port });
-    const onStop = (): void => finish({ kind: 'NOT_SENT', why: stopReason() });
-    const finish = (result: Opened): void => {
-      stop.removeEventListener('abort', onStop);
-      if ('kind' in result) socket.destroy();
-      resolve(result);
-    };
-    stop.addEventListener('abort', onStop, { once: true });
-    // Stays for the socket's life: an error while nothing is written must not end the process.
-    socket.on('error', (error) => finish({ kind: 'NOT_SENT', why: unsentReason(error) }));
-    socket.once('close', () => finish({ kind: 'NOT_SENT', why: 'the connection was closed' }));
-    socket.once(secure ? 'secureConnect' : 'connect', () =>
-      finish({ socket: socket.setNoDelay(true) }),
-    );
-  });
 }
 
 function exchange(

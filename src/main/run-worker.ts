@@ -20,9 +20,11 @@ import { createDocumentReader } from '../knowledge/extract/reader.ts';
 import { createNotReady } from '../api/health/readiness.ts';
 import { createOpenAiModel } from '../models/openai/adapter.ts';
 import type { Meter } from '../metrics/meter.ts';
+import type { McpServers } from '../mcp/servers.ts';
 import type { Model } from '../models/model.ts';
 import { embedderOf, OPENAI } from './embedder.ts';
 import { openProcess, settings } from './process.ts';
+import { openServers } from './tool-servers.ts';
 import type { Store } from '../store/database/access.ts';
 import { countWithoutVector, vectorsThere } from '../store/knowledge/vectors.ts';
 import type { Temporal } from '../temporal/connect.ts';
@@ -39,6 +41,8 @@ export interface WorkerParts {
   readonly outboxAndReconciler: OutboxAndReconciler;
   readonly model: Model;
   readonly meter: Meter;
+  /** Of agents' tools; the worker does not close them. */
+  readonly servers: McpServers;
   /** Begun early by who has other things to wait for meanwhile. */
   readonly workflows: Promise<WorkflowBundleWithSourceMap>;
   readonly log: Logger;
@@ -98,6 +102,7 @@ export async function startWorker({
   outboxAndReconciler,
   model,
   meter,
+  servers,
   workflows,
   log,
 }: WorkerParts): Promise<RunningWorker> {
@@ -116,6 +121,7 @@ export async function startWorker({
       dataDir: config.dataDir,
       egressAllow: config.egressAllow,
       embedder: embedderOf(config),
+      mcp: servers,
       modelPatienceMs: config.modelPatienceS * 1000,
       operatorDecisions: config.operatorDecisions,
       pageUrl: pageUrlOf(config),
@@ -235,9 +241,10 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     const temporal = await process.openTemporal(store);
     const outboxAndReconciler = process.startOutbox({ store, temporal });
     const model = modelOf(config);
+    const servers = openServers(process);
     const worker = await process.open(
       startWorker({
-        ...{ config, store, temporal, outboxAndReconciler, model, workflows, log },
+        ...{ config, store, temporal, outboxAndReconciler, model, servers, workflows, log },
         meter: process.meter,
       }),
       (started) => started.stop(),

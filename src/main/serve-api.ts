@@ -3,14 +3,15 @@
 
 import type { Server } from 'node:http';
 import gracefulShutdown from 'http-graceful-shutdown';
-import { loadAgents } from '../agents/load-agents.ts';
+import type { AgentRegistry } from '../agents/agent-registry.ts';
+import { loadAgents, type LoadedAgents } from '../agents/load-agents.ts';
 import type { Config } from '../config.ts';
 import { settingsInForce } from '../settings/in-force.ts';
-import type { AgentSnapshot } from '../contract/agent.ts';
 import type { Logger } from '../logger.ts';
 import { developmentSecret } from './development-secret.ts';
 import { embedderOf } from './embedder.ts';
 import { openProcess, settings } from './process.ts';
+import { agentsBy, openServers } from './tool-servers.ts';
 import type { Store } from '../store/database/access.ts';
 import type { CheckEdit } from '../store/calls/edits.ts';
 import type { Temporal } from '../temporal/connect.ts';
@@ -28,7 +29,7 @@ import { createWebhookSender } from '../webhooks/sender.ts';
 export interface ApiParts {
   readonly config: Config;
   readonly store: Store;
-  readonly agents: ReadonlyMap<string, AgentSnapshot>;
+  readonly agents: AgentRegistry;
   /** undefined until the server has answered once: then starts are accepted and sent later. */
   readonly temporal: () => Temporal | undefined;
   readonly outboxAndReconciler: () => OutboxAndReconciler | undefined;
@@ -70,14 +71,9 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   });
   const app = createApp({
     store,
-    agents,
-    authenticate: createAuthenticate({
-      ...config,
-      auth:
-        config.auth.kind === 'development'
-          ? { kind: 'secret', secret: developmentSecret(config.dataDir) }
-          : config.auth,
-    }),
+    agents: agents.agents,
+    isWaiting: agents.isWaiting,
+    authenticate: authenticateBy(config),
     send: async (runId, line) =>
       (await parts.outboxAndReconciler()?.outbox.send(runId, line)) ?? false,
     notReady,
@@ -119,6 +115,15 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   };
 }
 
+const authenticateBy = (config: Config): ReturnType<typeof createAuthenticate> =>
+  createAuthenticate({
+    ...config,
+    auth:
+      config.auth.kind === 'development'
+        ? { kind: 'secret', secret: developmentSecret(config.dataDir) }
+        : config.auth,
+  });
+
 function consoleOf(config: Config, development: ApiParts['development']): ConsoleDeps {
   const uiUrl = development?.uiUrl ?? config.temporalUiUrl;
   const { oidc, auth, temporal } = config;
@@ -148,23 +153,26 @@ function listen(server: Server, { host, port }: Config): Promise<void> {
   });
 }
 
-/** All agents, or all their problems. */
-export function agentsOf(config: Config): ReadonlyMap<string, AgentSnapshot> {
-  const loaded = loadAgents(config.agentsDir, { codeTools, secret: config.secret });
+/** All agent files, or all their problems. Servers of tools are still to be asked. */
+export function agentFilesOf(config: Config): Extract<LoadedAgents, { agents: unknown }> {
+  const { secret, production } = config;
+  const loaded = loadAgents(config.agentsDir, { codeTools, secret, production });
   if ('problems' in loaded)
     throw new Error(
       `The agent files have problems:\n${loaded.problems.map((p) => `  ${p}`).join('\n')}`,
     );
   for (const notice of loaded.notices) console.error(`Agents: ${notice}`);
-  return loaded.agents;
+  return loaded;
 }
 
 export const main = (stopping: AbortSignal): Promise<void> =>
   openProcess('api', settings('api'), stopping, async (process) => {
     const { config, log } = process;
-    const agents = agentsOf(config);
+    const files = agentFilesOf(config);
     log.info({ settings: settingsInForce(config) }, 'starting the API');
+    const opening = agentsBy(openServers(process), files, process);
     const store = await process.openStore();
+    const agents = await process.open(opening, (opened) => opened.stop());
     // The API listens before Temporal has answered: reads need none, and a start is kept in the
     // outbox.
     const there: { temporal?: Temporal; outboxAndReconciler?: OutboxAndReconciler } = {};

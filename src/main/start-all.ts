@@ -20,7 +20,8 @@ import { closeExampleDatabase } from '../tools/examples/example-database.ts';
 import { developmentSecret } from './development-secret.ts';
 import { openProcess, settings, type Process } from './process.ts';
 import { bundleWorkflows, installRuntime, modelOf, startWorker } from './run-worker.ts';
-import { agentsOf, startApi } from './serve-api.ts';
+import { agentFilesOf, startApi } from './serve-api.ts';
+import { agentsBy, openServers as openToolServers } from './tool-servers.ts';
 
 /** Whom the printed token is for. */
 const READY_USER = 'ada';
@@ -35,10 +36,11 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     const locked = lockDataDir(config.dataDir);
     if (!locked.ok) throw new Error(locked.problem);
     process.onClose(() => locked.lock.release());
-    const agents = agentsOf(config);
+    const files = agentFilesOf(config);
     for (const line of settingsInForce(config)) print(`  ${line}`);
     installRuntime(log);
-
+    const servers = openToolServers(process);
+    const opening = agentsBy(servers, files, process);
     const { store, temporal, workflows, child } = await openServers(process);
     const demo = config.model.kind === 'demo' ? await startDemoModel() : undefined;
     process.onClose(() => demo?.close());
@@ -47,11 +49,13 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     const model = modelOf(config, demo);
     const worker = await process.open(
       startWorker({
-        ...{ config, store, temporal, outboxAndReconciler, model, workflows, log },
+        ...{ config, store, temporal, outboxAndReconciler, model, servers, workflows, log },
         meter: process.meter,
       }),
       (started) => started.stop(),
     );
+    const registry = await process.open(opening, (opened) => opened.stop());
+    const { agents } = registry;
     const makeReadyToken = (): Promise<string> => readyToken(config, [...agents.values()]);
     const token = handsOutTokens(config) ? await makeReadyToken() : null;
     const signIn = token === null ? undefined : createSignInLink(makeReadyToken);
@@ -59,7 +63,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     const api = await startApi({
       config,
       store,
-      agents,
+      agents: registry,
       temporal: () => temporal,
       outboxAndReconciler: () => outboxAndReconciler,
       working: worker.working,
@@ -68,11 +72,10 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     });
     process.onClose(() => api.stop());
     await process.serveMetrics(store, api.notReady);
+    const handbook = { dataDir: config.dataDir, orgId: READY_ORG, userId: READY_USER };
+    const nudge = (): void => outboxAndReconciler.documents.nudge();
     if (token !== null && agents.has(HANDBOOK_AGENT))
-      await fillHandbook({
-        ...{ store, dataDir: config.dataDir, orgId: READY_ORG, userId: READY_USER },
-        nudge: () => outboxAndReconciler.documents.nudge(),
-      });
+      await fillHandbook({ store, ...handbook, nudge });
     print(
       welcomeText({
         apiUrl: api.url,

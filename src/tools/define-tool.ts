@@ -22,6 +22,8 @@ export interface ToolContext {
   /** Of agents with `memory`. */
   readonly memory?: MemoryPort;
   readonly signal: AbortSignal;
+  /** How far it has come, for who watches. */
+  readonly onProgress?: (done: number, total: number | undefined) => void;
   /**
    * The last check whether this call may still be made: awaited by a tool immediately before it
    * acts. A throw ends the call.

@@ -3,9 +3,11 @@
 // caller's, behind `beforeWrite`.
 
 import type { ToolSnapshot } from '../contract/agent.ts';
+import type { Look } from '../mcp/servers.ts';
 import { untilAborted } from '../deadline.ts';
 import { ToolError, type CodeTool, type ToolContext } from './define-tool.ts';
 import { callHttpTool } from './http-tool.ts';
+import { callMcpTool, type McpPort } from './mcp-tool.ts';
 import { resultText } from './result-text.ts';
 import type { ToolResult } from './tool-result.ts';
 
@@ -14,6 +16,10 @@ export type CodeTools = ReadonlyMap<string, CodeTool>;
 export interface ToolDeps {
   readonly codeTools: CodeTools;
   readonly secret: (name: string) => string | undefined;
+  /** Servers whose tools agents have. */
+  readonly mcp?: McpPort;
+  /** What the tool's server declared right before this call. */
+  readonly looked?: Look | undefined;
 }
 
 /**
@@ -33,6 +39,7 @@ export async function runToolCall(
   ctx: ToolContext,
   deps: ToolDeps,
 ): Promise<ToolResult> {
+  if (snapshot.kind === 'mcp') return callMcpTool(snapshot, args, ctx, deps);
   if (snapshot.kind === 'http') return callHttpTool(snapshot, args, ctx, deps.secret);
   const tool = deps.codeTools.get(snapshot.name);
   if (tool === undefined) throw new MissingToolError(`this worker has no tool "${snapshot.name}"`);

@@ -30,6 +30,11 @@ export interface LoopPorts {
   readonly suggestFollowUps: (turn: number) => Promise<void>;
   readonly runTool: (turn: number, call: AnnotatedCall) => Promise<CallOutcome>;
   /**
+   * Whether an unguarded call that is to be asked about is: the first releases knew of none. Only
+   * called where there is one.
+   */
+  readonly asksAboutChanged: () => boolean;
+  /**
    * Opens the `n`th pause of a turn and waits until every call of it is decided. The approved ones
    * come back.
    */
@@ -81,6 +86,12 @@ interface Done {
   /** Of the results, by call id. */
   readonly digests: ReadonlyMap<string, string>;
 }
+
+/** An unguarded call is asked about where its tool has changed under it. */
+const changed = (
+  callIds: readonly string[],
+  ports: Pick<LoopPorts, 'asksAboutChanged'>,
+): readonly string[] => (callIds.length > 0 && ports.asksAboutChanged() ? callIds : []);
 
 /**
  * Unguarded calls at once; then a pause for the guarded ones; then one for those of which nobody
@@ -143,7 +154,7 @@ async function runCalls(
   );
   if ('kind' in again) return again;
   // A grant that seemed to cover a call may not have: then people are asked about it, too.
-  if (earlier === undefined) again = [...again, ...namesOf(open.filter(isGuarded))];
+  if (earlier === undefined) again = [...changed(again, ports), ...namesOf(open.filter(isGuarded))];
   while (again.length > 0 || unknown.size > 0) {
     const kind: PauseKind = again.length > 0 ? 'APPROVAL' : 'OUTCOME_UNKNOWN';
     const asked = again.length > 0 ? again : [...unknown];

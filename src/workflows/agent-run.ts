@@ -8,6 +8,7 @@ import {
   CancellationScope,
   isCancellation,
   log,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   setCurrentDetails,
@@ -134,6 +135,7 @@ function portsOf(input: AgentRunInput, details: Details, approvals: Approvals): 
       }
       return fromWorker(await work(input, call.label).runTool(request));
     },
+    asksAboutChanged: () => patched('ask-about-changed-tools'),
     ask: async (turn, n, pauseKind, callIds) => {
       for (;;) {
         const settled = await settleRun(input, { kind: 'PAUSED', turn, n, pauseKind, callIds });

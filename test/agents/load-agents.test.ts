@@ -223,12 +223,6 @@ describe('agent files', () => {
     );
   });
 
-  it('may not name what is not built yet', () => {
-    assert.deepEqual(problems(`${BASE}tools:\n  - mcp: { url: x }\n`), [
-      'a.yaml:4: tools[0].mcp: is not supported yet',
-    ]);
-  });
-
   it('have the built-in tools that knowledge and memory bring, with a policy of their own where they list them', () => {
     const loaded = load({
       'a.yaml': `${BASE}knowledge: [handbook, manual]\nmemory: user\ntools:\n  - name: remember\n    approval: required\n`,

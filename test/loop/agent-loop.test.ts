@@ -72,6 +72,7 @@ function scripted(script: Script): { ports: LoopPorts; log: string[] } {
         log.push(`model ${turn}`);
         return script.turns[Math.min(turn, script.turns.length) - 1] ?? answer;
       },
+      asksAboutChanged: () => true,
       suggestFollowUps: async (turn) => {
         log.push(`follow-ups ${turn}`);
       },
@@ -133,6 +134,32 @@ describe('the loop', () => {
       'tool g',
       'model 2',
     ]);
+  });
+
+  it('asks about an unguarded call whose tool has changed, together with the guarded ones', async () => {
+    const { ports, log } = scripted({
+      turns: [calls(call('u'), guarded('g'), call('v')), answer],
+      outcomes: { u: [{ kind: 'ASK_AGAIN' }, done('x')] },
+    });
+    await agentLoop(input(), ports);
+    assert.deepEqual(log, [
+      'model 1',
+      'tool u',
+      'tool v',
+      'ask 1 APPROVAL u,g',
+      'tool u',
+      'tool g',
+      'model 2',
+    ]);
+  });
+
+  it('that began before such calls were asked about goes on as it did', async () => {
+    const { ports, log } = scripted({
+      turns: [calls(call('u'), guarded('g')), answer],
+      outcomes: { u: [{ kind: 'ASK_AGAIN' }] },
+    });
+    await agentLoop(input(), { ...ports, asksAboutChanged: () => false });
+    assert.deepEqual(log, ['model 1', 'tool u', 'ask 1 APPROVAL g', 'tool g', 'model 2']);
   });
 
   describe('that takes up where an earlier execution came to', () => {

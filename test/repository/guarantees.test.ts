@@ -29,6 +29,27 @@ const checks = promises
   .filter((line) => ofProgramme.test(line))
   .flatMap((line) => line.split(' | ')[1]?.match(/[a-z-]{4,}/g) ?? []);
 
+describe('docs/mcp.md', () => {
+  const rows = readFileSync(`${ROOT}docs/mcp.md`, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| What happens '));
+
+  it('names a test for every row, by its exact title', () => {
+    assert.ok(rows.length > 20);
+    const gone = rows.filter((line) => {
+      const tests = [...line.matchAll(/`(test\/[^`]+\.ts)`: "([^"]+)"/g)];
+      return (
+        tests.length === 0 ||
+        tests.some(
+          ([, file = '', title = '']) =>
+            !existsSync(`${ROOT}${file}`) || !titlesIn(file).has(title),
+        )
+      );
+    });
+    assert.deepEqual(gone, []);
+  });
+});
+
 describe('docs/guarantees.md', () => {
   it('names a test for every promise', () => {
     assert.ok(promises.length > 20);

@@ -13,6 +13,7 @@ import { agent, all, drive, one, person, refusedAs, type Bench } from './fixture
 import { describeApprovedTool } from './approved-tool-contract.ts';
 import { describeEnds } from './ends-contract.ts';
 import { describeLastLook } from './last-look-contract.ts';
+import { describeServerTools } from './server-tools-contract.ts';
 import { describePauses } from './pauses-contract.ts';
 import { describeKnowledge } from './knowledge-contract.ts';
 import { describeHistory } from './history-contract.ts';
@@ -364,6 +365,7 @@ export function describeStore(bench: () => Bench): void {
   });
 
   describeApprovedTool(bench);
+  describeServerTools(bench);
   describeEnds(bench);
   describeLastLook(bench);
   describePauses(bench);

@@ -49,7 +49,7 @@ const settledText = (value: unknown): string =>
 
 const TABLES = [
   ...['runs', 'turns', 'attempts', 'pauses', 'calls', 'votes', 'decisions', 'events', 'deltas'],
-  ...['idempotency_keys', 'audit', 'outbox', 'run_media'],
+  ...['idempotency_keys', 'audit', 'outbox', 'run_media', 'call_media'],
 ];
 
 describe('a transaction that is played twice', function () {

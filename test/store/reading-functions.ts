@@ -4,7 +4,7 @@ export const READING =
   'newestRecord openRunsAfter missingRuns readCall viewPause keepThrough ' +
   'readLines readRecordState listRuns countRuns listWaiting readRuns ' +
   'readRun readCalls readUsage readVisibleRun findVisibleRun readStanding readRecordStanding readAuditLines mediaOf ' +
-  'mediaBytes lockRun lockSessionAndRun listSessions findSession ' +
+  'mediaBytes mediaOfCalls lockRun lockSessionAndRun listSessions findSession ' +
   'readConversation readTurnRow turnWorkOf readInbox readInboxHead ' +
   'runsWithExpired startedRun endedAmong missingBeforeEnd readCounterpart isNew openAfter openAmong readHistory ' +
   'readReply statusOf readCallSchema listDeliveries listWebhooks ' +
@@ -20,3 +20,11 @@ export const KNOWLEDGE =
   'advance publishDocument failDocument leaseToDo noteStarted startAgain noteCancelled giveBack ' +
   'deletePassages purgeDocument deleteEmptyBases openDocuments keepVectors keepMemory ' +
   'deleteMemory deleteMemoriesOf';
+
+/** Of webhooks and their deliveries. */
+export const WEBHOOKS =
+  'retryDelivery addTrial announceExpiringPauses leaseDeliveries recordOutcomes ' +
+  'giveUpInactive createWebhook deleteWebhook';
+
+/** Of grants, but for taking a use. */
+export const GRANTS = 'createGrant addGiver revokeGrant createBesideVote';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { loadMedia, type MediaByRun } from '../../src/activities/run-media.ts';
+import { loadMedia, type MediaByOwner } from '../../src/activities/run-media.ts';
 import { transcriptOf } from '../../src/activities/transcript.ts';
 import { publicAddresses } from '../../src/egress/public-address.ts';
 import { contentHash, type NewMedia } from '../../src/store/runs/media.ts';
@@ -50,7 +50,7 @@ describe('media of runs', () => {
     assert.ok(begun.kind === 'WORK');
     return begun.work;
   };
-  const load = async (of: TurnWork, allow: readonly string[] = [origin]): Promise<MediaByRun> =>
+  const load = async (of: TurnWork, allow: readonly string[] = [origin]): Promise<MediaByOwner> =>
     loadMedia(
       { store: bench.store, addresses: publicAddresses(allow) },
       of,

@@ -23,7 +23,7 @@ import { beatAttempt, endAttempt } from '../../src/store/turns/attempts.ts';
 import { recordReply } from '../../src/store/turns/replies.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import { agent, all, person, type Bench, type drive } from './fixture.ts';
-import { KNOWLEDGE, READING } from './reading-functions.ts';
+import { GRANTS, KNOWLEDGE, READING, WEBHOOKS } from './reading-functions.ts';
 import { AGREEMENT_ROWS } from './agreement-transactions.ts';
 
 type Steps = ReturnType<typeof drive>;
@@ -273,6 +273,10 @@ export const ROWS: Readonly<Record<string, Row>> = {
   recordCall: {
     scenarios: {
       'a result': recording(approved, answer),
+      'a result with a picture': recording(approved, {
+        ...answer,
+        media: [{ type: 'image/png', bytes: Buffer.from('a picture') }],
+      }),
       'no answer to one that may be repeated': recording(approved, silence),
       'no answer to one that must not be': recording((s) => called(s, 'note'), silence),
       'no answer after the end': async (s) => {
@@ -398,32 +402,26 @@ export const ROWS: Readonly<Record<string, Row>> = {
     },
   },
   ...each(READING, reads),
-  ...each(
-    'retryDelivery addTrial announceExpiringPauses leaseDeliveries recordOutcomes ' +
-      'giveUpInactive createWebhook deleteWebhook',
-    { elsewhere: 'test/store/webhooks-contract.ts' },
-  ),
-  ...each('createGrant addGiver revokeGrant createBesideVote', {
-    elsewhere: 'test/store/grants-contract.ts',
-  }),
-  takeGrant: { partOf: 'claimCall' },
+  ...each(WEBHOOKS, { elsewhere: 'test/store/webhooks-contract.ts' }),
+  ...each(GRANTS, { elsewhere: 'test/store/grants-contract.ts' }),
   ...each('withdrawCalls startOrWithdraw', { elsewhere: 'test/store/withdraw-contract.ts' }),
   ...each(KNOWLEDGE, { elsewhere: 'test/store/knowledge-contract.ts' }),
-  ...each('audit openPause appendEvents appendEvent releaseNextOfSession', { partOf: 'settle' }),
-  markUnknown: { partOf: 'settle' },
+  ...each('audit markUnknown openPause appendEvents appendEvent releaseNextOfSession', {
+    partOf: 'settle',
+  }),
   ...AGREEMENT_ROWS,
-  ...each('auditOnce unanswered finish', { partOf: 'recordCall' }),
+  ...each('auditOnce unanswered finish attachToCall', { partOf: 'recordCall' }),
   ...each('decide expireDue resumeIfDecided', { partOf: 'castVotes' }),
   ...each('addOutboxLine attachMedia', { partOf: 'startRun' }),
   acknowledgeStart: { partOf: 'beginTurn' },
-  changeOf: { partOf: 'claimCall' },
+  ...each('changeOf takeGrant', { partOf: 'claimCall' }),
   proposeAgain: { partOf: 'checkClaim' },
   noteWaiting: {
     scenarios: {
       'a model that is away': ofStarted((tx, runId) => {
         const since = '2030-01-01T00:00:00.000Z';
-        const waiting = { what: 'MODEL', since, lastProblem: 'x', turn: 1, tries: 0 } as never;
-        return noteWaiting(tx, runId, waiting);
+        const waiting = { what: 'MODEL', since, lastProblem: 'x', turn: 1, tries: 0 };
+        return noteWaiting(tx, runId, waiting as never);
       }),
     },
   },

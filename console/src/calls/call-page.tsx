@@ -19,6 +19,7 @@ import { CallStory, Question } from './call-story.tsx';
 import { DecidePanel } from './decide-panel.tsx';
 import { decidedBy } from './decided-by.ts';
 import { Earlier } from './earlier.tsx';
+import { ToolDefinition } from './tool-definition.tsx';
 
 export function CallPage({ runId, callId }: { runId: string; callId: string }) {
   const { run, error, refresh } = useRun(runId);
@@ -148,10 +149,11 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
         {call.askedAgain !== undefined && (
           <Notice kind="warning" title="You are asked again">
             {call.askedAgain === 'TOOL_CHANGED'
-              ? 'The tool is not the one that was approved. Nothing was sent.'
+              ? 'The tool is not the one that was approved, or that the agent was given. Nothing was sent.'
               : 'The details are not the ones that were approved. Nothing was sent.'}
           </Notice>
         )}
+        <ToolDefinition call={call} />
         <Details call={call} />
         <Citations of={call.citations ?? []} label="What the agent had read before it asked" />
         <Earlier call={call} />

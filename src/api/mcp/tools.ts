@@ -4,7 +4,8 @@
 import { z } from 'zod';
 import { AgentSchema, WaitingPageSchema } from '../../contract/lists.ts';
 import { AppError } from '../../contract/errors.ts';
-import { ActionSchema, RunResponseSchema, StartBodySchema } from '../../contract/run.ts';
+import { ActionSchema, RunResponseSchema } from '../../contract/run.ts';
+import { StartBodySchema } from '../../contract/start.ts';
 import { AFTER_NOTE, LIMIT_DEFAULT } from '../http/page.ts';
 import { defineTool, type McpTool } from './define-tool.ts';
 

@@ -40,6 +40,8 @@ export function presentOpenCall(
     ...(call.summary == null ? {} : { summary: call.summary }),
     ...(call.modelText == null ? {} : { modelText: cuts.text(call.modelText) }),
     ...(call.description === null ? {} : { description: cuts.text(call.description) }),
+    ...(call.tool == null ? {} : { tool: call.tool }),
+    ...(call.toolNow == null ? {} : { toolNow: call.toolNow.definition }),
     risk: call.risk,
     ...(call.askedAgain === null ? {} : { askedAgain: call.askedAgain }),
     ...(kind === 'OUTCOME_UNKNOWN' && call.evidence !== null

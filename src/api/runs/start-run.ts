@@ -40,12 +40,20 @@ export const START_REFUSALS = [
   'IDEMPOTENCY_KEY_REUSED',
 ] as const;
 
+function refuseForNow(): never {
+  throw new AppError(
+    'UNAVAILABLE',
+    'A server of the tools of this agent cannot be reached, so it takes no runs for now. It is tried again: start the run later.',
+    { headers: { 'Retry-After': '5' } },
+  );
+}
+
 /**
  * Everything that a start is refused for before the store is asked; the run's ids are made here, so
  * that a repeated transaction finds itself.
  */
 export function newRun(
-  { agents, egressAllow = [] }: AppDeps,
+  { agents, isWaiting, egressAllow = [] }: AppDeps,
   request: StartRequest,
   route: KeyUse['route'],
 ): NewRun {
@@ -59,6 +67,7 @@ export function newRun(
   const userId = body.userId ?? caller.subject;
   if (userId !== caller.subject) requireScope(caller, 'runs:impersonate');
   const agent = agentOf(agents, caller.orgId, request.param('agentId'));
+  if (isWaiting?.(agent.id) === true) refuseForNow();
   const options = body.options ?? {};
   refuseModel(agent, options.model);
   const media = readMedia(body.media ?? [], agent, publicAddresses(egressAllow));

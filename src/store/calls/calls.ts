@@ -12,7 +12,7 @@ import { appendEvents } from '../events/events.ts';
 import { endedAs, type LockedRun } from '../runs/runs.ts';
 import { hashNow, lockRunAndCall, type CallRow } from './call-row.ts';
 import { takeGrant } from '../grants/take.ts';
-import { changeOf, proposeAgain } from './changed-calls.ts';
+import { changeOf, proposeAgain, type ToolNow } from './changed-calls.ts';
 import { finish, unanswered } from './outcomes.ts';
 
 export interface ClaimedCall {
@@ -37,6 +37,8 @@ export interface ClaimedCall {
 
 export type Claim =
   | { readonly kind: 'DISPATCH'; readonly call: ClaimedCall }
+  /** Its tool is another server's: what that declares of it now is to be given with the claim. */
+  | { readonly kind: 'LOOK'; readonly tool: ToolSnapshot }
   | { readonly kind: 'DONE'; readonly result: string }
   | { readonly kind: 'UNKNOWN' }
   | { readonly kind: 'ASK_AGAIN' }
@@ -54,6 +56,8 @@ export interface ClaimRequest {
   readonly inPlace?: boolean;
   /** The version of the tool as this worker has it; undefined where a tool has none of its own. */
   readonly versionNow: (tool: ToolSnapshot) => string | undefined;
+  /** Of a tool of a server: what that declares now. Absent: it was not asked yet. */
+  readonly looked?: ToolNow | 'UNREACHED' | undefined;
 }
 
 export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Promise<Claim> {
@@ -94,9 +98,11 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
   // What was changed after an approval is asked about; a grant is no answer to that.
   if (unasked && row.asked_again !== null) return { kind: 'ASK_AGAIN' };
   if (tool === undefined) return { kind: unasked ? 'ASK_AGAIN' : 'GONE' };
+  const now = toolNow(tool, request);
+  if (now === 'LOOK') return { kind: 'LOOK', tool };
   // Under a grant it is dispatched as it was proposed.
   const approved = unasked ? { ...row, approved_hash: row.arguments_hash } : row;
-  const changed = await changeOf(tx, run, callId, approved, tool, request.versionNow(tool));
+  const changed = await changeOf(tx, run, callId, approved, tool, now);
   if (changed !== undefined) return changed;
   const leftMs = row.agent.limits.timeoutMs - row.active_ms;
   if (leftMs <= 0) return { kind: 'TIME_OVER' };
@@ -136,6 +142,16 @@ async function takesGrant(
   const near = taken.near.length === 0 ? null : JSON.stringify(taken.near);
   tx.write(sql`update calls set grants_near = ${near}::jsonb where call_id = ${callId}`);
   return false;
+}
+
+function toolNow(tool: ToolSnapshot, request: ClaimRequest): ToolNow | undefined | 'LOOK' {
+  if (tool.kind !== 'mcp') {
+    const version = request.versionNow(tool);
+    return version === undefined ? undefined : { version };
+  }
+  if (request.looked === undefined) return 'LOOK';
+  // Nothing will be sent to a server that did not say what it declares.
+  return request.looked === 'UNREACHED' ? undefined : request.looked;
 }
 
 /** Nobody was asked, and done twice it is the same. */

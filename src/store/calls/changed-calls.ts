@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
 import { audit } from '../audit.ts';
 import { renderSentence } from '../../policy/sentence.ts';
-import type { ToolSnapshot } from '../../contract/agent.ts';
+import type { McpDefinition, ToolSnapshot } from '../../contract/agent.ts';
 import type { LockedRun } from '../runs/runs.ts';
 import {
   approvedToolVersion,
@@ -17,6 +17,13 @@ import { hashOfCall } from './call-hash.ts';
 import { hashNow, type CallRow } from './call-row.ts';
 import { judgeAgain, policyAsJudged } from './judged-calls.ts';
 import { finish } from './outcomes.ts';
+
+/** A tool as it is now. */
+export interface ToolNow {
+  readonly version: string;
+  /** Of a tool of a server: what that declares; null: nothing of this name. */
+  readonly definition?: McpDefinition | null;
+}
 
 type Changed = { readonly kind: 'ASK_AGAIN' } | { readonly kind: 'DONE'; readonly result: string };
 
@@ -30,13 +37,13 @@ export async function changeOf(
   callId: string,
   row: CallRow,
   tool: ToolSnapshot,
-  codeVersion: string | undefined,
+  declared: ToolNow | undefined,
 ): Promise<Changed | undefined> {
   const now = hashNow(run, callId, row);
   const bound = isApprovedToolVersion(row.tool_version);
-  const toolNow = { ...tool, version: codeVersion ?? tool.version };
+  const toolNow = { ...tool, version: declared?.version ?? tool.version };
   const versionOf = (policy: CallPolicy): string | undefined =>
-    bound ? approvedToolVersion(toolNow, row.agent.approvals, policy) : codeVersion;
+    bound ? approvedToolVersion(toolNow, row.agent.approvals, policy) : declared?.version;
   const versionNow = versionOf(row);
   const toolChanged = versionNow !== undefined && versionNow !== row.tool_version;
   const textChanged =
@@ -44,7 +51,16 @@ export async function changeOf(
   // The code of a tool that needs no approval may change under its calls; the policy by which it
   // needed none may not.
   const guarded = row.approval === 'required' || tool.approval === 'required';
-  if (!textChanged && !(toolChanged && guarded)) return undefined;
+  // A server may change what its tool does, and say so or not: nobody calls it unseen.
+  const unseen = toolChanged && declared?.definition !== undefined;
+  if (!textChanged && !(toolChanged && guarded) && !unseen) return undefined;
+  if (row.approval === 'never' && unseen && !textChanged) {
+    // The file's word that it may be repeated was about the other one.
+    const policy: CallPolicy = { ...policyOf(tool), approval: 'required', retry: 'never' };
+    return proposeAgain(tx, run, callId, row, 'TOOL_CHANGED', {
+      ...{ policy, toolVersion: versionOf(policy), tool, now: declared },
+    });
+  }
   if (row.approval === 'required') {
     const told = await toldPolicy(tx, run, callId, row, tool);
     if (typeof told === 'string') {
@@ -54,7 +70,9 @@ export async function changeOf(
     const policy = policyToAskUnder(row, told, tool, toolNow);
     const toolVersion = versionOf(policy);
     const why = textChanged ? 'ARGUMENTS_CHANGED' : 'TOOL_CHANGED';
-    return proposeAgain(tx, run, callId, row, why, { policy, toolVersion, tool });
+    return proposeAgain(tx, run, callId, row, why, {
+      ...{ policy, toolVersion, tool, now: toolChanged ? declared : undefined },
+    });
   }
   const what = textChanged ? 'its stored arguments were' : 'the policy of its tool was';
   const result = `This call was not run: ${what} changed after the model had asked for it.`;
@@ -101,6 +119,8 @@ interface AskedUnder {
   readonly toolVersion: string | undefined;
   /** Whose sentence is rendered again; undefined: as it stands. */
   readonly tool?: ToolSnapshot;
+  /** Shown beside what was approved; undefined: as it stands. */
+  readonly now?: ToolNow | undefined;
 }
 
 export async function proposeAgain(
@@ -132,7 +152,8 @@ export async function proposeAgain(
     arguments: row.arguments,
     summary,
   });
-  await sql`update calls set state = 'PROPOSED', asked_again = ${why}, granted = null, arguments_hash = ${hash}, tool_version = ${toolVersion},
+  const shown = under.now?.definition === undefined ? null : { definition: under.now.definition };
+  await sql`update calls set state = 'PROPOSED', approval = 'required', tool_now = coalesce(${jsonOrNull(shown)}::jsonb, tool_now), asked_again = ${why}, granted = null, arguments_hash = ${hash}, tool_version = ${toolVersion},
     risk = ${policy.risk}, retry = ${policy.retry}, approvers = ${jsonOrNull(policy.approvers)}::jsonb, rules = ${jsonOrNull(policy.rules)}::jsonb,
     summary = ${summary}, quorum = ${policy.quorum ?? null}, approvers_also = ${jsonOrNull(policy.approversAlso)}::jsonb where call_id = ${callId}`.execute(
     tx.db,

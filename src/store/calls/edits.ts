@@ -1,6 +1,7 @@
 // An approver's edit: it must fit the tool's schema, and the tool's rules judge it as they judge what
 // a model asks for. What they refuse, or leave to other or more people, is no edit that one may make.
 
+import { sql } from 'kysely';
 import type { AgentSnapshot, ToolSnapshot } from '../../contract/agent.ts';
 import { AppError } from '../../contract/errors.ts';
 import { renderSentence } from '../../policy/sentence.ts';
@@ -46,13 +47,28 @@ export async function editOf(
   edit: EditToMake,
 ): Promise<Edit> {
   const { agent, call, edited } = edit;
-  const tool = agent.tools.find((t) => t.name === call.name);
+  const pinned = agent.tools.find((t) => t.name === call.name);
+  const tool = pinned?.kind === 'mcp' ? await asDeclaredNow(tx, pinned, call.callId) : pinned;
   if (tool === undefined) return refused(call, 'the tool is not known any more');
   const checked = checkEdit(tool, edited);
   if ('problem' in checked) return refused(call, checked.problem);
   const args = JSON.parse(checked.canonical) as Arguments;
   if (tool.rules !== undefined) await judgeEdit(tx, run, { ...edit, tool, args });
   return { text: checked.canonical, summary: renderSentence(tool, args) ?? null };
+}
+
+/** Where its server has changed it, what would be called is another one. */
+async function asDeclaredNow(
+  tx: StoreTransaction,
+  tool: ToolSnapshot,
+  callId: string,
+): Promise<ToolSnapshot> {
+  const { rows } = await sql<{ input: ToolSnapshot['input'] | null }>`
+    select tool_now->'definition'->'inputSchema' as input from calls where call_id = ${callId}`.execute(
+    tx.db,
+  );
+  const input = rows[0]?.input;
+  return input == null ? tool : { ...tool, input };
 }
 
 async function judgeEdit(

@@ -7,6 +7,7 @@ import type { StoreTransaction } from '../database/access.ts';
 import { audit, auditOnce } from '../audit.ts';
 import { appendEvents } from '../events/events.ts';
 import { endedAs, type LockedRun } from '../runs/runs.ts';
+import { attachToCall, type KeptMedia } from '../runs/media.ts';
 import { lockRunAndCall, type CallRow } from './call-row.ts';
 
 /** Deliveries of one call that were not answered, before it is given up. */
@@ -25,6 +26,8 @@ export type CallEnd =
       readonly httpStatus?: number | undefined;
       /** Passages that the result holds. */
       readonly citations?: readonly Citation[] | undefined;
+      /** Pictures and sound beside the text. */
+      readonly media?: readonly KeptMedia[] | undefined;
     }
   /** Nothing went out, so it did not happen; may be tried again by the same rules as any start. */
   | { readonly kind: 'WITHDRAWN' }
@@ -51,6 +54,7 @@ export async function recordCall(
   if (row.state !== 'DISPATCHING' || row.dispatch_n !== n)
     return overtaken(tx, run, callId, n, row, end);
   if (end.kind === 'ANSWERED') {
+    await attachToCall(tx, { callId, runId, orgId: run.orgId }, end.media ?? []);
     finish(tx, run, callId, row, {
       state: end.isError ? 'FAILED' : 'SUCCEEDED',
       result: end.result,

@@ -18,6 +18,7 @@ import { keptRuns } from './migrations/0020-kept-runs.ts';
 import { rules } from './migrations/0070-rules.ts';
 import { grants } from './migrations/0071-grants.ts';
 import { withdrawals } from './migrations/0072-withdrawals.ts';
+import { toolsOfOthers } from './migrations/0075-tools-of-others.ts';
 import { knowledge } from './migrations/0050-knowledge.ts';
 import { wordsOfOneOrg } from './migrations/0065-words-of-one-org.ts';
 
@@ -47,6 +48,7 @@ const later: Migrations = {
   '0070-rules': rules,
   '0071-grants': grants,
   '0072-withdrawals': withdrawals,
+  '0075-tools-of-others': toolsOfOthers,
 };
 
 const LATER_TABLE = 'holdpoint_migration';

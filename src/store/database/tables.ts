@@ -42,6 +42,15 @@ export interface AuditTable {
   readonly at: Generated<Date>;
 }
 
+export interface CallMediaTable {
+  readonly call_id: string;
+  readonly run_id: string;
+  readonly org_id: string;
+  readonly idx: number;
+  readonly type: string;
+  readonly sha256: string;
+}
+
 export interface CallsTable {
   readonly call_id: string;
   readonly run_id: string;
@@ -89,6 +98,7 @@ export interface CallsTable {
   readonly granted: unknown;
   readonly grant_seen: Generated<boolean>;
   readonly grants_near: unknown;
+  readonly tool_now: unknown;
 }
 
 export interface DecisionsTable {
@@ -449,6 +459,7 @@ export interface Tables {
   readonly agent_snapshots: AgentSnapshotsTable;
   readonly attempts: AttemptsTable;
   readonly audit: AuditTable;
+  readonly call_media: CallMediaTable;
   readonly calls: CallsTable;
   readonly decisions: DecisionsTable;
   readonly deltas: DeltasTable;

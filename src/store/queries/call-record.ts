@@ -1,5 +1,6 @@
 // The present state of one call in its run's record: shapes alone, read by run-record.ts and inbox.ts.
 
+import type { McpDefinition } from '../../contract/agent.ts';
 import type { Citation } from '../../contract/citation.ts';
 import type { Action, DecidedAs } from '../../contract/run.ts';
 import type { PauseKind } from '../../contract/turn.ts';
@@ -83,6 +84,10 @@ export interface CallRecord {
   readonly grantsNear?: readonly NearGrant[] | null;
   /** The sentence that people decide by; null: its tool has none. */
   readonly summary?: string | null;
+  /** Of an open call of a server's tool: what the run is pinned to; null: it is no such tool. */
+  readonly tool?: McpDefinition | null;
+  /** What the server declares now, where that has changed; null in it: no such tool. */
+  readonly toolNow?: { readonly definition: McpDefinition | null } | null;
   /** What the model wrote beside an open call, its beginning; null: nothing. */
   readonly modelText?: string | null;
 }

@@ -1,5 +1,6 @@
 // The schema of a call's arguments, as the run's snapshot has it: an edited agent file changes
-// nothing about a call that waits already.
+// nothing about a call that waits already. Where the tool's server declares another one by now, that
+// is what would be called.
 
 import { sql } from 'kysely';
 import type { StoreTransaction } from '../database/access.ts';
@@ -11,8 +12,8 @@ export async function readCallSchema(
   callId: string,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   const { rows } = await sql<{ input: Record<string, unknown> | null }>`
-    select (select t->'input' from jsonb_array_elements(s.body->'tools') t
-      where t->>'name' = c.name limit 1) as input
+    select coalesce(c.tool_now->'definition'->'inputSchema', (select t->'input' from jsonb_array_elements(s.body->'tools') t
+      where t->>'name' = c.name limit 1)) as input
     from calls c join runs r using (run_id) join agent_snapshots s using (revision)
     where c.run_id = ${runId} and c.call_id = ${callId}`.execute(tx.db);
   return rows[0]?.input ?? undefined;

@@ -79,7 +79,7 @@ export async function readRuns(
   tail: RawBuilder<unknown> = sql``,
   scope: RunScope = { kind: 'WHOLE' },
 ): Promise<readonly RunRecord[]> {
-  const { text, message, calls, turns, described, weight, citations } = partsOf(scope);
+  const { text, message, calls, turns, described, weight, citations, definition } = partsOf(scope);
   const { rows } = await sql<RunRecord>`
     select r.run_id as "runId", r.session_id as "sessionId", r.agent_id as "agentId", r.user_id as "userId", r.org_id as "orgId",
       r.started_by as "startedBy", r.status, ${message(sql`r.input`)} as input, ${message(sql`r.content`)} as content, r.model, r.finish_reason as "finishReason",
@@ -107,7 +107,7 @@ export async function readRuns(
             from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id),
              case when c.granted is not null then jsonb_build_object('action', 'APPROVE', 'by', c.granted->'by', 'at', c.granted->'at',
                'reason', null, 'proposedArguments', null, 'grantId', c.granted->'grantId') end),
-          'grantsNear', c.grants_near, 'httpStatus', c.http_status, 'citations', ${citations}, 'rules', c.rules, 'quorum', c.quorum, 'approversAlso', c.approvers_also, 'summary', c.summary,
+          'grantsNear', c.grants_near, 'httpStatus', c.http_status, 'citations', ${citations}, 'rules', c.rules, 'quorum', c.quorum, 'approversAlso', c.approvers_also, 'summary', c.summary, 'tool', ${definition(sql`(select d->'mcp'->'definition' from jsonb_array_elements(s.body->'tools') d where d->>'name' = c.name)`)}, 'toolNow', ${definition(sql`c.tool_now`)},
           'modelText', case when c.pause_id is not null then
             (select left(nullif(m.text, ''), ${sql.lit(MODEL_TEXT_CHARS)}) from turns m where m.run_id = c.run_id and m.turn = c.turn) end,
           'earlier', case when c.pause_id is null then '[]' else ${earlierDecisions} end
@@ -138,6 +138,8 @@ interface Parts {
   readonly described: RawBuilder<unknown>;
   /** What the call `c` found; of calls alone, what all of their run did. */
   readonly citations: RawBuilder<unknown>;
+  /** Of an open call of a server's tool. */
+  readonly definition: Cut;
   readonly weight: RawBuilder<unknown>;
 }
 
@@ -160,6 +162,7 @@ function partsOf(scope: RunScope): Parts {
     described: sql`c.pause_id is not null`,
     weight: sql`(select false as cut)`,
     citations: sql`c.citations`,
+    definition: (column) => sql`case when c.pause_id is not null then ${column} end`,
   };
   switch (scope.kind) {
     case 'WHOLE':
@@ -181,6 +184,8 @@ function partsOf(scope: RunScope): Parts {
         ...whole,
         text: beginning(CUT_TEXT_CHARS),
         message: beginning(CUT_MESSAGE_CHARS),
+        definition: (column) =>
+          sql`case when c.pause_id is not null and not w.cut and octet_length(${column}::text) <= ${sql.lit(LISTED_DEFINITION_BYTES)} then ${column} end`,
         calls: sql`(select c.*, ${earlierOfEach} from (${lastCalls(sql`*`, kept)}) c)`,
         turns: sql`(${lastTurns(sql`*`, kept)})`,
         weight: weightOver(scope.itemMaxBytes, sql.lit(most + 1)),
@@ -188,6 +193,9 @@ function partsOf(scope: RunScope): Parts {
     }
   }
 }
+
+/** Of a definition that an item of a list shows: those of usual servers. */
+const LISTED_DEFINITION_BYTES = 4000;
 
 /** What a call or a turn comes to beside its texts. */
 const ENTRY_BYTES = 800;

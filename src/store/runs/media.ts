@@ -41,6 +41,47 @@ export async function attachMedia(
   }
 }
 
+/** What a call gave beside its text. Its result is recorded once, and so are these. */
+export interface KeptMedia {
+  readonly type: string;
+  readonly bytes: Buffer;
+}
+
+export async function attachToCall(
+  tx: StoreTransaction,
+  call: { readonly callId: string; readonly runId: string; readonly orgId: string },
+  given: readonly KeptMedia[],
+): Promise<void> {
+  for (const [idx, { type, bytes }] of given.entries()) {
+    const sha256 = contentHash(bytes);
+    await keep(tx, call.orgId, sha256, bytes);
+    await tx.db
+      .insertInto('call_media')
+      .values({ call_id: call.callId, run_id: call.runId, org_id: call.orgId, idx, type, sha256 })
+      .onConflict((known) => known.doNothing())
+      .execute();
+  }
+}
+
+export interface CallMedia {
+  readonly callId: string;
+  readonly type: string;
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/** Of a run's calls, the newest call first; without the bytes. */
+export async function mediaOfCalls(
+  tx: StoreTransaction,
+  runId: string,
+): Promise<readonly CallMedia[]> {
+  const { rows } = await sql<CallMedia>`
+    select k.call_id as "callId", k.type, k.sha256, length(m.bytes) as size
+    from call_media k join calls c using (call_id) join media m on m.org_id = k.org_id and m.sha256 = k.sha256
+    where k.run_id = ${runId} order by c.turn desc, c.idx desc, k.idx`.execute(tx.db);
+  return rows;
+}
+
 async function keep(
   tx: StoreTransaction,
   orgId: string,
