@@ -1417,7 +1417,7 @@ export interface components {
               fourEyes: boolean;
               /** @description The last decisions in this run about calls of the same tool, oldest first. */
               earlier: components['schemas']['EarlierDecision'][];
-              /** @description Of a tool of an MCP server: the definition that the run is pinned to. */
+              /** @description Of a tool of an MCP server: the definition that the run is pinned to. In lists and in the inbox left out where it is long: the run has it. */
               tool?: components['schemas']['ToolDefinition'];
               /** @description Where the definition has changed: what the server declares now, and what APPROVE would call. null: it has no such tool any more. */
               toolNow?: components['schemas']['ToolDefinition'] | null;
@@ -1589,7 +1589,7 @@ export interface components {
       whyNot?: string;
       /** @description The last decisions in this run about calls of the same tool, oldest first. */
       earlier: components['schemas']['EarlierDecision'][];
-      /** @description Of a tool of an MCP server: the definition that the run is pinned to. */
+      /** @description Of a tool of an MCP server: the definition that the run is pinned to. In lists and in the inbox left out where it is long: the run has it. */
       tool?: components['schemas']['ToolDefinition'];
       /** @description Where the definition has changed: what the server declares now, and what APPROVE would call. null: it has no such tool any more. */
       toolNow?: components['schemas']['ToolDefinition'] | null;
@@ -1763,7 +1763,7 @@ export interface components {
       whyNot?: string;
       /** @description The last decisions in this run about calls of the same tool, oldest first. */
       earlier: components['schemas']['EarlierDecision'][];
-      /** @description Of a tool of an MCP server: the definition that the run is pinned to. */
+      /** @description Of a tool of an MCP server: the definition that the run is pinned to. In lists and in the inbox left out where it is long: the run has it. */
       tool?: components['schemas']['ToolDefinition'];
       /** @description Where the definition has changed: what the server declares now, and what APPROVE would call. null: it has no such tool any more. */
       toolNow?: components['schemas']['ToolDefinition'] | null;
@@ -1838,7 +1838,7 @@ export interface components {
       whyNot?: string;
       /** @description The last decisions in this run about calls of the same tool, oldest first. */
       earlier: components['schemas']['EarlierDecision'][];
-      /** @description Of a tool of an MCP server: the definition that the run is pinned to. */
+      /** @description Of a tool of an MCP server: the definition that the run is pinned to. In lists and in the inbox left out where it is long: the run has it. */
       tool?: components['schemas']['ToolDefinition'];
       /** @description Where the definition has changed: what the server declares now, and what APPROVE would call. null: it has no such tool any more. */
       toolNow?: components['schemas']['ToolDefinition'] | null;

@@ -149,7 +149,8 @@ export const PendingCallSchema = z
       description: 'The last decisions in this run about calls of the same tool, oldest first.',
     }),
     tool: ToolDefinitionSchema.optional().meta({
-      description: 'Of a tool of an MCP server: the definition that the run is pinned to.',
+      description:
+        'Of a tool of an MCP server: the definition that the run is pinned to. In lists and in the inbox left out where it is long: the run has it.',
     }),
     toolNow: ToolDefinitionSchema.nullable().optional().meta({
       description:

@@ -28,8 +28,9 @@ export function readResult(result: Json): ReadResult {
   const content: readonly unknown[] = Array.isArray(result['content']) ? result['content'] : [];
   const parts = content.map((part) => partText(part, media));
   const structured = result['structuredContent'];
-  if (structured !== undefined && !parts.some((part) => says(part, structured)))
-    parts.push(JSON.stringify(structured));
+  const isSaid = (): boolean =>
+    parts.some((part) => says(part, structured)) || isOnly(structured, parts.join('\n'));
+  if (structured !== undefined && !isSaid()) parts.push(JSON.stringify(structured));
   return {
     text: parts.filter((part) => part !== '').join('\n'),
     isError: result['isError'] === true,
@@ -44,6 +45,12 @@ function says(text: string, structured: unknown): boolean {
   } catch {
     return false;
   }
+}
+
+/** Or say the text once more as their only value. */
+function isOnly(structured: unknown, text: string): boolean {
+  const values = isRecord(structured) ? Object.values(structured) : [];
+  return values.length === 1 && values[0] === text;
 }
 
 function partText(part: unknown, media: ResultMedia[]): string {

@@ -174,6 +174,7 @@ function partsOf(scope: RunScope): Parts {
         calls: callsWhere(scope.which),
         turns: sql`(select * from turns t where false)`,
         described: sql`true`,
+        definition: (column) => shortDefinition(column, SHOWN_DEFINITION_BYTES),
         citations: sql`(select jsonb_agg(found order by s.turn, s.idx, n)
           from calls s, jsonb_array_elements(s.citations) with ordinality f(found, n) where s.run_id = c.run_id)`,
       };
@@ -185,7 +186,7 @@ function partsOf(scope: RunScope): Parts {
         text: beginning(CUT_TEXT_CHARS),
         message: beginning(CUT_MESSAGE_CHARS),
         definition: (column) =>
-          sql`case when c.pause_id is not null and not w.cut and octet_length(${column}::text) <= ${sql.lit(LISTED_DEFINITION_BYTES)} then ${column} end`,
+          sql`case when not w.cut then ${shortDefinition(column, LISTED_DEFINITION_BYTES)} end`,
         calls: sql`(select c.*, ${earlierOfEach} from (${lastCalls(sql`*`, kept)}) c)`,
         turns: sql`(${lastTurns(sql`*`, kept)})`,
         weight: weightOver(scope.itemMaxBytes, sql.lit(most + 1)),
@@ -194,8 +195,11 @@ function partsOf(scope: RunScope): Parts {
   }
 }
 
-/** Of a definition that an item of a list shows: those of usual servers. */
+/** Of a definition that an item of a list shows, and of one in the inbox: usual servers need less. */
 const LISTED_DEFINITION_BYTES = 4000;
+const SHOWN_DEFINITION_BYTES = 16_000;
+const shortDefinition = (column: RawBuilder<unknown>, maxBytes: number): RawBuilder<unknown> =>
+  sql`case when c.pause_id is not null and octet_length(${column}::text) <= ${sql.lit(maxBytes)} then ${column} end`;
 
 /** What a call or a turn comes to beside its texts. */
 const ENTRY_BYTES = 800;
