@@ -36,6 +36,7 @@ export function wantedCalls(
     ...databaseStages(question, offered),
     ...knowingStages(question, offered),
     ...fileStages(question, offered),
+    ...refundStages(question, offered),
   ];
   const named = tools.filter((tool) => !STORIED.has(tool.name) && names(question, tool.name));
   if (named.length > 0)
@@ -58,6 +59,7 @@ const STORIED: ReadonlySet<string> = new Set([
   'files_list_directory',
   'files_read_text_file',
   'files_write_file',
+  'refund_payment',
 ]);
 
 /** Writes a file, reads one that is named, or else lists them. */
@@ -73,6 +75,25 @@ function fileStages(question: string, offered: ReadonlySet<string>): Stage[] {
   return /\b(files?|folder|directory|list)\b/i.test(question)
     ? [[{ name: 'files_list_directory', arguments: { path: '.' } }]]
     : [];
+}
+
+/** "Refund 12.50 EUR of order o-1001, it came damaged": each order that is named. */
+function refundStages(question: string, offered: ReadonlySet<string>): Stage[] {
+  const amount = /(?<![\w.-])(\d{1,3}(?:,\d{3})+|\d{1,9})(?:\.(\d{1,2}))?(?![\w-])/.exec(question);
+  const orders = question.match(/\bo-\d{1,12}\b/g);
+  if (!offered.has('refund_payment') || !/\brefund/i.test(question) || !amount || !orders)
+    return [];
+  const [, whole = '0', cents = ''] = amount;
+  const amountCents = Number(whole.replaceAll(',', '')) * 100 + Number(cents.padEnd(2, '0'));
+  const currency = /\b(EUR|USD|GBP)\b/.exec(question)?.[1] ?? 'EUR';
+  const reason = /\b(damaged|late|wrong)\b/i.exec(question)?.[1]?.toLowerCase();
+  const why = reason === 'wrong' ? 'wrong_item' : (reason ?? 'damaged');
+  return [
+    orders.map((orderId) => ({
+      name: 'refund_payment',
+      arguments: { orderId, amountCents, currency, reason: why },
+    })),
+  ];
 }
 
 /** Keeps a memory, asks for memories, or else searches the documents. */

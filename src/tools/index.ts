@@ -5,6 +5,7 @@ import { countRows, dropTable, listTables } from './examples/database-tools.ts';
 import type { CodeTool } from './define-tool.ts';
 import { getStockPrice } from './examples/get-stock-price.ts';
 import { readPage } from './examples/read-page.ts';
+import { refundPayment } from './examples/refund-payment.ts';
 import { sendEmail } from './examples/send-email.ts';
 
 const ALL: readonly CodeTool[] = [
@@ -14,6 +15,7 @@ const ALL: readonly CodeTool[] = [
   countRows,
   dropTable,
   readPage,
+  refundPayment,
 ];
 
 export const codeTools: ReadonlyMap<string, CodeTool> = new Map(

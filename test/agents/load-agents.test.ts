@@ -50,7 +50,7 @@ describe('agent files', () => {
     assert.ok('agents' in loaded, JSON.stringify(loaded));
     assert.deepEqual(
       [...loaded.agents.keys()],
-      ['database_admin', 'finance_agent', 'handbook_agent', 'web_agent'],
+      ['database_admin', 'finance_agent', 'handbook_agent', 'refund_agent', 'web_agent'],
     );
     const guarded = [...loaded.agents.values()].flatMap((each) =>
       AgentSnapshotSchema.parse(each).tools.filter((tool) => tool.approval === 'required'),
@@ -60,6 +60,7 @@ describe('agent files', () => {
       [
         ['drop_table', null],
         ['send_email', null],
+        ['refund_payment', null],
       ],
     );
   });
@@ -171,7 +172,7 @@ describe('agent files', () => {
         'other.yml:1: id: is missing',
         'other.yml:5: tools[1].approvers: must not be empty: nobody could approve; left out, it means anyone of the org with the scope',
         'other.yml:6: tools[1].readOnly: is not known here',
-        'other.yml:7: tools[2]: there is no tool "nothing" in code (there are get_stock_price, send_email, list_tables, count_rows, drop_table, read_page), and an HTTP tool needs http',
+        'other.yml:7: tools[2]: there is no tool "nothing" in code (there are get_stock_price, send_email, list_tables, count_rows, drop_table, read_page, refund_payment), and an HTTP tool needs http',
         'other.yml:8: maxTokens: must be at least 1',
         'twice.yaml:2: id: is used by finance.yaml already',
       ],
