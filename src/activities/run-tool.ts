@@ -10,6 +10,7 @@ import type { Embedder } from '../models/embedder.ts';
 import type { Store } from '../store/database/access.ts';
 import { checkClaim, claimCall, type ClaimCheck, type ClaimedCall } from '../store/calls/calls.ts';
 import { recordCall, type CallEnd, type Recorded } from '../store/calls/outcomes.ts';
+import { readUnknownCall, settleUnknown } from '../store/calls/reconciled.ts';
 import { recordLost } from '../store/runs/lost-record.ts';
 import { shortDigest } from '../store/calls/call-hash.ts';
 import { endAttempt } from '../store/turns/attempts.ts';
@@ -19,6 +20,7 @@ import {
   runToolCall,
   type CodeTools,
 } from '../tools/tool.ts';
+import { askReceiver } from '../tools/ask-receiver.ts';
 import type { McpPort } from '../tools/mcp-tool.ts';
 import type { Look } from '../mcp/servers.ts';
 import { lookAt, toolNow } from './look-at-tool.ts';
@@ -106,6 +108,7 @@ export function createRunTool({
         case 'DONE':
           return { kind: 'DONE', resultDigest: shortDigest(claim.result) };
         case 'UNKNOWN':
+          return await askedReceiver({ runId, callId }, stop);
         case 'ASK_AGAIN':
           return { kind: claim.kind };
         case 'ENDED':
@@ -172,9 +175,33 @@ export function createRunTool({
         return { kind: 'DONE', resultDigest: shortDigest(recorded.result) };
       if (heartbeat.reason() === 'TIME_OVER')
         throw endsRun('BUDGET_EXCEEDED', 'The run took longer than limits.timeoutMs.');
-      if (recorded.kind === 'UNKNOWN') return { kind: 'UNKNOWN' };
+      if (recorded.kind === 'UNKNOWN') return askedReceiver({ runId, callId }, heartbeat.signal);
       throw triedAgain('the tool gave no complete answer', retryAfterMs);
     });
+  }
+
+  /** Where its receiver can say what became of it, no person has to. */
+  async function askedReceiver(
+    { runId, callId }: { readonly runId: string; readonly callId: string },
+    stop: AbortSignal = new AbortController().signal,
+  ): Promise<CallOutcome> {
+    const call = await store.asWorker((tx) => readUnknownCall(tx, runId, callId));
+    if (call === undefined) return { kind: 'UNKNOWN' };
+    const says = await askReceiver(
+      call.tool,
+      {
+        arguments: JSON.parse(call.arguments) as Record<string, unknown>,
+        idempotencyKey: `${runId}:${callId}`,
+        signal: stop,
+      },
+      secret,
+    );
+    const settled = await untilStored(() =>
+      store.asWorker((tx) => settleUnknown(tx, runId, callId, says)),
+    );
+    if (settled.kind === 'DONE') return { kind: 'DONE', resultDigest: shortDigest(settled.result) };
+    if (settled.kind === 'UNKNOWN') return { kind: 'UNKNOWN' };
+    throw triedAgain('its receiver says that the call did not happen');
   }
 
   async function deliver(

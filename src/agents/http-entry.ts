@@ -39,7 +39,11 @@ function inputProblems(input: InputSchema): readonly string[] {
   return input['type'] === 'object' ? [] : ['must have "type: object": arguments are an object'];
 }
 
-function addressProblems(http: HttpCall, input: InputSchema, secrets: Secrets): readonly string[] {
+export function addressProblems(
+  http: Pick<HttpCall, 'url'>,
+  input: InputSchema,
+  secrets: Secrets,
+): readonly string[] {
   const { origin, path, query } = splitUrl(http.url);
   const properties = propertiesOf(input);
   const named = [...secretNames(http.url)].flatMap((name) => secrets.secretProblem(name) ?? []);

@@ -10,6 +10,7 @@ import { Whole } from './agent-file.ts';
 import { ApprovalFileSchema, readRules, ruleProblems } from './approval-rules.ts';
 import { Approvers } from './approvers.ts';
 import { TimeoutMs } from './duration.ts';
+import { EFFECT_IN_FILE, effectOf, effectProblems } from './effect-entry.ts';
 import { SENTENCE_IN_FILE, sentenceOf, sentenceProblems } from './sentence-entry.ts';
 import { isRecord } from '../policy/argument-types.ts';
 import { problemsOf, type FileProblem, type Path } from './file-problem.ts';
@@ -48,6 +49,7 @@ const Policy = {
   timeoutMs: TimeoutMs.optional().meta({
     description: 'How long an answer is waited for. Default: 10 s.',
   }),
+  ...EFFECT_IN_FILE,
   ...SENTENCE_IN_FILE,
 };
 export const CodeEntrySchema = z.strictObject({
@@ -129,7 +131,12 @@ function readEntry(
       return failed(name, problemsOf(parsed.error.issues, raw, HttpEntrySchema, path));
     const wrong = httpToolProblems(parsed.data, path, deps);
     const problems =
-      wrong.length > 0 ? wrong : sentenceProblems(parsed.data, parsed.data.input, path);
+      wrong.length > 0
+        ? wrong
+        : [
+            ...sentenceProblems(parsed.data, parsed.data.input, path),
+            ...effectProblems(parsed.data, parsed.data.input, path, deps),
+          ];
     return { name, tool: problems.length === 0 ? httpSnapshot(parsed.data) : undefined, problems };
   }
   const parsed = CodeEntrySchema.safeParse(raw);
@@ -175,8 +182,12 @@ function readCodeTool(
     approvers: entry.approvers ?? null,
     timeoutMs: entry.timeoutMs ?? tool.timeoutMs,
     ...sentenceOf(entry),
+    ...effectOf(entry),
   };
-  const problems = sentenceProblems(entry, tool.input, path);
+  const problems = [
+    ...sentenceProblems(entry, tool.input, path),
+    ...effectProblems(entry, tool.input, path, deps),
+  ];
   return { name: entry.name, tool: problems.length === 0 ? snapshot : undefined, problems };
 }
 
@@ -200,5 +211,6 @@ function httpSnapshot(entry: HttpEntry): ToolSnapshot {
     timeoutMs: entry.timeoutMs ?? DEFAULT_TOOL_TIMEOUT_MS,
     ...(knownStatuses === undefined ? {} : { knownStatuses }),
     ...sentenceOf(entry),
+    ...effectOf(entry),
   };
 }

@@ -63,6 +63,13 @@ export const RuleSchema = z.strictObject({
 });
 export type Rule = z.infer<typeof RuleSchema>;
 
+/** Asks the receiver what became of a call; `{idempotencyKey}` and arguments are places in it. */
+export const ReconcileSchema = z.strictObject({
+  method: z.literal('GET'),
+  url: z.string(),
+  headers: z.record(z.string(), z.string()),
+});
+
 export const ToolSnapshotSchema = z.strictObject({
   name: Name,
   description: z.string(),
@@ -100,6 +107,8 @@ export const ToolSnapshotSchema = z.strictObject({
   summary: z.string().optional(),
   /** Arguments that follow the sentence, a line each. */
   labels: z.array(z.strictObject({ name: z.string(), label: z.string() })).optional(),
+  /** Whom to ask about an unknown outcome before people are. Absent: nobody. */
+  reconcile: ReconcileSchema.optional(),
   /** What holds where no rule matches; with `rules` only. */
   otherwise: z.enum(THEN).optional(),
 });

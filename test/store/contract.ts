@@ -19,6 +19,7 @@ import { describeKnowledge } from './knowledge-contract.ts';
 import { describeHistory } from './history-contract.ts';
 import { describeRejections } from './rejections-contract.ts';
 import { describeGrants } from './grants-contract.ts';
+import { describeReconciled } from './reconciled-contract.ts';
 import { describeRules } from './rules-contract.ts';
 import { describeWithdrawals } from './withdraw-contract.ts';
 import { describeRetry } from './retry-contract.ts';
@@ -373,6 +374,7 @@ export function describeStore(bench: () => Bench): void {
   describeRules(bench);
   describeGrants(bench);
   describeWithdrawals(bench);
+  describeReconciled(bench);
   describeRetry(bench);
   describeHistory(bench);
 }

@@ -405,6 +405,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   ...each(WEBHOOKS, { elsewhere: 'test/store/webhooks-contract.ts' }),
   ...each(GRANTS, { elsewhere: 'test/store/grants-contract.ts' }),
   ...each('withdrawCalls startOrWithdraw', { elsewhere: 'test/store/withdraw-contract.ts' }),
+  settleUnknown: { elsewhere: 'test/store/reconciled-contract.ts' },
   ...each(KNOWLEDGE, { elsewhere: 'test/store/knowledge-contract.ts' }),
   ...each('audit markUnknown openPause appendEvents appendEvent releaseNextOfSession', {
     partOf: 'settle',
