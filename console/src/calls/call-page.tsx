@@ -128,7 +128,9 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
             {unknown ? call.summary : wish}
           </Text>
         )}
-        {call.description !== undefined && <Text>{call.description}</Text>}
+        {call.description !== undefined && call.toolNow === undefined && (
+          <Text>{call.description}</Text>
+        )}
         <Question run={run} />
         {call.rule !== undefined && (
           <Text size="sm">
