@@ -57,6 +57,9 @@ export type RunTool = (request: RunToolRequest, stop?: AbortSignal) => Promise<C
 /** How soon a call that another worker has under way is looked at again. */
 const UNDER_WAY_MS = 300;
 
+/** How soon a call is looked at again whose effect another one may have had. */
+const EFFECT_LOOK_MS = 2000;
+
 /** What was so at the claim is taken to be so for this long. */
 const CLAIM_HOLDS_MS = 100;
 
@@ -115,6 +118,8 @@ export function createRunTool({
           return claim;
         case 'UNDER_WAY':
           throw triedAgain('another worker has this call under way', UNDER_WAY_MS);
+        case 'EFFECT_WAITS':
+          throw triedAgain('another call has its effect under way', EFFECT_LOOK_MS);
         case 'TIME_OVER':
           throw endsRun('BUDGET_EXCEEDED', 'The run took longer than limits.timeoutMs.');
         case 'GONE':

@@ -107,6 +107,8 @@ export const ToolSnapshotSchema = z.strictObject({
   summary: z.string().optional(),
   /** Arguments that follow the sentence, a line each. */
   labels: z.array(z.strictObject({ name: z.string(), label: z.string() })).optional(),
+  /** Name of the effect, with `{argument}` places: one of it in the org. Absent: it has none. */
+  effectKey: z.string().optional(),
   /** Whom to ask about an unknown outcome before people are. Absent: nobody. */
   reconcile: ReconcileSchema.optional(),
   /** What holds where no rule matches; with `rules` only. */

@@ -19,6 +19,7 @@ import { describeKnowledge } from './knowledge-contract.ts';
 import { describeHistory } from './history-contract.ts';
 import { describeRejections } from './rejections-contract.ts';
 import { describeGrants } from './grants-contract.ts';
+import { describeEffects } from './effects-contract.ts';
 import { describeReconciled } from './reconciled-contract.ts';
 import { describeRules } from './rules-contract.ts';
 import { describeWithdrawals } from './withdraw-contract.ts';
@@ -375,6 +376,7 @@ export function describeStore(bench: () => Bench): void {
   describeGrants(bench);
   describeWithdrawals(bench);
   describeReconciled(bench);
+  describeEffects(bench);
   describeRetry(bench);
   describeHistory(bench);
 }

@@ -56,6 +56,8 @@ async function fill({ store, db }: Bench, orgId: string): Promise<string> {
   await giveGrant({ store, db }, orgId, id);
   await sql`insert into withdrawals (withdrawal_id, run_id, org_id, turn, person)
     values (${randomUUID()}, ${run.runId}, ${orgId}, 1, 'ada')`.execute(db.kysely);
+  await sql`insert into effects (org_id, key_hash, key, call_id, run_id)
+    values (${orgId}, 'h', 'k', ${id}, ${run.runId})`.execute(db.kysely);
   await sql`insert into deltas (run_id, org_id, seq, chunk_offset, kind, text) values (${run.runId}, ${orgId}, 1, 0, 'CONTENT', 'x')`.execute(
     db.kysely,
   );

@@ -415,7 +415,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   ...each('decide expireDue resumeIfDecided', { partOf: 'castVotes' }),
   ...each('addOutboxLine attachMedia', { partOf: 'startRun' }),
   acknowledgeStart: { partOf: 'beginTurn' },
-  ...each('changeOf takeGrant', { partOf: 'claimCall' }),
+  ...each('changeOf takeGrant takeEffect keptByEffect', { partOf: 'claimCall' }),
   proposeAgain: { partOf: 'checkClaim' },
   noteWaiting: {
     scenarios: {
@@ -439,7 +439,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   takeKey: { partOf: 'continueRun' },
   reopenCalls: { partOf: 'retryRun' },
   // In the transaction of recordReply, only where that has just written the reply.
-  ...each('repeatReply refuseRejectedBefore', { partOf: 'recordReply' }),
+  ...each('repeatReply refuseRejectedBefore takeEffects', { partOf: 'recordReply' }),
   // What is found and mended is found mended: the second answer says that nothing is left to do.
   releaseStranded: { partOf: 'startRun' },
   withdrawStartsOfEnded: { partOf: 'endRestoredRun' },

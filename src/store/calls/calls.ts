@@ -11,6 +11,7 @@ import { audit } from '../audit.ts';
 import { appendEvents } from '../events/events.ts';
 import { endedAs, type LockedRun } from '../runs/runs.ts';
 import { hashNow, lockRunAndCall, type CallRow } from './call-row.ts';
+import { keptByEffect } from './effects.ts';
 import { takeGrant } from '../grants/take.ts';
 import { changeOf, proposeAgain, type ToolNow } from './changed-calls.ts';
 import { finish, unanswered } from './outcomes.ts';
@@ -42,6 +43,8 @@ export type Claim =
   | { readonly kind: 'DONE'; readonly result: string }
   | { readonly kind: 'UNKNOWN' }
   | { readonly kind: 'ASK_AGAIN' }
+  /** The effect that it would have is another call's, of which it is not known what became. */
+  | { readonly kind: 'EFFECT_WAITS' }
   /** Another worker has it under way and lives. */
   | { readonly kind: 'UNDER_WAY' }
   | { readonly kind: 'TIME_OVER' }
@@ -106,27 +109,33 @@ export async function claimCall(tx: StoreTransaction, request: ClaimRequest): Pr
   if (changed !== undefined) return changed;
   const leftMs = row.agent.limits.timeoutMs - row.active_ms;
   if (leftMs <= 0) return { kind: 'TIME_OVER' };
+  const kept = await keptByEffect(tx, run, tool, { callId, arguments: row.arguments });
+  if (kept?.kind === 'WAITS') return { kind: 'EFFECT_WAITS' };
+  if (kept !== undefined) {
+    finish(tx, run, callId, row, { state: 'FAILED', result: kept.result });
+    return { kind: 'DONE', result: kept.result };
+  }
   if (unasked && !(await takesGrant(tx, run, callId, row, tool))) return { kind: 'ASK_AGAIN' };
   if (!own) recordClaim(tx, run, row, request);
-  return {
-    kind: 'DISPATCH',
-    call: {
-      n: own ? row.dispatch_n : row.dispatch_n + 1,
-      turn: row.turn,
-      tool,
-      arguments: row.arguments,
-      hash: approved.approved_hash ?? row.arguments_hash,
-      orgId: run.orgId,
-      userId: row.user_id,
-      leftMs,
-      mayGo: mayGo(row),
-      reach: {
-        ...(row.agent.knowledge === undefined ? {} : { knowledge: row.agent.knowledge }),
-        ...(row.agent.memory === undefined ? {} : { memory: row.agent.memory }),
-      },
-    },
-  };
+  const n = own ? row.dispatch_n : row.dispatch_n + 1;
+  const hash = approved.approved_hash ?? row.arguments_hash;
+  return { kind: 'DISPATCH', call: { ...claimedCall(run, row), n, tool, hash, leftMs } };
 }
+
+const claimedCall = (
+  { orgId }: LockedRun,
+  row: CallRow,
+): Omit<ClaimedCall, 'n' | 'tool' | 'hash' | 'leftMs'> => ({
+  turn: row.turn,
+  arguments: row.arguments,
+  orgId,
+  userId: row.user_id,
+  mayGo: mayGo(row),
+  reach: {
+    ...(row.agent.knowledge === undefined ? {} : { knowledge: row.agent.knowledge }),
+    ...(row.agent.memory === undefined ? {} : { memory: row.agent.memory }),
+  },
+});
 
 /** A use is taken here, where the call is dispatched; one that does not count is told to people. */
 async function takesGrant(

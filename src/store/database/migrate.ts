@@ -17,6 +17,7 @@ import { webhooks } from './migrations/0040-webhooks.ts';
 import { keptRuns } from './migrations/0020-kept-runs.ts';
 import { rules } from './migrations/0070-rules.ts';
 import { grants } from './migrations/0071-grants.ts';
+import { effects } from './migrations/0073-effects.ts';
 import { withdrawals } from './migrations/0072-withdrawals.ts';
 import { toolsOfOthers } from './migrations/0075-tools-of-others.ts';
 import { knowledge } from './migrations/0050-knowledge.ts';
@@ -48,6 +49,7 @@ const later: Migrations = {
   '0070-rules': rules,
   '0071-grants': grants,
   '0072-withdrawals': withdrawals,
+  '0073-effects': effects,
   '0075-tools-of-others': toolsOfOthers,
 };
 

@@ -124,6 +124,15 @@ export interface DeltasTable {
   readonly at: Generated<Date>;
 }
 
+export interface EffectsTable {
+  readonly org_id: string;
+  readonly key_hash: string;
+  readonly key: string;
+  readonly call_id: string;
+  readonly run_id: string;
+  readonly at: Generated<Date>;
+}
+
 export interface EventsTable {
   readonly run_id: string;
   readonly org_id: string;
@@ -463,6 +472,7 @@ export interface Tables {
   readonly calls: CallsTable;
   readonly decisions: DecisionsTable;
   readonly deltas: DeltasTable;
+  readonly effects: EffectsTable;
   readonly events: EventsTable;
   readonly grant_givers: GrantGiversTable;
   readonly grant_uses: GrantUsesTable;

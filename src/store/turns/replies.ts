@@ -9,6 +9,7 @@ import type { ApproverLists } from '../../policy/approvers.ts';
 import type { JudgedRule } from '../../policy/judge.ts';
 import { audit } from '../audit.ts';
 import { judgeCalls } from '../calls/judged-calls.ts';
+import { takeEffects } from '../calls/effects.ts';
 import { refuseRejectedBefore } from '../calls/rejected-before.ts';
 import { lookAtGrants, type NearGrant } from '../grants/take.ts';
 import { appendEvents, type NewEvent } from '../events/events.ts';
@@ -102,7 +103,8 @@ export async function recordReply(
   const judged =
     agent === undefined ? reply.calls : await judgeCalls(tx, run, agent, turn, reply.calls);
   const asked = await refuseRejectedBefore(tx, runId, judged, agent?.approvals.askAgain ?? 'never');
-  const calls = agent === undefined ? asked : await withGrants(tx, run, agent, asked);
+  const first = agent === undefined ? asked : await takeEffects(tx, run, agent, asked);
+  const calls = agent === undefined ? first : await withGrants(tx, run, agent, first);
   const { rows } = await sql<{ made: boolean; overtaken: boolean }>`
     with ended as (${endingAttempt(attemptId, { model: reply.model })}), made as (
       insert into turns (run_id, org_id, turn, kind, text, reasoning, model, finish_reason, came_as)
