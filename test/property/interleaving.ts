@@ -2,6 +2,7 @@
 // functions. What came back of each step is kept with ticks, so that "before" and "after" mean what
 // a caller could know.
 
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { AppError } from '../../src/contract/errors.ts';
@@ -10,6 +11,7 @@ import type { ClaimedCall } from '../../src/store/calls/calls.ts';
 import { checkClaim } from '../../src/store/calls/calls.ts';
 import { readPause } from '../../src/store/calls/decisions.ts';
 import { lockRun, type NewRun } from '../../src/store/runs/runs.ts';
+import { withdrawCalls } from '../../src/store/runs/withdraw.ts';
 import { settle } from '../../src/store/runs/settle.ts';
 import { agent, all, drive, one, person, type Bench } from '../store/fixture.ts';
 
@@ -41,7 +43,7 @@ export type Op =
       readonly call: number;
       readonly by: 'cancel' | 'tamper' | 'claim' | 'record' | 'nothing';
     }
-  | { readonly op: 'pauseAgain' | 'askAgain' | 'expire' | 'cancel' | 'fail' };
+  | { readonly op: 'pauseAgain' | 'askAgain' | 'expire' | 'cancel' | 'fail' | 'takeBack' };
 
 export interface Interleaving {
   readonly tools: readonly ('send' | 'pay')[];
@@ -102,6 +104,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
         'expire',
         'cancel',
         'fail',
+        'takeBack',
       ),
     }),
   },
@@ -288,6 +291,11 @@ export async function play(bench: Bench, script: Interleaving): Promise<Played> 
           return locked && readPause(tx, locked, s.pauseId(run, 1, 1));
         });
         return noteRejected();
+      case 'takeBack': {
+        const withdrawal = { withdrawalId: randomUUID(), by: 'ada', message: 'Never mind.' };
+        await store.asOrg(run.orgId, (tx) => withdrawCalls(tx, run.runId, withdrawal));
+        return noteRejected();
+      }
       case 'cancel':
         await s.cancel(run);
         return know('cancelled', '');

@@ -81,6 +81,11 @@ function decisionsAreMade(row: Row, quorum: number): void {
       assert.equal(d.action, 'REJECT');
       continue;
     }
+    // By the run's user, who has no vote.
+    if (d.action === 'WITHDRAWN') {
+      assert.deepEqual(d.deciders, ['ada']);
+      continue;
+    }
     const kind = row.pauses.find((p) => p.pause_id === d.pause_id)?.kind;
     const needed = d.action === 'REJECT' || kind === 'OUTCOME_UNKNOWN' ? 1 : quorum;
     assert.equal(new Set(d.deciders).size, needed, `a decision of ${needed}: ${d.deciders.join()}`);
@@ -172,6 +177,10 @@ function recordIsWhole(row: Row): void {
     row.audit.filter((a) => a.action === action && (callId === undefined || a.call_id === callId))
       .length;
   assert.equal(count('call.approved'), row.decisions.filter((d) => d.action === 'APPROVE').length);
+  assert.equal(
+    count('call.withdrawn'),
+    row.decisions.filter((d) => d.action === 'WITHDRAWN').length,
+  );
   assert.equal(count('call.rejected'), row.decisions.filter((d) => d.action === 'REJECT').length);
   for (const call of row.calls)
     // A claim that no byte went out under is none.
