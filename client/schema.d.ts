@@ -1404,6 +1404,8 @@ export interface components {
               approvers: string[] | null;
               /** @description Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none. */
               approversAlso?: string[][];
+              /** @description The name under which it is done once in the org, its first 500 characters. */
+              effectKey?: string;
               /** @description Grants whose condition holds, and why they did not count. */
               grantsNear?: {
                 grantId: string;
@@ -1572,6 +1574,8 @@ export interface components {
       approvers: string[] | null;
       /** @description Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none. */
       approversAlso?: string[][];
+      /** @description The name under which it is done once in the org, its first 500 characters. */
+      effectKey?: string;
       /** @description Grants whose condition holds, and why they did not count. */
       grantsNear?: {
         grantId: string;
@@ -1746,6 +1750,8 @@ export interface components {
       approvers: string[] | null;
       /** @description Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none. */
       approversAlso?: string[][];
+      /** @description The name under which it is done once in the org, its first 500 characters. */
+      effectKey?: string;
       /** @description Grants whose condition holds, and why they did not count. */
       grantsNear?: {
         grantId: string;
@@ -1821,6 +1827,8 @@ export interface components {
       approvers: string[] | null;
       /** @description Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none. */
       approversAlso?: string[][];
+      /** @description The name under which it is done once in the org, its first 500 characters. */
+      effectKey?: string;
       /** @description Grants whose condition holds, and why they did not count. */
       grantsNear?: {
         grantId: string;

@@ -126,6 +126,9 @@ export const PendingCallSchema = z
       description:
         'Lists beside `approvers`: a voter must be in each of them, by name or by role. Absent: there are none.',
     }),
+    effectKey: z.string().optional().meta({
+      description: 'The name under which it is done once in the org, its first 500 characters.',
+    }),
     grantsNear: z
       .array(z.object({ grantId: z.string(), why: z.string() }))
       .optional()

@@ -83,6 +83,7 @@ export function describeEffects(bench: () => Bench): void {
       const guarded = await asks(id, till({ approval: 'required' }));
       await isTold(await asks(id), guarded.run);
       await guarded.s.pause(guarded.run, 1, 1, [guarded.callId]);
+      assert.equal((await guarded.call()).effectKey, `charge:${id}`, 'people read its name');
       await guarded.s.vote(guarded.run, person('lea'), all('REJECT'));
       const failed = await asks(id);
       await failed.ends(true);

@@ -140,6 +140,7 @@ function Open({ run, call }: { run: Run; call: PendingCall }) {
               : call.rule.reason !== undefined && `: ${call.rule.reason}`}
           </Text>
         )}
+        <Beside call={call} />
         {call.modelText !== undefined && (
           <>
             <Text size="sm" c="dimmed">
@@ -247,6 +248,22 @@ function Decided({
         )}
       </Stack>
     </Card>
+  );
+}
+
+/** What bears on the call beside its own details. */
+function Beside({ call }: { call: PendingCall }) {
+  return (
+    <>
+      {call.effectKey !== undefined && (
+        <Text size="sm">Done once in your organization, under the name {call.effectKey}</Text>
+      )}
+      {(call.grantsNear ?? []).map(({ grantId, why }) => (
+        <Text key={grantId} size="sm">
+          The grant {grantId} does not cover it: {why}
+        </Text>
+      ))}
+    </>
   );
 }
 

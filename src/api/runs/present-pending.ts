@@ -57,6 +57,7 @@ export function presentOpenCall(
     ...(call.approversAlso == null
       ? {}
       : { approversAlso: call.approversAlso.map((list) => [...list]) }),
+    ...(call.effectKey == null ? {} : { effectKey: call.effectKey }),
     ...(call.grantsNear == null
       ? {}
       : { grantsNear: call.grantsNear.map(({ grantId, why }) => ({ grantId, why })) }),

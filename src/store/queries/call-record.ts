@@ -80,6 +80,8 @@ export interface CallRecord {
   readonly rules?: readonly JudgedRule[] | null;
   readonly quorum?: number | null;
   readonly approversAlso?: ApproverLists | null;
+  /** Name of the effect that an open call would have; null: it has none. */
+  readonly effectKey?: string | null;
   /** Grants that matched and did not count; null: none. */
   readonly grantsNear?: readonly NearGrant[] | null;
   /** The sentence that people decide by; null: its tool has none. */

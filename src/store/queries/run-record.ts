@@ -107,7 +107,7 @@ export async function readRuns(
             from decisions d where d.call_id = c.call_id and d.pause_id = c.decided_pause_id),
              case when c.granted is not null then jsonb_build_object('action', 'APPROVE', 'by', c.granted->'by', 'at', c.granted->'at',
                'reason', null, 'proposedArguments', null, 'grantId', c.granted->'grantId') end),
-          'grantsNear', c.grants_near, 'httpStatus', c.http_status, 'citations', ${citations}, 'rules', c.rules, 'quorum', c.quorum, 'approversAlso', c.approvers_also, 'summary', c.summary, 'tool', ${definition(sql`(select d->'mcp'->'definition' from jsonb_array_elements(s.body->'tools') d where d->>'name' = c.name)`)}, 'toolNow', ${definition(sql`c.tool_now`)},
+          'effectKey', case when c.pause_id is not null then (select left(e.key, 500) from effects e where e.call_id = c.call_id limit 1) end, 'grantsNear', c.grants_near, 'httpStatus', c.http_status, 'citations', ${citations}, 'rules', c.rules, 'quorum', c.quorum, 'approversAlso', c.approvers_also, 'summary', c.summary, 'tool', ${definition(sql`(select d->'mcp'->'definition' from jsonb_array_elements(s.body->'tools') d where d->>'name' = c.name)`)}, 'toolNow', ${definition(sql`c.tool_now`)},
           'modelText', case when c.pause_id is not null then
             (select left(nullif(m.text, ''), ${sql.lit(MODEL_TEXT_CHARS)}) from turns m where m.run_id = c.run_id and m.turn = c.turn) end,
           'earlier', case when c.pause_id is null then '[]' else ${earlierDecisions} end
