@@ -2,7 +2,12 @@
 // who starts them. No token: it listens on the loopback unless METRICS_HOST says otherwise, and shows
 // names of agents, tools and models, and counts.
 
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 
@@ -26,6 +31,8 @@ export interface MetricsListener {
 export async function listenForMetrics(parts: ListenerParts): Promise<MetricsListener> {
   const server = createServer((request, response) => {
     const path = request.url?.split('?')[0];
+    if (isForeign(parts.host, request.headers))
+      return answer(response, 403, 'This is served for the loopback address alone.');
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return answer(response, 405, 'Only GET is taken here.', { Allow: 'GET, HEAD' });
     serve(parts, path, response).catch(() => answer(response, 500, 'This could not be read.'));
@@ -46,6 +53,17 @@ export async function listenForMetrics(parts: ListenerParts): Promise<MetricsLis
         server.closeAllConnections();
       }),
   };
+}
+
+const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]', '::1'];
+
+/**
+ * A page whose own name was pointed at the loopback (DNS rebinding), or one that asks from another
+ * origin. Beyond the loopback anything that reaches the port may read.
+ */
+function isForeign(listensAt: string, { host = '', origin }: IncomingHttpHeaders): boolean {
+  if (!LOOPBACK.includes(listensAt)) return false;
+  return origin !== undefined || !LOOPBACK.includes(host.replace(/:\d+$/, '').toLowerCase());
 }
 
 async function serve(

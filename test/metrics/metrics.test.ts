@@ -1,6 +1,7 @@
 // The second listener: what is counted, what is read of the record, and what it says of the process.
 
 import assert from 'node:assert/strict';
+import { get } from 'node:http';
 import { createMeter } from '../../src/metrics/meter.ts';
 import { listenForMetrics, type MetricsListener } from '../../src/metrics/listener.ts';
 import { createRecordGauges } from '../../src/metrics/record-gauges.ts';
@@ -9,6 +10,15 @@ import { StoreUnavailableError, type Store } from '../../src/store/database/acce
 import { newOrg, startApiRig, type ApiRig } from '../api/api-rig.ts';
 
 const HOST = { host: '127.0.0.1', port: 0, mayMove: false };
+
+/** fetch sets its own Host. */
+const statusAs = (url: string, headers: Record<string, string>): Promise<number | undefined> =>
+  new Promise((resolve, reject) => {
+    get(url, { headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).once('error', reject);
+  });
 
 describe('metrics', () => {
   let api: ApiRig;
@@ -122,6 +132,14 @@ describe('metrics', () => {
     problems = [];
     assert.equal(await statusOf('/health/ready'), 200);
     assert.deepEqual([await statusOf('/api/runs'), await statusOf('/metrics', 'POST')], [404, 405]);
+    // A page whose name was pointed at the loopback.
+    for (const headers of [
+      { host: 'evil.example:1' },
+      { host: 'x' },
+      { origin: 'http://localhost' },
+    ])
+      assert.equal(await statusAs(`${url}/metrics`, headers), 403);
+    assert.equal(await statusAs(`${url}/metrics`, { host: 'localhost:9464' }), 200);
     // Where the port is taken: a setting is an error, the default moves.
     const port = Number(new URL(url).port);
     const again = { ...HOST, ...parts, port };
