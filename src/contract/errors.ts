@@ -65,3 +65,9 @@ export class AppError extends Error {
     this.extras = extras;
   }
 }
+
+/** A field of the body that its schema lets through, and what is wrong with it: `path` `message`. */
+export const fieldRefused = (path: string, message: string): AppError =>
+  new AppError('INVALID_REQUEST', `The body has a problem: ${path} ${message}.`, {
+    errors: [{ path, message }],
+  });

@@ -69,4 +69,3 @@ export const WithdrawBodySchema = z
       }),
   })
   .meta({ id: 'WithdrawBody' });
-export type WithdrawBody = z.infer<typeof WithdrawBodySchema>;

@@ -6,16 +6,13 @@ import { ContinueBodySchema, type ContinueBody } from '../../contract/vote.ts';
 import { canonicalJson, sha256Hex } from '../../json/canonical.ts';
 import { newGrantId } from '../../store/grants/grants.ts';
 import { continueRun } from '../../store/runs/continue-run.ts';
-import type { KeyUse } from '../../store/runs/keys.ts';
 import type { VoteOn, VoteRequest } from '../../store/calls/vote-policy.ts';
 import type { AppDeps } from '../deps.ts';
 import { BODY_MAX_BYTES } from '../http/body.ts';
-import { readIdempotencyKey } from '../http/idempotency-key.ts';
-import { readPreference } from '../http/prefer.ts';
 import { defineRoute, type Route } from '../http/route.ts';
-import { atRunAddresses, runToActOn, type RouteName } from '../runs/find-run.ts';
-import { ACCEPTED, runAnswer, SETTLED } from '../runs/run-answer.ts';
-import { createDeadline, waitForRun } from '../runs/wait.ts';
+import { actOnRun } from '../runs/act-on-run.ts';
+import { atRunAddresses, type RouteName } from '../runs/find-run.ts';
+import { ACCEPTED, SETTLED } from '../runs/run-answer.ts';
 
 export const decisionRoutes = (deps: AppDeps): readonly Route[] =>
   atRunAddresses(
@@ -44,45 +41,21 @@ const decideRoute = (deps: AppDeps, named: RouteName): Route =>
       'IDEMPOTENCY_KEY_REUSED',
       'CALL_ID_REQUIRED',
     ],
-    handle: async (request) => {
-      const { caller, body } = request;
-      const { orgId, subject, roles, service } = caller;
-      const preference = readPreference(request.header('Prefer'), deps.syncWaitMaxMs);
-      const text = readIdempotencyKey(request.headerValues('Idempotency-Key'));
-      const requestId = randomUUID();
-      const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
-      try {
-        const { agentId, runId } = await runToActOn(deps, request);
-        request.onRun?.(runId);
-        const use = { orgId, caller: subject, agentId, target: runId, requestId };
-        const key = text === undefined ? undefined : keyUse(use, text, body);
+    handle: (request) =>
+      actOnRun(deps, request, ({ runId }, keyOf) => {
+        const { caller, body } = request;
+        const { orgId, subject, roles, service } = caller;
+        const requestId = randomUUID();
+        const bodyHash = sha256Hex(canonicalJson(body));
+        const key = keyOf({ route: 'continue', bodyHash, requestId });
         const voter = { kind: 'person', subject, roles, service } as const;
         const vote = { ...voteRequest(body), id: requestId };
-        const continued = await deps.store.asOrg(orgId, (tx) =>
-          continueRun(tx, { runId, voter, vote, key, checkEdit: deps.checkEdit }),
+        const { checkEdit } = deps;
+        return deps.store.asOrg(orgId, (tx) =>
+          continueRun(tx, { runId, voter, vote, key, checkEdit }),
         );
-        // Also after a refusal: an expiry found on the way may have sent the run on.
-        void deps.send(runId).then((taken) => taken || deadline.end(), deadline.end);
-        if (continued.kind === 'REFUSED') throw continued.error;
-        const run = await waitForRun(deps.store, {
-          orgId,
-          runId,
-          deadline: deadline.signal,
-          stopWhenHeldUp: true,
-        });
-        const replayed = continued.kind === 'REPLAYED';
-        return runAnswer(run, { viewer: caller, preference, replayed });
-      } finally {
-        deadline.close();
-      }
-    },
+      }),
   });
-
-const keyUse = (
-  use: Omit<KeyUse, 'route' | 'key' | 'bodyHash'>,
-  key: string,
-  body: ContinueBody,
-): KeyUse => ({ ...use, route: 'continue', key, bodyHash: sha256Hex(canonicalJson(body)) });
 
 /** A body in the words of who judges it. */
 export function voteRequest(body: ContinueBody): VoteRequest {

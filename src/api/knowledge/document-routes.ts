@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { z } from 'zod';
 import { v7 } from 'uuid';
-import { AppError } from '../../contract/errors.ts';
+import { AppError, fieldRefused } from '../../contract/errors.ts';
 import {
   DOCUMENT_MAX_BYTES,
   DocumentPageSchema,
@@ -177,10 +177,7 @@ async function fromJson(body: NewDocumentBody, addresses: PublicAddresses): Prom
   const externalId = body.externalId ?? null;
   if ('url' in body) {
     const problem = addresses.problem(body.url);
-    if (problem !== undefined)
-      throw new AppError('INVALID_REQUEST', `The body has a problem: url ${problem}.`, {
-        errors: [{ path: 'url', message: problem }],
-      });
+    if (problem !== undefined) throw fieldRefused('url', problem);
     const { url } = body;
     // Until it is fetched, and says itself what it is called.
     return { title: url.slice(0, TITLE_MAX_CHARS), externalId, content: { kind: 'URL', url } };

@@ -3,7 +3,7 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { problemsOfRule, ruleQuorumProblems } from '../../agents/approval-rules.ts';
 import type { AgentSnapshot, Rule, ToolSnapshot } from '../../contract/agent.ts';
-import { AppError } from '../../contract/errors.ts';
+import { AppError, fieldRefused } from '../../contract/errors.ts';
 import {
   BacktestBodySchema,
   BacktestSchema,
@@ -12,6 +12,7 @@ import {
   type Backtest,
 } from '../../contract/policy.ts';
 import { backtest, type KeptCall } from '../../policy/backtest.ts';
+import { noSuchTool } from '../../policy/grantable.ts';
 import { judgeCall, type Judgement } from '../../policy/judge.ts';
 import { readKeptCalls } from '../../store/queries/kept-calls.ts';
 import { argumentsProblem } from '../../tools/arguments.ts';
@@ -32,19 +33,14 @@ export const policyRoutes = (deps: Deps): readonly Route[] => [
   backtestRoute(deps),
 ];
 
-const invalid = (path: string, message: string): AppError =>
-  new AppError('INVALID_REQUEST', `The body has a problem: ${path} ${message}.`, {
-    errors: [{ path, message }],
-  });
-
 function toolOf(agent: AgentSnapshot, name: string | undefined): ToolSnapshot {
   if (name !== undefined) {
     const tool = agent.tools.find((one) => one.name === name);
-    if (tool === undefined) throw invalid('tool', `is none of the agent "${agent.id}"`);
+    if (tool === undefined) throw noSuchTool('tool', agent.id);
     return tool;
   }
   const [tool, ...others] = agent.tools.filter((one) => one.approval === 'required');
-  if (tool === undefined || others.length > 0) throw invalid('tool', 'is missing');
+  if (tool === undefined || others.length > 0) throw fieldRefused('tool', 'is missing');
   return tool;
 }
 
@@ -121,7 +117,10 @@ const backtestRoute = ({ store, agents }: Deps): Route =>
         readKeptCalls(tx, { ...wanted, ...times }, MAX_CALLS + 1),
       );
       if (calls.length > MAX_CALLS)
-        throw invalid('from', `and to hold more than ${MAX_CALLS} calls: take less time at once`);
+        throw fieldRefused(
+          'from',
+          `and to hold more than ${MAX_CALLS} calls: take less time at once`,
+        );
       return { status: 200, body: await faredOf(tool, calls, agent, orgId) };
     },
   });
@@ -129,9 +128,9 @@ const backtestRoute = ({ store, agents }: Deps): Route =>
 function checkRules(tool: ToolSnapshot & { rules: readonly Rule[] }, quorum: number): void {
   for (const [i, rule] of tool.rules.entries())
     for (const problem of problemsOfRule(rule, tool.input))
-      throw invalid(`rules.${i}.when`, problem);
+      throw fieldRefused(`rules.${i}.when`, problem);
   for (const { path, message } of ruleQuorumProblems(tool, quorum, []))
-    throw invalid(`rules.${String(path.at(-1))}`, message);
+    throw fieldRefused(`rules.${String(path.at(-1))}`, message);
 }
 
 async function faredOf(

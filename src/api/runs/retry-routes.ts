@@ -5,12 +5,10 @@ import { AppError } from '../../contract/errors.ts';
 import { sha256Hex } from '../../json/canonical.ts';
 import { retryRun } from '../../store/runs/retry.ts';
 import type { AppDeps } from '../deps.ts';
-import { readIdempotencyKey } from '../http/idempotency-key.ts';
-import { readPreference } from '../http/prefer.ts';
 import { defineRoute, type Route } from '../http/route.ts';
-import { atRunAddresses, runToActOn, type RouteName } from './find-run.ts';
-import { ACCEPTED, runAnswer, SETTLED } from './run-answer.ts';
-import { createDeadline, waitForRun } from './wait.ts';
+import { actOnRun } from './act-on-run.ts';
+import { atRunAddresses, type RouteName } from './find-run.ts';
+import { ACCEPTED, SETTLED } from './run-answer.ts';
 
 export const retryRoutes = (deps: AppDeps): readonly Route[] =>
   atRunAddresses(
@@ -29,45 +27,16 @@ const retryRoute = (deps: AppDeps, named: RouteName): Route =>
     headers: ['IdempotencyKey', 'Prefer'],
     answers: { 200: SETTLED, 202: ACCEPTED },
     refusals: ['NOT_FOUND', 'FORBIDDEN', 'NOT_FAILED', 'SESSION_WENT_ON', 'IDEMPOTENCY_KEY_REUSED'],
-    handle: async (request) => {
-      const { caller } = request;
-      const { orgId, subject } = caller;
-      const preference = readPreference(request.header('Prefer'), deps.syncWaitMaxMs);
-      const text = readIdempotencyKey(request.headerValues('Idempotency-Key'));
-      const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
-      try {
-        const { agentId, runId, userId, startedBy } = await runToActOn(deps, request);
-        if (![userId, startedBy].includes(subject) && !caller.scopes.has('admin'))
+    handle: (request) =>
+      actOnRun(deps, request, ({ runId, userId, startedBy }, keyOf) => {
+        const { orgId, subject, scopes } = request.caller;
+        if (![userId, startedBy].includes(subject) && !scopes.has('admin'))
           throw new AppError(
             'FORBIDDEN',
             'Only who started this run, its user, or an admin may take it up again.',
           );
-        const key =
-          text === undefined
-            ? undefined
-            : ({
-                orgId,
-                caller: subject,
-                route: 'retry',
-                agentId,
-                target: runId,
-                key: text,
-                bodyHash: sha256Hex(''),
-              } as const);
-        const retryId = randomUUID();
-        const retried = await deps.store.asOrg(orgId, (tx) =>
-          retryRun(tx, { runId, by: subject, retryId, key }),
-        );
-        void deps.send(runId).then((taken) => taken || deadline.end(), deadline.end);
-        const run = await waitForRun(deps.store, {
-          ...{ orgId, runId },
-          deadline: deadline.signal,
-          stopWhenHeldUp: true,
-        });
-        const replayed = retried.kind === 'REPLAYED';
-        return runAnswer(run, { viewer: caller, preference, replayed });
-      } finally {
-        deadline.close();
-      }
-    },
+        const key = keyOf({ route: 'retry', bodyHash: sha256Hex('') });
+        const retry = { runId, by: subject, retryId: randomUUID(), key };
+        return deps.store.asOrg(orgId, (tx) => retryRun(tx, retry));
+      }),
   });

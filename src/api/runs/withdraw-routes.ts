@@ -2,18 +2,15 @@
 
 import { v7 } from 'uuid';
 import { AppError } from '../../contract/errors.ts';
-import { WithdrawBodySchema, type WithdrawBody } from '../../contract/start.ts';
+import { WithdrawBodySchema } from '../../contract/start.ts';
 import { canonicalJson, sha256Hex } from '../../json/canonical.ts';
-import type { KeyUse } from '../../store/runs/keys.ts';
 import { withdrawCalls } from '../../store/runs/withdraw.ts';
 import type { AppDeps } from '../deps.ts';
 import { BODY_MAX_BYTES } from '../http/body.ts';
-import { readIdempotencyKey } from '../http/idempotency-key.ts';
-import { readPreference } from '../http/prefer.ts';
 import { defineRoute, type Route } from '../http/route.ts';
-import { atRunAddresses, runToActOn, type RouteName } from './find-run.ts';
-import { ACCEPTED, runAnswer, SETTLED } from './run-answer.ts';
-import { createDeadline, waitForRun } from './wait.ts';
+import { actOnRun } from './act-on-run.ts';
+import { atRunAddresses, type RouteName } from './find-run.ts';
+import { ACCEPTED, SETTLED } from './run-answer.ts';
 
 export const withdrawRoutes = (deps: AppDeps): readonly Route[] =>
   atRunAddresses(
@@ -33,40 +30,13 @@ const withdrawRoute = (deps: AppDeps, named: RouteName): Route =>
     body: { schema: WithdrawBodySchema, maxBytes: BODY_MAX_BYTES },
     answers: { 200: SETTLED, 202: ACCEPTED },
     refusals: ['NOT_FOUND', 'FORBIDDEN', 'NOT_PAUSED', 'IDEMPOTENCY_KEY_REUSED'],
-    handle: async (request) => {
-      const { caller, body } = request;
-      const { orgId, subject } = caller;
-      const preference = readPreference(request.header('Prefer'), deps.syncWaitMaxMs);
-      const text = readIdempotencyKey(request.headerValues('Idempotency-Key'));
-      const deadline = createDeadline(preference.waitMs, [deps.draining, request.gone]);
-      try {
-        const { agentId, runId, userId } = await runToActOn(deps, request);
-        if (userId !== subject)
+    handle: (request) =>
+      actOnRun(deps, request, ({ runId, userId }, keyOf) => {
+        const { caller, body } = request;
+        if (userId !== caller.subject)
           throw new AppError('FORBIDDEN', 'Only its user may take back what this run waits for.');
-        const use = { orgId, caller: subject, agentId, target: runId };
-        const key = text === undefined ? undefined : keyUse(use, text, body);
-        const withdrawal = { withdrawalId: v7(), by: subject, message: body.message };
-        const withdrawn = await deps.store.asOrg(orgId, (tx) =>
-          withdrawCalls(tx, runId, withdrawal, key),
-        );
-        // Also after a refusal: an expiry found on the way may have sent the run on.
-        void deps.send(runId).then((taken) => taken || deadline.end(), deadline.end);
-        if (withdrawn.kind === 'REFUSED') throw withdrawn.error;
-        const run = await waitForRun(deps.store, {
-          ...{ orgId, runId },
-          deadline: deadline.signal,
-          stopWhenHeldUp: true,
-        });
-        const replayed = withdrawn.kind === 'REPLAYED';
-        return runAnswer(run, { viewer: caller, preference, replayed });
-      } finally {
-        deadline.close();
-      }
-    },
+        const key = keyOf({ route: 'withdraw', bodyHash: sha256Hex(canonicalJson(body)) });
+        const withdrawal = { withdrawalId: v7(), by: caller.subject, message: body.message };
+        return deps.store.asOrg(caller.orgId, (tx) => withdrawCalls(tx, runId, withdrawal, key));
+      }),
   });
-
-const keyUse = (
-  use: Omit<KeyUse, 'route' | 'key' | 'bodyHash'>,
-  key: string,
-  body: WithdrawBody,
-): KeyUse => ({ ...use, route: 'withdraw', key, bodyHash: sha256Hex(canonicalJson(body)) });

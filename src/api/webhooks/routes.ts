@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { v7 } from 'uuid';
-import { AppError } from '../../contract/errors.ts';
+import { AppError, fieldRefused } from '../../contract/errors.ts';
 import {
   DeliveryPageSchema,
   MadeWebhookSchema,
@@ -40,10 +40,6 @@ const PATH = '/api/webhooks';
 const WEBHOOK_BODY_MAX_BYTES = 16_384;
 
 const noSuchWebhook = (): AppError => new AppError('NOT_FOUND', 'There is no such webhook.');
-const refusedUrl = (problem: string): AppError =>
-  new AppError('INVALID_REQUEST', `The body has a problem: url ${problem}.`, {
-    errors: [{ path: 'url', message: problem }],
-  });
 
 async function found(
   tx: StoreTransaction,
@@ -94,7 +90,7 @@ function createWebhookRoute({ store, egressAllow = [], pageUrl = () => '' }: Dep
     body: { schema: NewWebhookSchema, maxBytes: WEBHOOK_BODY_MAX_BYTES },
     handle: async ({ caller, body }) => {
       const problem = addresses.problem(body.url);
-      if (problem !== undefined) throw refusedUrl(problem);
+      if (problem !== undefined) throw fieldRefused('url', problem);
       const secret = newSecret();
       const webhook = {
         webhookId: `wh_${v7()}`,

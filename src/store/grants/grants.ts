@@ -5,7 +5,7 @@ import { v7 } from 'uuid';
 import { audit } from '../audit.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import { listed, type Listed, type PageWanted } from '../queries/run-lists.ts';
-import type { Giver } from '../../policy/covers.ts';
+import type { Giver, GrantNow } from '../../policy/covers.ts';
 
 /** Made before the transaction, so that one that is played again finds its own. */
 export const newGrantId = (): string => `grant_${v7()}`;
@@ -26,25 +26,14 @@ export interface NewGrant {
   readonly quorum: number;
 }
 
-export interface GrantRecord {
-  readonly grantId: string;
+export interface GrantRecord extends Omit<GrantNow, 'givers'> {
   readonly agentId: string;
   readonly tool: string;
-  readonly definition: string;
-  readonly condition: string;
-  readonly maxUses: number;
-  readonly uses: number;
-  readonly sumField: string | null;
-  readonly maxSum: number | null;
-  readonly usedSum: number;
-  readonly userId: string | null;
   readonly reason: string;
   readonly quorum: number;
   readonly by: readonly string[];
   readonly createdAt: Date;
   readonly expiresAt: Date;
-  readonly active: boolean;
-  readonly expired: boolean;
   readonly revokedBy: string | null;
 }
 
