@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { AgentSnapshot, ToolSnapshot } from '../../src/contract/agent.ts';
 import type { NewRun } from '../../src/store/runs/runs.ts';
-import { agent, all, drive, person, tool, type Bench } from './fixture.ts';
+import { agent, all, drive, one, person, tool, type Bench } from './fixture.ts';
 
 const INPUT = { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] };
 
@@ -91,6 +91,25 @@ export function describeEffects(bench: () => Bench): void {
       await closed.s.cancel(closed.run);
       const last = await asks(id);
       assert.equal(await last.claim(), 'DISPATCH');
+    });
+
+    it('of a call whose arguments an approver changed is the one of the new arguments', async () => {
+      const [id, other] = [randomUUID(), randomUUID()];
+      const { s, run, callId, claim } = await asks(id, till({ approval: 'required' }));
+      await s.pause(run, 1, 1, [callId]);
+      const edit = { arguments: { id: other } };
+      await s.vote(run, person('lea'), one(callId, 'APPROVE', edit));
+      assert.equal(await claim(), 'DISPATCH');
+      assert.equal(await (await asks(id)).claim(), 'DISPATCH', 'the old name is free');
+      assert.equal(await (await asks(other)).claim(), 'EFFECT_WAITS');
+    });
+
+    it('is not waited for where its run has ended with nobody left to say what became of it', async () => {
+      const id = randomUUID();
+      const first = await asks(id);
+      await first.s.goesOut(first.run, first.callId);
+      await first.s.cancel(first.run);
+      await isTold(await asks(id), first.run);
     });
 
     it('is one for calls of the same turn, too', async () => {

@@ -175,10 +175,57 @@ export function describeGrants(bench: () => Bench): void {
         bench().db.kysely,
       );
       assert.equal((await step().claim(run, callId)).kind, 'ASK_AGAIN');
+      assert.equal((await step().claim(run, callId)).kind, 'ASK_AGAIN', 'nor the second time');
       assert.equal((await now(grantId)).uses, 0);
       await step().pause(run, 1, 1, [callId]);
       await step().vote(run, person('lea'), all('APPROVE'));
       assert.equal((await step().claim(run, callId)).kind, 'DISPATCH');
+    });
+
+    it('does not let a call through that another one let through and that is asked about again', async () => {
+      const of = shop();
+      const first = await give(of);
+      const { run, callId } = await asks(of);
+      assert.equal((await step().claim(run, callId)).kind, 'DISPATCH');
+      // As where a failed run is taken up again.
+      await sql`update calls set state = 'PROPOSED', granted = null where call_id = ${callId}`.execute(
+        bench().db.kysely,
+      );
+      await bench().store.asOrg('acme', (tx) => revokeGrant(tx, 'acme', first, 'lea'));
+      const second = await give(of);
+      assert.equal((await step().claim(run, callId)).kind, 'ASK_AGAIN');
+      assert.equal((await now(second)).uses, 0);
+    });
+
+    it('is refused beside a vote on an unknown outcome, and a refused vote is not cast, whatever has expired meanwhile', async () => {
+      const s = step();
+      const grant = {
+        ...{ grantId: `grant_${v7()}`, when: 'true', maxUses: 1, reason: 'r' },
+        expiresAt: new Date(Date.now() + 60_000).toISOString(),
+      };
+      const votesFor = (callId: string, more: object) => ({
+        id: randomUUID(),
+        votes: { each: [{ callId, action: 'APPROVE' as const, grant: { ...grant, ...more } }] },
+      });
+      const run = await s.start();
+      const [note = ''] = await s.asks(run, 1, ['note']);
+      const { n } = await s.goesOut(run, note);
+      await s.record(run, note, n, { kind: 'UNANSWERED', evidence: 'cut' });
+      await s.pause(run, 1, 1, [note], 'OUTCOME_UNKNOWN');
+      const pauseId = s.pauseId(run, 1, 1);
+      const vote = s.vote(run, person('lea'), { ...votesFor(note, {}), pauseId });
+      await assert.rejects(vote, /unknown outcome/);
+
+      const of = shop({ approvals: { expiresAfterMs: 3_600_000, quorum: 2, fourEyes: false } });
+      const two = await s.start({ agent: of });
+      const [a = '', b = ''] = await s.asks(two, 1, ['refund', 'refund'], args(1));
+      await s.pause(two, 1, 1, [a, b]);
+      await sql`update calls set expires_at = clock_timestamp() where call_id = ${a}`.execute(
+        bench().db.kysely,
+      );
+      const late = votesFor(b, { expiresAt: '2020-01-01T00:00:00Z' });
+      await assert.rejects(s.vote(two, person('lea'), late), /expiresAt/);
+      assert.deepEqual((await s.read(two)).calls[1]?.votes, []);
     });
 
     it('is the same when it is made, given or revoked once more', async () => {

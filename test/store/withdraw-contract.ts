@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { AppError } from '../../src/contract/errors.ts';
 import { transcriptOf } from '../../src/activities/transcript.ts';
 import { leaseOutboxLines } from '../../src/store/outbox.ts';
 import type { KeyUse } from '../../src/store/runs/keys.ts';
@@ -137,6 +138,22 @@ export function describeWithdrawals(bench: () => Bench): void {
       const runId = run.runId;
       assert.deepEqual(await saysMore(run, { key: use }), { kind: 'WITHDREW', runId });
       assert.deepEqual(await saysMore(run, { key: use }), { kind: 'REPLAYED', runId });
+    });
+
+    it('is refused with media, of an agent that is switched off, and takes no key where there is nothing to take back', async () => {
+      const { s, run } = await paused();
+      const media = [{ type: 'image/png', url: 'https://example.org/a.png' }];
+      await assert.rejects(saysMore(run, { media }), refusedAs('INVALID_REQUEST'));
+      const refusal = new AppError('AGENT_INACTIVE', 'off');
+      await assert.rejects(saysMore(run, { refusal }), refusedAs('AGENT_INACTIVE'));
+      assert.equal((await s.read(run)).status, 'PAUSED');
+      const fresh = await s.start();
+      const use: KeyUse = { ...key(fresh), route: 'withdraw', target: fresh.runId };
+      const withdraws = () =>
+        bench().store.asOrg('acme', (tx) =>
+          withdrawCalls(tx, fresh.runId, { withdrawalId: randomUUID(), by: 'ada' }, use),
+        );
+      for (let n = 0; n < 2; n++) await assert.rejects(withdraws(), refusedAs('NOT_PAUSED'));
     });
 
     it('waits behind it where it says queue, and is refused where it says nothing', async () => {
