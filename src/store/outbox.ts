@@ -22,7 +22,9 @@ export type OutboxMessage =
       /** Missing in lines of the first release. */
       readonly calls?: readonly { readonly callId: string; readonly action: DecidedAs }[];
     }
-  | { readonly kind: 'CANCEL' };
+  | { readonly kind: 'CANCEL' }
+  /** Of a run that is deleted: its executions go with all that they hold. */
+  | { readonly kind: 'DELETE' };
 
 /** For operators, beside the workflow's input: whose run it is, and the question's beginning. */
 export interface Asked {
@@ -72,7 +74,8 @@ function keyOf(runId: string, message: OutboxMessage): string {
       return takenUp === undefined ? `${runId} START` : `${runId} START ${takenUp.execution}`;
     }
     case 'CANCEL':
-      return `${runId} CANCEL`;
+    case 'DELETE':
+      return `${runId} ${message.kind}`;
     default:
       return assertNever(message);
   }
@@ -108,6 +111,18 @@ export function addOutboxLine(
       })
       .onConflict((known) => known.column('line_key').doNothing()),
   );
+}
+
+/**
+ * Of a run that is deleted: its workflow is to go, and of the lines the words of its user. A start
+ * that is being sent may still arrive; the deletion is sent after it.
+ */
+export function deleteFromTemporal(tx: StoreTransaction, orgId: string, runId: string): void {
+  tx.write(sql`delete from outbox where run_id = ${runId} and acknowledged_at is not null`);
+  tx.write(
+    sql`update outbox set payload = payload - 'asked' where run_id = ${runId} and kind = 'START'`,
+  );
+  addOutboxLine(tx, orgId, runId, { kind: 'DELETE' });
 }
 
 /**

@@ -13,6 +13,7 @@ import {
 } from '../store/counterpart.ts';
 import type { Store } from '../store/database/access.ts';
 import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
+import { codeOf, NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED } from './grpc-status.ts';
 
 export interface VerifiedTemporal extends Temporal {
   readonly kept: KeptCounterpart;
@@ -25,12 +26,6 @@ interface Found extends Counterpart {
   readonly replicated: boolean;
   readonly retentionMs: number;
 }
-
-// grpc status codes
-const NOT_FOUND = 5;
-const PERMISSION_DENIED = 7;
-const UNIMPLEMENTED = 12;
-const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown } | null)?.code;
 
 /** A server that has just come up refuses its first calls; a database may be away for a moment. */
 const TRIES = 6;

@@ -14,6 +14,7 @@ import type { Asked } from '../store/outbox.ts';
 import type { AgentRunInput } from '../contract/turn.ts';
 import type { OutboxMessage } from '../store/outbox.ts';
 import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
+import { codeOf, NOT_FOUND } from './grpc-status.ts';
 
 /**
  * `gone`: there is no open workflow of that id, so the record has to be looked at. `busy`: the
@@ -32,6 +33,8 @@ export interface Gateway {
   readonly cancel: (runId: string) => Promise<GatewayAnswer>;
   /** Of a workflow whose run has ended in the record, and that does not end by itself. */
   readonly terminate: (runId: string, why: string) => Promise<GatewayAnswer>;
+  /** Every execution of a run that is deleted. Taken too where there is none. */
+  readonly delete: (runId: string) => Promise<GatewayAnswer>;
 }
 
 const key = {
@@ -119,7 +122,34 @@ export function createGateway(temporal: Temporal, options: { readonly eager: boo
       ),
     cancel: (runId) => unlessGone(() => client.workflow.getHandle(runId).cancel()),
     terminate: (runId, why) => unlessGone(() => client.workflow.getHandle(runId).terminate(why)),
+    delete: (runId) => deleteExecutions(temporal, runId),
   };
+}
+
+/**
+ * The last one without its id, which the list may not have yet; the others, that a retry or a reset
+ * left behind, as listed.
+ */
+async function deleteExecutions(
+  { client, connection, settings: { namespace } }: Temporal,
+  runId: string,
+): Promise<GatewayAnswer> {
+  const remove = async (execution: { workflowId: string; runId?: string }): Promise<void> => {
+    try {
+      await client.workflowService.deleteWorkflowExecution({
+        namespace,
+        workflowExecution: execution,
+      });
+    } catch (error) {
+      if (codeOf(error) !== NOT_FOUND) throw error;
+    }
+  };
+  await connection.withDeadline(Date.now() + RPC_DEADLINE_MS, async () => {
+    for await (const one of client.workflow.list({ query: `WorkflowId = '${runId}'` }))
+      await remove({ workflowId: runId, runId: one.runId });
+    await remove({ workflowId: runId });
+  });
+  return 'taken';
 }
 
 /** In code spans: the Web UI makes no links of a stranger's words. */

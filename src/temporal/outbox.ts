@@ -31,7 +31,7 @@ export interface Outbox {
 
 export interface OutboxDeps {
   readonly store: Store;
-  readonly gateway: Pick<Gateway, 'start' | 'wake' | 'cancel'>;
+  readonly gateway: Pick<Gateway, 'start' | 'wake' | 'cancel' | 'delete'>;
   /** Temporal is the one that the record belongs to, or its check rejects: nothing is sent to another. */
   readonly identity: TemporalIdentity;
   /** A run whose workflow is not there: it is to be compared with its record. */
@@ -76,6 +76,8 @@ export function createOutbox({ store, gateway, identity, onGone, log, onDue }: O
         return gateway.wake(line.runId, { pauseId: message.pauseId, calls: message.calls ?? [] });
       case 'CANCEL':
         return gateway.cancel(line.runId);
+      case 'DELETE':
+        return gateway.delete(line.runId);
       default:
         return assertNever(message);
     }

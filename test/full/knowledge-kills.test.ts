@@ -331,6 +331,23 @@ describe('documents on their way', function () {
       { agent: 'reader' },
     );
     assert.equal(run.status, 'COMPLETED');
+    const { cli } = cluster.temporal;
+    const show = (execution: string): Promise<string> =>
+      cli(['workflow', 'show', '--workflow-id', run.runId, '--run-id', execution, '-o', 'json']);
+    // An operator's reset leaves an execution more.
+    await cli([
+      ...['workflow', 'reset', '--workflow-id', run.runId, '--type', 'FirstWorkflowTask'],
+      ...['--reason', 'to see'],
+    ]);
+    let executions: readonly string[] = [];
+    await until('both executions are closed, and listed', async () => {
+      const query = `WorkflowId = '${run.runId}' AND ExecutionStatus != 'Running'`;
+      const listed = await cli(['workflow', 'list', '--query', query, '-o', 'json']);
+      executions = (JSON.parse(listed) as { execution: { runId: string } }[]).map(
+        (one) => one.execution.runId,
+      );
+      return executions.length === 2;
+    });
     const neighbour = callerOf(cluster.apis[0]?.url ?? '', await tokenOf('eve'));
     await neighbour.ask(plan([['remember', { content: `My word is ${other}.` }]], 'Noted.'), {
       agent: 'reader',
@@ -341,11 +358,16 @@ describe('documents on their way', function () {
         cluster.databaseUrl,
       )
     ).map((row) => String(row['relname']));
-    const places = async (word: string): Promise<readonly string[]> => {
+    const holding = async (word: string): Promise<readonly string[]> => {
       const found: string[] = [];
       for (const table of tables)
         if ((await rows(`select count(*) from "${table}" t where t::text ilike '%${word}%'`)) > 0)
           found.push(table);
+      return found;
+    };
+    // What was never given to Temporal is in no byte of its files.
+    const places = async (word: string): Promise<readonly string[]> => {
+      const found = [...(await holding(word))];
       for (const file of readdirSync(cluster.temporal.dataDir))
         if (readFileSync(join(cluster.temporal.dataDir, file)).includes(word))
           found.push(`Temporal: ${file}`);
@@ -356,8 +378,24 @@ describe('documents on their way', function () {
     assert.equal((await call('DELETE', `/api/knowledge/${kept}/documents/${id}`))[0], 204);
     assert.equal((await call('DELETE', `/api/knowledge/${shelf}`))[0], 204);
     assert.equal((await call('DELETE', '/api/users/ada'))[0], 204);
-    for (const word of [ofDocument, ofBase, ofUser])
-      await until(`${word} is gone`, async () => (await places(word)).length === 0, 30_000, 500);
+    for (const execution of executions)
+      await until('Temporal has no execution of the run', () =>
+        show(execution).then(
+          () => false,
+          () => true,
+        ),
+      );
+    for (const [what, word] of Object.entries({ ofDocument, ofBase, ofUser })) {
+      let left: readonly string[] = [];
+      const gone = async (): Promise<boolean> => {
+        // What Temporal has deleted stays in its file until SQLite writes there again.
+        left = await (word === ofUser ? holding : places)(word);
+        return left.length === 0;
+      };
+      await until(`${what} stands nowhere`, gone, 30_000, 500).catch((error: unknown) => {
+        throw new Error(`${what} still stands in ${left.join(' and ')}`, { cause: error });
+      });
+    }
     assert.ok((await places(other)).includes('memories'), 'of another user it stays');
   });
 });

@@ -444,5 +444,5 @@ export const ROWS: Readonly<Record<string, Row>> = {
   releaseStranded: { partOf: 'startRun' },
   withdrawStartsOfEnded: { partOf: 'endRestoredRun' },
   // Gone, or not there: both are the same answer to a caller (test/api/sessions.test.ts).
-  deleteSession: { partOf: 'startRun' },
+  ...each('deleteSession deleteFromTemporal', { partOf: 'startRun' }),
 };

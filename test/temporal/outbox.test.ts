@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { StoreUnavailableError, type Store } from '../../src/store/database/access.ts';
+import type { Viewer } from '../../src/store/queries/visibility.ts';
+import { deleteSession } from '../../src/store/runs/sessions.ts';
 import { workflowInput, type NewRun } from '../../src/store/runs/runs.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import type { GatewayAnswer } from '../../src/temporal/gateway.ts';
@@ -121,6 +123,33 @@ describe('the outbox', () => {
     assert.equal(await outbox.send(runId), true);
     await until('all acknowledged', () => taken(runId), 10_000, 5);
     assert.deepEqual(of(runId), ['START', 'START', 'START', `SIGNAL ${pauseId}`, 'CANCEL']);
+  });
+
+  it('of a deleted run says the deletion last, and keeps no word of its user', async () => {
+    const { outbox, of } = opened();
+    const s = drive(bench.store);
+    const run = await s.start({ input: 'My word is quince.' });
+    await s.cancel(run);
+    // Both are still to be told: the start was with a process that died.
+    await sql`update outbox set acknowledged_at = null where run_id = ${run.runId}`.execute(
+      bench.db.kysely,
+    );
+    const ada: Viewer = {
+      ...{ orgId: run.orgId, subject: run.userId, roles: [], scopes: new Set() },
+      service: false,
+    };
+    const { kind } = await bench.store.asOrg(run.orgId, (tx) =>
+      deleteSession(tx, ada, { sessionId: run.sessionId }),
+    );
+    assert.equal(kind, 'DELETED');
+    const { rows } = await sql`select 1 from outbox where payload::text like '%quince%'`.execute(
+      bench.db.kysely,
+    );
+    assert.deepEqual(rows, []);
+    await leaseIsOver(run.runId);
+    void outbox.send(run.runId);
+    await until('all acknowledged', () => taken(run.runId), 10_000, 5);
+    assert.deepEqual(of(run.runId), ['START', 'CANCEL', 'DELETE']);
   });
 
   describe('a start that was leased as it was written', () => {

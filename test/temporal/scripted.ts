@@ -5,7 +5,7 @@ import type { AgentRunInput } from '../../src/contract/turn.ts';
 import type { Gateway, GatewayAnswer } from '../../src/temporal/gateway.ts';
 import type { WorkflowObserver } from '../../src/temporal/workflow-observer.ts';
 
-/** `START`, `SIGNAL <pause>`, `CANCEL`, of a run. */
+/** `START`, `SIGNAL <pause>`, `CANCEL`, `DELETE`, of a run. */
 export interface Heard {
   readonly runId: string;
   readonly what: string;
@@ -37,6 +37,7 @@ export function scriptedGateway(
       wakeAsBefore: (runId, pauseId) => say(runId, `SIGNAL AS BEFORE ${pauseId}`),
       cancel: (runId) => say(runId, 'CANCEL'),
       terminate: (runId) => say(runId, 'TERMINATE'),
+      delete: (runId) => say(runId, 'DELETE'),
     },
   };
 }

@@ -20,6 +20,7 @@ import { grants } from './migrations/0071-grants.ts';
 import { effects } from './migrations/0073-effects.ts';
 import { withdrawals } from './migrations/0072-withdrawals.ts';
 import { toolsOfOthers } from './migrations/0075-tools-of-others.ts';
+import { deletedWorkflows } from './migrations/0076-deleted-workflows.ts';
 import { knowledge } from './migrations/0050-knowledge.ts';
 import { wordsOfOneOrg } from './migrations/0065-words-of-one-org.ts';
 
@@ -51,6 +52,7 @@ const later: Migrations = {
   '0072-withdrawals': withdrawals,
   '0073-effects': effects,
   '0075-tools-of-others': toolsOfOthers,
+  '0076-deleted-workflows': deletedWorkflows,
 };
 
 const LATER_TABLE = 'holdpoint_migration';

@@ -303,7 +303,7 @@ export interface OutboxTable {
   readonly run_id: string;
   readonly org_id: string;
   readonly line_key: string;
-  readonly kind: 'START' | 'SIGNAL' | 'CANCEL';
+  readonly kind: 'START' | 'SIGNAL' | 'CANCEL' | 'DELETE';
   readonly payload: unknown;
   readonly created_at: Generated<Date>;
   readonly claimed_until: Date | null;

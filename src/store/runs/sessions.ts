@@ -6,6 +6,7 @@ import { OPEN } from './open-runs.ts';
 import type { StoreTransaction } from '../database/access.ts';
 import type { Columns } from '../database/tables.ts';
 import { audit } from '../audit.ts';
+import { deleteFromTemporal } from '../outbox.ts';
 import {
   allOf,
   listed,
@@ -107,9 +108,9 @@ export type Deleted =
   | { readonly kind: 'OPEN'; readonly runIds: readonly string[] };
 
 /**
- * Its user, or an admin. Runs, turns, calls, votes, events and deltas go with their run; audit
- * lines stay, and so do idempotency keys (a late repetition must not start the conversation anew)
- * and outbox lines (a cancel that Temporal has not taken yet).
+ * Its user, or an admin. Runs, turns, calls, votes, events and deltas go with their run, and so
+ * does what Temporal has of it; audit lines stay, and so do idempotency keys (a late repetition must
+ * not start the conversation anew) and outbox lines that Temporal has not taken yet.
  */
 export async function deleteSession(
   tx: StoreTransaction,
@@ -132,7 +133,8 @@ export async function deleteSession(
     Columns<'runs', 'run_id'>
   >`delete from runs where ${session} returning run_id`.execute(tx.db);
   await sql`delete from sessions where ${session}`.execute(tx.db);
-  for (const { run_id: runId } of runs)
+  for (const { run_id: runId } of runs) {
+    deleteFromTemporal(tx, orgId, runId);
     audit(tx, {
       orgId,
       runId,
@@ -140,5 +142,6 @@ export async function deleteSession(
       action: 'run.deleted',
       data: { sessionId, userId },
     });
+  }
   return { kind: 'DELETED' };
 }
