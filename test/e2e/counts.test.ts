@@ -12,6 +12,8 @@ import { callerOf, openStage, plan, tokenOf, type Caller, type Stage } from './s
 const MESSAGE = plan([['look', { note: 'NVDA' }]], 'It stands at 120.');
 /** Those of the process's own looks, which a run may fall together with. */
 const OF_THE_PROCESS = /holdpoint\.as', 'reconciler'|select exists \(select 1 from outbox/;
+/** The next transaction id of the server: every transaction that writes takes one, NOTIFY too. */
+const XID = 'txid_snapshot_xmax(txid_current_snapshot())';
 
 describe('what a run with two model turns and one tool asks of PostgreSQL', function () {
   this.timeout(120_000);
@@ -86,6 +88,19 @@ describe('what a run with two model turns and one tool asks of PostgreSQL', func
     assert.ok(own.length <= 9, `${own.length} transactions`);
     const statements = own.flat().length + others.length;
     assert.ok(statements <= 40, `${statements} statements`);
+  });
+
+  it('takes eight transaction ids, notifications included', async () => {
+    const taken = async (): Promise<number> =>
+      Number((await postgres.sql(`select ${XID} as n`))[0]?.['n']);
+    const runs = 12;
+    await sleep(1000);
+    const before = await taken();
+    for (let n = 0; n < runs; n++) assert.equal((await ada.ask(MESSAGE)).run.status, 'COMPLETED');
+    await sleep(500);
+    const each = ((await taken()) - before) / runs;
+    // A quarter for what the process itself does meanwhile.
+    assert.ok(each >= 7 && each <= 8.25, `${each} a run`);
   });
 
   it('is nothing while nothing happens: less than one statement a second', async () => {

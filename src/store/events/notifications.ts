@@ -48,7 +48,7 @@ export function createAnnouncer(db: Database): Announcer {
         else if (id.startsWith(MARK.EVENTS)) subscriptions.notify(id.slice(1), 'EVENTS');
         else subscriptions.notify(id, 'STATUS');
     },
-    onConnected: () => void missed.check(),
+    onGap: () => void missed.check(),
   });
   const listen: Announcer['listen'] = (runId, listener) => subscriptions.add(runId, listener);
   return {
