@@ -2,14 +2,7 @@
 // for by Temporal's worker. `npm run worker` runs it alone; start-all.ts beside the API, on the
 // same connection.
 
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import {
-  bundleWorkflowCode,
-  Runtime,
-  Worker,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { createDocumentActivities } from '../activities/documents/index.ts';
 import type { Config } from '../config.ts';
@@ -25,6 +18,7 @@ import type { Model } from '../models/model.ts';
 import { embedderOf, OPENAI } from './embedder.ts';
 import { openProcess, settings } from './process.ts';
 import { openServers } from './tool-servers.ts';
+import { bundleWorkflows } from './workflow-bundle.ts';
 import type { Store } from '../store/database/access.ts';
 import { countWithoutVector, vectorsThere } from '../store/knowledge/vectors.ts';
 import type { Temporal } from '../temporal/connect.ts';
@@ -44,7 +38,7 @@ export interface WorkerParts {
   /** Of agents' tools; the worker does not close them. */
   readonly servers: McpServers;
   /** Begun early by who has other things to wait for meanwhile. */
-  readonly workflows: Promise<WorkflowBundleWithSourceMap>;
+  readonly workflows: Promise<WorkflowBundle>;
   readonly log: Logger;
 }
 
@@ -81,15 +75,6 @@ export function installRuntime(log: Logger): void {
     logger: createSdkLogger(log),
   });
 }
-
-/** About a second of CPU. */
-export const bundleWorkflows = (log: Logger): Promise<WorkflowBundleWithSourceMap> =>
-  bundleWorkflowCode({
-    workflowsPath: fileURLToPath(
-      new URL(`../workflows/index${extname(import.meta.url)}`, import.meta.url),
-    ),
-    logger: createSdkLogger(log),
-  });
 
 /** A worker of its own does not know where the API listens; beside it, it is this process. */
 const pageUrlOf = ({ publicUrl, role, host, port }: Config): string | undefined =>

@@ -19,9 +19,10 @@ import type { VerifiedTemporal } from '../temporal/counterpart.ts';
 import { closeExampleDatabase } from '../tools/examples/example-database.ts';
 import { developmentSecret } from './development-secret.ts';
 import { openProcess, settings, type Process } from './process.ts';
-import { bundleWorkflows, installRuntime, modelOf, startWorker } from './run-worker.ts';
+import { installRuntime, modelOf, startWorker } from './run-worker.ts';
 import { agentFilesOf, startApi } from './serve-api.ts';
 import { agentsBy, openServers as openToolServers } from './tool-servers.ts';
+import { bundleWorkflows } from './workflow-bundle.ts';
 
 /** Whom the printed token is for. */
 const READY_USER = 'ada';
