@@ -24,6 +24,16 @@ const whatWaits = (runsInUi: string): readonly string[] => [
   `    ${runsInUi}?query=${encodeURIComponent('HoldpointStatus="PAUSED"')}`,
 ];
 
+/** What is asked about depends on the arguments. */
+const refunds = (curl: string): readonly string[] => [
+  '# A small refund runs by its rule; of a large one a person is asked, in a sentence.',
+  ...['12.50 EUR of order o-1001', '5,000 EUR of order o-1002'].flatMap((what) => [
+    `${curl} $API/api/agents/refund_agent/runs \\`,
+    `  -d '{"message": "Refund ${what}, it came damaged."}'`,
+  ]),
+  '',
+];
+
 export function welcomeText({
   apiUrl,
   consoleUrl,
@@ -79,6 +89,7 @@ export function welcomeText({
     `curl -sS -H "$AUTH" ${runs}/$RUN_ID`,
     ...(runsInUi === null ? [] : [`echo "${runsInUi}/$RUN_ID"`]),
     '',
+    ...(agents.includes('refund_agent') ? refunds(curl) : []),
   ];
   return [...head, ...ask, ...approve].join('\n');
 }

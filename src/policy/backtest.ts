@@ -43,6 +43,6 @@ export function* backtest(
     const user = { id: call.userId, roles: call.roles };
     const facts = { args: call.args, user, orgId, agentId, earlier };
     yield { call, would: judgeCall(tool, quorum, facts).then };
-    if (call.counts) earlier = [...earlier, call.args];
+    if (call.counts) earlier.push(call.args);
   }
 }

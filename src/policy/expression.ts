@@ -147,7 +147,8 @@ function judge(
       user: { id: user.id, ...(user.roles === null ? {} : { roles: [...user.roles] }) },
       org: { id: orgId },
       agent: { id: agentId },
-      run: new RunFacts(earlier, input),
+      // They may be many: not taken in where the expression does not name them.
+      run: new RunFacts(roots.has('run') ? earlier : [], input),
     });
     return typeof answer === 'boolean'
       ? { matches: answer }

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import type { ToolSnapshot } from '../contract/agent.ts';
 import { callDeclared } from '../egress/fetch-declared.ts';
+import { parseStrict } from '../json/strict.ts';
 import { ToolError } from './define-tool.ts';
 import { httpAddress } from './http-address.ts';
 import { createMask, sentFromAddress } from './mask.ts';
@@ -20,10 +21,11 @@ export type ReceiverSays =
 /** Contract, section 10. */
 const WAIT_MS = 10_000;
 
-const Said = z.object({
-  outcome: z.enum(['done', 'not_done', 'unknown']),
-  result: z.unknown().optional(),
-});
+const Said = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('done'), result: z.unknown().optional() }),
+  // With a result it contradicts itself.
+  z.object({ outcome: z.enum(['not_done', 'unknown']), result: z.undefined().optional() }),
+]);
 
 export interface AskedCall {
   readonly arguments: Readonly<Record<string, unknown>>;
@@ -70,7 +72,9 @@ export async function askReceiver(
 const noAnswer = (why: string): ReceiverSays => ({ kind: 'NO_ANSWER', why });
 
 function saidBy(text: string, mask: (text: string) => string): ReceiverSays {
-  const said = Said.safeParse(parsed(text));
+  // A word that is said twice, once this way and once that, is none.
+  const read = parseStrict(text);
+  const said = Said.safeParse(read.ok ? read.value : undefined);
   if (!said.success) return noAnswer('its answer was none of done, not_done and unknown');
   switch (said.data.outcome) {
     case 'done': {
@@ -82,13 +86,5 @@ function saidBy(text: string, mask: (text: string) => string): ReceiverSays {
       return { kind: 'NOT_DONE' };
     case 'unknown':
       return { kind: 'UNKNOWN' };
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

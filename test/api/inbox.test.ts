@@ -178,6 +178,21 @@ describe('waiting for the inbox', () => {
       );
     });
 
+    it('says of a call that its user took back WITHDRAWN, by whom', async () => {
+      const run = await paused();
+      const stream = await watch();
+      await seen(stream, 1);
+      const taken = await ada.call('POST', `/api/agents/guard/runs/${run.runId}/withdraw`, {
+        body: {},
+      });
+      assert.ok(taken.status < 300, JSON.stringify(taken.json));
+      await seen(stream, 2);
+      assert.deepEqual(said(stream).slice(1), [`DECIDED ${callOf(run)}`]);
+      const last: Json = stream.frames[1]?.data;
+      const { decision } = last.data;
+      assert.deepEqual([decision.action, decision.by], ['WITHDRAWN', ['ada']]);
+    });
+
     it('goes on after any of its frames with nothing lost and nothing twice, those of its beginning included', async () => {
       const old = [await paused(), await paused(), await paused()];
       const whole = await watch();

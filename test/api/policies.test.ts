@@ -1,8 +1,10 @@
 // What a policy says before it is used: of one call, and of calls that are kept.
 
 import assert from 'node:assert/strict';
+import { sql } from 'kysely';
 import { agent, newOrg, startApiRig, type ApiRig, type Caller, type Json } from './api-rig.ts';
 import { isProblem } from './problems.ts';
+import { sqlOfRun } from './sql-of-run.ts';
 
 const INPUT = {
   type: 'object',
@@ -111,6 +113,21 @@ describe('a policy, before it is used', () => {
     assert.equal((await backtest(admin, [SMALL], { to: '2020-01-01T00:00:00Z' })).json.calls, 0);
     const others = api.as('root', { org: newOrg(), scope: 'admin' });
     assert.equal((await backtest(others, [SMALL])).json.calls, 0);
+  });
+
+  it('says of more than 20,000 calls what to do', async () => {
+    const org = newOrg();
+    const [callId = ''] = await kept(org);
+    const admin = api.as('root', { org, scope: 'admin' });
+    await sqlOfRun(
+      api.store,
+      sql`insert into calls select (jsonb_populate_record(c, jsonb_build_object('call_id', c.call_id || g, 'idx', g))).*
+        from calls c, generate_series(1, 19998) g where c.call_id = ${callId}`,
+    );
+    const [{ path, message }] = isProblem(await backtest(admin, [SMALL]), 400, 'INVALID_REQUEST')
+      .json.errors;
+    assert.equal(path, 'from');
+    assert.match(message, /take less time at once/);
   });
 
   it('of a backtest takes rules as a file would, from admins alone', async () => {

@@ -20,7 +20,7 @@ describe('the welcome', () => {
         uiUrl: 'http://127.0.0.1:8233',
         temporalAddress: '127.0.0.1:7233',
         token: 'eyJ.t',
-        agents: ['finance_agent'],
+        agents: ['finance_agent', 'refund_agent'],
       });
       const pasted = text.slice(text.indexOf('API='));
       const { stdout } = await promisify(execFile)('/bin/sh', ['-c', pasted]);
@@ -31,6 +31,8 @@ describe('the welcome', () => {
           'POST /api/agents/finance_agent/runs',
           'POST /api/agents/finance_agent/runs/run_01/continue',
           'GET /api/agents/finance_agent/runs/run_01',
+          'POST /api/agents/refund_agent/runs',
+          'POST /api/agents/refund_agent/runs',
         ],
       );
       assert.ok(asked.every((line) => line.includes('Bearer eyJ.t')));
@@ -54,13 +56,13 @@ describe('the welcome', () => {
       consoleUrl: 'http://127.0.0.1:1/#code=x',
       uiUrl: 'http://127.0.0.1:8233',
       token: 'eyJ.t',
-      agents: ['finance_agent', 'database_admin'],
+      agents: ['finance_agent', 'database_admin', 'refund_agent'],
     });
     assert.deepEqual(
       text.split('\n').filter((line) => line.length > 100),
       [],
     );
-    assert.ok(text.split('\n').length <= 40);
+    assert.ok(text.split('\n').length <= 46);
   });
 
   it('says less where it knows less: no Web UI, no token of ours, other agents', () => {

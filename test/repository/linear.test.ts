@@ -12,6 +12,7 @@ import { createReplyCollector } from '../../src/models/openai/collector.ts';
 import { createBodyReader } from '../../src/models/openai/event-lines.ts';
 import { refusalIn } from '../../src/models/openai/refusal.ts';
 import { estimateTokens } from '../../src/models/estimate-tokens.ts';
+import { backtest, type KeptCall } from '../../src/policy/backtest.ts';
 import { checkArguments } from '../../src/tools/arguments.ts';
 import { pageText } from '../../src/tools/examples/page-text.ts';
 import { callLabel } from '../../src/tools/label.ts';
@@ -75,6 +76,21 @@ const list = (items: object): Readonly<Record<string, unknown>> => ({
 const strings = (n: number): unknown => ({
   list: Array.from({ length: n / 10 }, (_, i) => `s${i}`),
 });
+
+function fared(when: string): Make {
+  const rule = { name: 'r', when, then: 'required' } as const;
+  const input = {
+    ...{ type: 'object', properties: { turn: { type: 'integer' } }, required: ['turn'] },
+  };
+  const of = { ...tool('x', { input }), rules: [rule] };
+  return (n) => {
+    const kept: KeptCall[] = Array.from({ length: n / 200 }, (_, i) => ({
+      ...{ callId: `c${i}`, runId: 'run', args: { turn: i }, was: 'never', counts: true },
+      ...{ rejectedByPeople: false, editedByPeople: false, userId: 'ada', roles: [] },
+    }));
+    return () => [...backtest(of, kept, { orgId: 'o', agentId: 'a', quorum: 1 })];
+  };
+}
 
 const PARSERS: Readonly<Record<string, Readonly<Record<string, Make>>>> = {
   'strict JSON': texts(
@@ -148,6 +164,13 @@ const PARSERS: Readonly<Record<string, Readonly<Record<string, Make>>>> = {
       Object.fromEntries(Array.from({ length: n / 10 }, (_, i) => [`k${i}`, 1])),
     ),
     'items that must contain': check(list({ contains: { const: 1 } }), strings),
+  },
+  rules: {
+    "the kept calls of one run, by rules that look at each call's arguments":
+      fared('args.turn > 1'),
+    "the kept calls of one run, by rules that look at the run's earlier ones": fared(
+      'run.sumOf("args.turn") > 100',
+    ),
   },
 };
 

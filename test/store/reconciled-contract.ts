@@ -77,6 +77,8 @@ export function describeReconciled(bench: () => Bench): void {
       await other.s.cancel(other.run);
       const late = await settles(other.run, other.callId, { kind: 'NOT_DONE' });
       assert.deepEqual(late, { kind: 'UNKNOWN' });
+      const [ended] = (await other.s.read(other.run)).calls;
+      assert.doesNotMatch(ended?.evidence ?? '', /receiver/, 'of an ended run nothing is written');
       const none = await unanswered({ approval: 'never', reconcile: undefined });
       assert.equal(await asksOf(none.run, none.callId), undefined);
     });

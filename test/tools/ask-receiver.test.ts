@@ -74,6 +74,9 @@ describe('a receiver that is asked what became of a call', () => {
       [200, '[{"outcome":"done"}]'],
       [200, '{"outcome":"DONE"}'],
       [200, '{"outcome":"done"'],
+      [200, '{"outcome":"not_done","outcome":"done"}'],
+      [200, '{"outcome":"not_done","result":"receipt 8812"}'],
+      [200, '{"outcome":"unknown","result":null}'],
     ] as const) {
       says(status, body);
       isNoAnswer(await asked());
