@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { readAuth, readOidc, type AuthSettings, type OidcSettings } from './settings/auth.ts';
 import { withoutPassword } from './settings/in-force.ts';
 import { readModel, type ModelSettings } from './settings/model.ts';
-import { databaseAddress } from './settings/secret-files.ts';
+import { databaseAddress, secretOf } from './settings/secret-files.ts';
 import { createSettingsReader, type Environment, type SettingsReader } from './settings/read.ts';
 import {
   isOwnSetting,
@@ -13,9 +13,10 @@ import {
   type LOG_LEVELS,
   type OPERATOR_DECISIONS,
 } from './settings/settings.ts';
+import { key } from './settings/values.ts';
 import { readTemporal, type TemporalSettings } from './settings/temporal.ts';
 
-export type Role = 'start' | 'api' | 'worker' | 'migrate' | 'token' | 'reembed';
+export type Role = 'start' | 'api' | 'worker' | 'migrate' | 'token' | 'reembed' | 'verify-audit';
 
 export interface Config {
   readonly role: Role;
@@ -44,6 +45,10 @@ export interface Config {
   readonly migrationDatabaseUrl: string | null;
   /** API and worker bring the schema up to date when they start. */
   readonly migrateAtStart: boolean;
+  /** Seals the audit; null: not set. */
+  readonly auditKey: string | null;
+  /** Absolute; null: not set. */
+  readonly auditAnchorFile: string | null;
   readonly auth: AuthSettings;
   /** Where people sign in to the console; null: by a token. */
   readonly oidc: OidcSettings | null;
@@ -83,6 +88,7 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
   const serves = role === 'start' || role === 'api';
   const asksModels = role === 'start' || role === 'worker';
   const uiUrl = read('TEMPORAL_UI_URL');
+  const anchorFile = read('AUDIT_ANCHOR_FILE');
   const config: Config = {
     role,
     production,
@@ -99,6 +105,8 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     databaseUrl: databaseAddress(settings, 'DATABASE_URL'),
     migrationDatabaseUrl: databaseAddress(settings, 'MIGRATION_DATABASE_URL'),
     migrateAtStart: read('MIGRATE_AT_START') ?? !settings.isSet('MIGRATION_DATABASE_URL'),
+    auditKey: secretOf(settings, 'AUDIT_KEY', key),
+    auditAnchorFile: anchorFile === null ? null : resolve(anchorFile),
     auth: readAuth(settings, production && serves),
     oidc: readOidc(settings),
     orgClaim: read('JWT_ORG_CLAIM'),

@@ -1,4 +1,4 @@
-// Development's own token secret: made once, kept under the data directory, readable by its owner
+// Development's own secrets: each made once, kept under the data directory, readable by its owner
 // alone.
 
 import { randomBytes } from 'node:crypto';
@@ -14,8 +14,11 @@ const read = (file: string): string | undefined => {
   }
 };
 
-export function developmentSecret(dataDir: string): string {
-  const file = join(dataDir, 'jwt-secret');
+export function developmentSecret(
+  dataDir: string,
+  name: 'jwt-secret' | 'audit-key' = 'jwt-secret',
+): string {
+  const file = join(dataDir, name);
   const kept = read(file);
   if (kept !== undefined) {
     chmodSync(file, 0o600);
@@ -33,5 +36,5 @@ export function developmentSecret(dataDir: string): string {
   } finally {
     rmSync(mine, { force: true });
   }
-  return read(file) ?? developmentSecret(dataDir);
+  return read(file) ?? developmentSecret(dataDir, name);
 }

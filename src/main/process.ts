@@ -3,6 +3,7 @@
 // opened.
 
 import { once } from 'node:events';
+import { startSealer } from '../audit/sealer.ts';
 import { configFromEnvironment, type Config, type Role } from '../config.ts';
 import { keepFilesPrivate } from '../data-dir.ts';
 import { untilAborted, withDeadline } from '../deadline.ts';
@@ -19,6 +20,7 @@ import {
   type OutboxAndReconciler,
 } from '../temporal/outbox-and-reconciler.ts';
 import { searchAttributesProblem } from '../temporal/search-attributes.ts';
+import { auditParts } from './audit-parts.ts';
 
 type Close = () => unknown;
 type NotReady = () => Promise<readonly string[]>;
@@ -142,9 +144,9 @@ function createProcess(
       return met;
     },
     startOutbox: ({ store, temporal }, { eager } = { eager: false }) => {
-      const { retentionDays } = config;
+      stack.push(startSealing(config, store, log));
       const started = createOutboxAndReconciler({
-        ...{ store, temporal, eager, retentionDays, log },
+        ...{ store, temporal, eager, retentionDays: config.retentionDays, log },
         onCorrected: meter.corrected,
       });
       stack.push(() => started.stop());
@@ -154,6 +156,11 @@ function createProcess(
       if (!stopping.aborted) await once(stopping, 'abort');
     },
   };
+}
+
+function startSealing(config: Config, store: Store, log: Logger): Close {
+  const audit = auditParts(config, { makes: config.role === 'start' });
+  return audit === null ? () => undefined : startSealer({ store, ...audit, log }).stop;
 }
 
 function metricsOf(

@@ -32,11 +32,18 @@ export function settingsInForce(config: Config): readonly string[] {
     ["model's absence", `${config.modelPatienceS} s`],
     ['egress exceptions', config.egressAllow.join(', ') || 'none'],
     ['retention', retentionDays === null ? 'kept' : `${retentionDays} days`],
+    ['audit', auditInForce(config)],
     ['log level', config.logLevel],
     ...(role === 'worker' ? [] : callersInForce(config)),
   ] as const;
   return lines.map(([name, value]) => `${name.padEnd(20)} ${value}`);
 }
+
+const auditInForce = ({ auditKey, auditAnchorFile, production, role }: Config): string => {
+  if (auditKey === null && (production || role !== 'start')) return 'not sealed';
+  const key = auditKey === null ? 'with a key of its own' : 'with AUDIT_KEY';
+  return `sealed ${key}${auditAnchorFile === null ? '' : `, heads in ${auditAnchorFile}`}`;
+};
 
 const metricsInForce = ({ metrics }: Config): string =>
   metrics === null

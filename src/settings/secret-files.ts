@@ -4,7 +4,7 @@
 import type { Parsed } from './values.ts';
 import type { SettingsReader } from './read.ts';
 
-type Secret = 'JWT_SECRET' | 'OPENAI_API_KEY';
+type Secret = 'JWT_SECRET' | 'OPENAI_API_KEY' | 'AUDIT_KEY';
 type Address = 'DATABASE_URL' | 'MIGRATION_DATABASE_URL';
 
 /** The setting, or what its file holds. `parse`: as the setting itself is read. */

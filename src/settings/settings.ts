@@ -120,6 +120,18 @@ const database = {
   ),
 };
 
+const auditing = {
+  AUDIT_KEY: setting(
+    values.key,
+    'The key that the lines of the audit are sealed with, at least 32 bytes; the same in every process, for as long as the record is kept. Not set: a key of its own under DATA_DIR for `npm start` in development, else nothing is sealed.',
+  ),
+  AUDIT_KEY_FILE: setting(values.secretFile, 'A file that holds that key, instead.'),
+  AUDIT_ANCHOR_FILE: setting(
+    word,
+    "A file outside the database that keeps the heads of the audit's chain, one a minute while lines come. Not set: none, but for a key of its own one under DATA_DIR.",
+  ),
+};
+
 const tokens = {
   JWT_SECRET: setting(
     values.key,
@@ -209,6 +221,7 @@ export const SETTING_GROUPS = {
   Model: model,
   Temporal: temporal,
   Database: database,
+  Audit: auditing,
   Tokens: tokens,
   People: people,
   Network: network,
@@ -216,14 +229,14 @@ export const SETTING_GROUPS = {
 } as const;
 
 export const SETTINGS = {
-  ...{ ...general, ...model, ...temporal, ...database },
+  ...{ ...general, ...model, ...temporal, ...database, ...auditing },
   ...{ ...tokens, ...people, ...network, ...admin },
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;
 
 // Of parts still to come: no agent file may learn to read them before they exist.
-const RESERVED = ['AUDIT_KEY', 'PAYLOAD_KEYS', 'EMBEDDING_API_KEY'];
+const RESERVED = ['PAYLOAD_KEYS', 'EMBEDDING_API_KEY'];
 
 /** Holdpoint's own settings are no agent's to send anywhere. */
 export const isOwnSetting = (name: string): boolean =>

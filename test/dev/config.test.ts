@@ -170,7 +170,7 @@ describe('settings', () => {
       EMAIL_TOKEN: 'e',
       JWT_SECRET: SECRET,
       OPENAI_API_KEY: 'k',
-      AUDIT_KEY: 'a',
+      AUDIT_KEY: `another ${SECRET}`,
     });
     assert.equal(secret('EMAIL_TOKEN'), 'e');
     for (const name of ['JWT_SECRET', 'OPENAI_API_KEY', 'AUDIT_KEY', 'NOT_SET'])
@@ -184,6 +184,7 @@ describe('settings', () => {
       JWT_SECRET: SECRET,
       OPENAI_API_KEY: 'sk-key-1',
       TEMPORAL_API_KEY: 'tk-key-1',
+      AUDIT_KEY: `another ${SECRET}`,
       TEMPORAL_UI_URL: uiUrl,
     };
     assert.equal(good(env).temporalUiUrl, 'https://me:***@ui.example', 'the welcome shows it too');

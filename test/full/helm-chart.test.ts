@@ -51,6 +51,7 @@ describe('the Helm chart', function () {
     parse(readFileSync(`${CHART}/values-${name}.yaml`, 'utf8')) as object;
   const everything = {
     agents: 'our-agents',
+    auditKey: true,
     toolSecrets: ['mail'],
     temporal: { apiKeyFrom: 'temporal-api-key' },
     image: { digest: `sha256:${'0'.repeat(64)}` },

@@ -31,7 +31,14 @@ describe('the settings', () => {
       {},
       { get: (_, name) => void asked.add(String(name)) },
     );
-    for (const role of ['start', 'api', 'worker', 'migrate', 'token'] satisfies readonly Role[])
+    for (const role of [
+      'start',
+      'api',
+      'worker',
+      'migrate',
+      'token',
+      'verify-audit',
+    ] satisfies readonly Role[])
       readConfig(env, role);
     assert.deepEqual([...asked].toSorted(), documented.toSorted());
   });

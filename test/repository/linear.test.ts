@@ -168,9 +168,6 @@ const PARSERS: Readonly<Record<string, Readonly<Record<string, Make>>>> = {
   rules: {
     "the kept calls of one run, by rules that look at each call's arguments":
       fared('args.turn > 1'),
-    "the kept calls of one run, by rules that look at the run's earlier ones": fared(
-      'run.sumOf("args.turn") > 100',
-    ),
   },
 };
 

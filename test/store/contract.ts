@@ -20,6 +20,7 @@ import { describeHistory } from './history-contract.ts';
 import { describeRejections } from './rejections-contract.ts';
 import { describeGrants } from './grants-contract.ts';
 import { describeEffects } from './effects-contract.ts';
+import { describeSeals } from './seals-contract.ts';
 import { describeReconciled } from './reconciled-contract.ts';
 import { describeRules } from './rules-contract.ts';
 import { describeWithdrawals } from './withdraw-contract.ts';
@@ -376,6 +377,7 @@ export function describeStore(bench: () => Bench): void {
   describeGrants(bench);
   describeWithdrawals(bench);
   describeReconciled(bench);
+  describeSeals(bench);
   describeEffects(bench);
   describeRetry(bench);
   describeHistory(bench);

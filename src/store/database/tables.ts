@@ -42,6 +42,14 @@ export interface AuditTable {
   readonly at: Generated<Date>;
 }
 
+export interface AuditSealsTable {
+  readonly seq: number;
+  readonly line_id: number;
+  readonly sealed_at: Date;
+  readonly key_id: string;
+  readonly mac: string;
+}
+
 export interface CallMediaTable {
   readonly call_id: string;
   readonly run_id: string;
@@ -468,6 +476,7 @@ export interface Tables {
   readonly agent_snapshots: AgentSnapshotsTable;
   readonly attempts: AttemptsTable;
   readonly audit: AuditTable;
+  readonly audit_seals: AuditSealsTable;
   readonly call_media: CallMediaTable;
   readonly calls: CallsTable;
   readonly decisions: DecisionsTable;

@@ -42,6 +42,9 @@ securityContext:
 {{- if .Values.jwtSecret }}
 - { name: JWT_SECRET_FILE, value: /run/secrets/holdpoint/jwt-secret }
 {{- end }}
+{{- if .Values.auditKey }}
+- { name: AUDIT_KEY_FILE, value: /run/secrets/holdpoint/audit-key }
+{{- end }}
 - { name: HOST, value: 0.0.0.0 }
 - { name: PORT, value: '8080' }
 - { name: METRICS_HOST, value: 0.0.0.0 }
@@ -76,6 +79,9 @@ securityContext:
       {{- end }}
       {{- if .Values.jwtSecret }}
       - { key: jwt-secret, path: jwt-secret }
+      {{- end }}
+      {{- if .Values.auditKey }}
+      - { key: audit-key, path: audit-key }
       {{- end }}
 - { name: tmp, emptyDir: {} }
 - { name: data, emptyDir: {} }
