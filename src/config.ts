@@ -4,6 +4,7 @@
 import { resolve } from 'node:path';
 import { readAuth, readOidc, type AuthSettings, type OidcSettings } from './settings/auth.ts';
 import { withoutPassword } from './settings/in-force.ts';
+import { readLimits, type LimitSettings } from './settings/limits.ts';
 import { readModel, type ModelSettings } from './settings/model.ts';
 import { databaseAddress, secretOf } from './settings/secret-files.ts';
 import { createSettingsReader, type Environment, type SettingsReader } from './settings/read.ts';
@@ -61,6 +62,7 @@ export interface Config {
   /** How long a connection is kept without a request. */
   readonly keepAliveS: number;
   readonly maxConnections: number;
+  readonly limits: LimitSettings;
   /** How long a run waits for a model that is away; 0: not at all. */
   readonly modelPatienceS: number;
   readonly egressAllow: readonly string[];
@@ -117,6 +119,7 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     syncWaitMaxS: read('SYNC_WAIT_MAX_S'),
     keepAliveS: read('KEEP_ALIVE_S'),
     maxConnections: read('MAX_CONNECTIONS'),
+    limits: readLimits(settings),
     modelPatienceS: read('MODEL_PATIENCE_S'),
     egressAllow: read('EGRESS_ALLOW') ?? [],
     corsOrigins: read('CORS_ORIGINS') ?? [],

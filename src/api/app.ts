@@ -11,6 +11,7 @@ import { everyAnswer } from './http/every-answer.ts';
 import { problemLayer } from './http/problem.ts';
 import { mountRoutes } from './http/mount-routes.ts';
 import type { Route } from './http/route.ts';
+import { openRequests, requestLimits } from './limits/request-limits.ts';
 import { agentRoutes } from './agents/routes.ts';
 import { inboxRoutes } from './approvals/inbox-routes.ts';
 import { decisionRoutes } from './approvals/routes.ts';
@@ -71,6 +72,8 @@ export function createApp(deps: AppDeps): Koa<ApiState> {
     app.use(crossOrigin(deps.corsOrigins));
   app.use(problemLayer(deps.log));
   app.use(authentication(deps.authenticate));
+  if (deps.requestLimits !== undefined)
+    app.use(requestLimits(deps.requestLimits)).use(openRequests(deps.requestLimits));
   if (deps.console !== undefined) app.use(consoleLayer(deps.console));
   app.use(referenceFiles());
   mountRoutes(app, createRoutes(deps));

@@ -8,6 +8,7 @@ import type { LeasedLine } from '../store/outbox.ts';
 import type { Embedder } from '../models/embedder.ts';
 import type { Authenticate } from './auth/caller.ts';
 import type { Log } from './http/api-context.ts';
+import type { RequestLimits } from './limits/request-limits.ts';
 
 export interface AppDeps {
   readonly store: Store;
@@ -38,5 +39,7 @@ export interface AppDeps {
   readonly console?: ConsoleDeps;
   /** Where people reach the page, without a slash at its end. */
   readonly pageUrl?: () => string;
+  /** Absent: requests are not counted. */
+  readonly requestLimits?: RequestLimits;
   readonly log: Log;
 }

@@ -28,6 +28,7 @@ export const PROBLEM_STATUS = {
   IDEMPOTENCY_KEY_REUSED: 422,
   CALL_ID_REQUIRED: 428,
   TOO_MANY_REQUESTS: 429,
+  TOO_MANY_OPEN_REQUESTS: 429,
   INTERNAL: 500,
   UNAVAILABLE: 503,
 } as const satisfies Record<string, number>;

@@ -23,6 +23,8 @@ import { createAuthenticate } from '../api/auth/authenticate.ts';
 import type { ConsoleDeps } from '../api/console/console-layer.ts';
 import { readConsoleFiles } from '../api/console/page.ts';
 import { createNotReady } from '../api/health/readiness.ts';
+import { createRequestCounts, type RequestCounts } from '../api/limits/request-counts.ts';
+import type { RequestLimits } from '../api/limits/request-limits.ts';
 import { createGuardedServer } from '../api/http/slow-clients.ts';
 import { createWebhookSender } from '../webhooks/sender.ts';
 
@@ -69,6 +71,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     draining: draining.signal,
     ...(working === undefined ? {} : { working }),
   });
+  const counts = createRequestCounts(store);
   const app = createApp({
     store,
     agents: agents.agents,
@@ -86,6 +89,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     corsOrigins: config.corsOrigins,
     console: consoleOf(config, parts.development),
     pageUrl: () => config.publicUrl ?? listensAt,
+    requestLimits: requestLimitsOf(config, counts),
     log,
   });
   const handle = app.callback();
@@ -111,9 +115,17 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     stop: async () => {
       draining.abort();
       await Promise.all([shutdown(), webhooks.stop()]);
+      await counts.stop();
     },
   };
 }
+
+const requestLimitsOf = ({ limits }: Config, counts: RequestCounts): RequestLimits => ({
+  perUser: limits.requestsPerUser,
+  perOrg: limits.requestsPerOrg,
+  openPerUser: limits.openRequestsPerUser,
+  counts,
+});
 
 const authenticateBy = (config: Config): ReturnType<typeof createAuthenticate> =>
   createAuthenticate({

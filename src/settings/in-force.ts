@@ -76,7 +76,7 @@ function temporalInForce({ temporal }: Config): string {
 }
 
 function callersInForce(config: Config): readonly Line[] {
-  const { auth, corsOrigins, publicUrl, orgClaim, rolesClaim, maxTokenAgeS } = config;
+  const { auth, corsOrigins, publicUrl, orgClaim, rolesClaim, maxTokenAgeS, limits } = config;
   const keys = {
     secret: `JWT_SECRET${demandedOf(auth)}`,
     jwks: auth.kind === 'jwks' ? auth.uri : '',
@@ -88,6 +88,10 @@ function callersInForce(config: Config): readonly Line[] {
     [
       'connections',
       `at most ${config.maxConnections}, kept ${config.keepAliveS} s without a request`,
+    ],
+    [
+      'requests a minute',
+      `at most ${limits.requestsPerUser} a user and ${limits.requestsPerOrg} an org; ${limits.openRequestsPerUser} of a user open at once`,
     ],
     [
       'tokens',

@@ -12,6 +12,7 @@ const web = values.address(['http:', 'https:']);
 const postgres = values.address(['postgres:', 'postgresql:']);
 const TEN_YEARS_S = 10 * 365 * 86_400;
 const { word } = values;
+const most = values.wholeNumber(1, 1_000_000_000);
 
 const general = {
   NODE_ENV: setting(
@@ -206,6 +207,21 @@ const network = {
   ),
 };
 
+const limits = {
+  LIMIT_REQUESTS_PER_USER: setting(
+    most,
+    'Requests a minute of one user, at all processes together. More are refused with 429, as for the other limits.',
+    '6000',
+  ),
+  LIMIT_REQUESTS_PER_ORG: setting(most, 'Requests a minute of all users of an org.', '60000'),
+  // A fifth of MAX_CONNECTIONS: one user cannot take the connections of all.
+  LIMIT_OPEN_REQUESTS_PER_USER: setting(
+    most,
+    'Requests of one user that one process of the API holds open at once: streams, and callers that wait for a run.',
+    '1000',
+  ),
+};
+
 const admin = {
   HOLDPOINT_URL: setting(
     web,
@@ -225,12 +241,13 @@ export const SETTING_GROUPS = {
   Tokens: tokens,
   People: people,
   Network: network,
+  Limits: limits,
   'Admin commands': admin,
 } as const;
 
 export const SETTINGS = {
   ...{ ...general, ...model, ...temporal, ...database, ...auditing },
-  ...{ ...tokens, ...people, ...network, ...admin },
+  ...{ ...tokens, ...people, ...network, ...limits, ...admin },
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;

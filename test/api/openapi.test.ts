@@ -78,14 +78,13 @@ describe('the OpenAPI document', () => {
         assert.ok((description ?? '') !== '', `${key} ${name}`);
   });
 
-  it('lists no refusal that nothing answers', () => {
-    const codes = operations().flatMap(({ operation }) =>
-      Object.values(operation.responses).flatMap(({ description }) =>
-        [...description.matchAll(/`([A-Z_]+)`/g)].map(([, code]) => code),
-      ),
-    );
-    // Nothing limits requests yet.
-    assert.ok(!codes.includes('TOO_MANY_REQUESTS'));
+  it('lists what is refused for too much where a token is asked for, and nowhere else', () => {
+    for (const { key, operation } of operations()) {
+      const { description, headers } = operation.responses['429'] ?? {};
+      const open = operation.security.length === 0;
+      assert.equal(description?.includes('`TOO_MANY_REQUESTS`') ?? false, !open, key);
+      assert.equal(headers !== undefined && 'Retry-After' in headers, !open, key);
+    }
   });
 
   it('refuses in a vote what the route refuses: arguments without a callId, and with REJECT', () => {

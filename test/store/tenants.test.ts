@@ -58,6 +58,8 @@ async function fill({ store, db }: Bench, orgId: string): Promise<string> {
     values (${randomUUID()}, ${run.runId}, ${orgId}, 1, 'ada')`.execute(db.kysely);
   await sql`insert into effects (org_id, key_hash, key, call_id, run_id)
     values (${orgId}, 'h', 'k', ${id}, ${run.runId})`.execute(db.kysely);
+  await sql`insert into request_counts (org_id, who, minute, process, used)
+    values (${orgId}, '', 1, ${randomUUID()}, 1)`.execute(db.kysely);
   await sql`insert into deltas (run_id, org_id, seq, chunk_offset, kind, text) values (${run.runId}, ${orgId}, 1, 0, 'CONTENT', 'x')`.execute(
     db.kysely,
   );

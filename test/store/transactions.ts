@@ -411,6 +411,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
     partOf: 'settle',
   }),
   ...AGREEMENT_ROWS,
+  ...each('countRequests forgetRequests', { elsewhere: 'test/api/request-counts.test.ts' }),
   ...each('auditOnce unanswered finish attachToCall', { partOf: 'recordCall' }),
   ...each('decide expireDue resumeIfDecided', { partOf: 'castVotes' }),
   ...each('addOutboxLine attachMedia', { partOf: 'startRun' }),

@@ -145,7 +145,7 @@ function answersOf(route: Route, key: string): Record<string, ZodOpenApiResponse
         status,
         {
           description,
-          headers: headersOf(['RequestId', ...headers]),
+          headers: headersOf(['RequestId', ...countedBy(route), ...headers]),
           ...(schema === undefined
             ? {}
             : { content: { [type]: withExamples({ schema }, `${key} ${status}`) } }),
@@ -165,15 +165,21 @@ const streamOf = (schema: z.ZodType | undefined): z.ZodType =>
     contentSchema: { $ref: `#/components/schemas/${schema?.meta()?.id ?? 'Frame'}` },
   });
 
+const countedBy = ({ scope }: Route): readonly ResponseHeader[] =>
+  scope === 'open' ? [] : ['RateLimitPolicy', 'RateLimit'];
+
 const headersOf = (names: readonly ResponseHeader[]): oas31.HeadersObject =>
   Object.fromEntries(
     names.map((name) => [RESPONSE_HEADERS[name].name, { $ref: `#/components/headers/${name}` }]),
   );
 
+/** What has a token is counted, whatever it asks for. */
+const TOO_MANY = ['TOO_MANY_REQUESTS', 'TOO_MANY_OPEN_REQUESTS'] as const;
+
 /** Those that follow from what the route asks for, and its own. */
 const codesOf = ({ scope, body, refusals = [] }: Route): readonly ProblemCode[] => [
   'INVALID_REQUEST',
-  ...(scope === 'open' ? [] : (['UNAUTHENTICATED', 'UNAVAILABLE'] as const)),
+  ...(scope === 'open' ? [] : ([...TOO_MANY, 'UNAUTHENTICATED', 'UNAVAILABLE'] as const)),
   ...(scope === 'open' || scope === 'token' ? [] : (['INSUFFICIENT_SCOPE'] as const)),
   ...(body === undefined
     ? []
@@ -205,7 +211,7 @@ function refusalsOf(route: Route, key: string): Record<string, ZodOpenApiRespons
   return Object.fromEntries(
     statuses.map((status) => {
       const which = codes.filter((code) => PROBLEM_STATUS[code] === status);
-      const headers: ResponseHeader[] = ['RequestId'];
+      const headers: ResponseHeader[] = ['RequestId', ...(status === 401 ? [] : countedBy(route))];
       if (status === 401 || status === 403) headers.push('WwwAuthenticate');
       if (status === 429 || status === 503) headers.push('RetryAfter');
       const content = withExamples({ schema: ProblemSchema }, `${key} ${status}`);

@@ -26,7 +26,7 @@ const ANSWER_HEADERS = [
     'Location',
     'Preference-Applied',
   ],
-  ...['Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
+  ...['RateLimit', 'RateLimit-Policy', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
 ];
 /** What Chromium keeps such an answer at most. */
 const MAX_AGE_S = 7200;

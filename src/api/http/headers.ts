@@ -38,6 +38,14 @@ export const RESPONSE_HEADERS = {
   Location: { name: 'Location', description: 'Where what was made is read.' },
   ContentLocation: { name: 'Content-Location', description: 'The run that this is.' },
   RetryAfter: { name: 'Retry-After', description: 'Seconds to leave it alone.' },
+  RateLimitPolicy: {
+    name: 'RateLimit-Policy',
+    description: 'How many requests (`q`) a `user` and their `org` may make in `w` seconds.',
+  },
+  RateLimit: {
+    name: 'RateLimit',
+    description: 'How many of them are left (`r`), and in how many seconds there are more (`t`).',
+  },
   PreferenceApplied: {
     name: 'Preference-Applied',
     description: 'What of `Prefer` was honoured.',

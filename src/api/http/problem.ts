@@ -33,6 +33,7 @@ const TITLE = {
   IDEMPOTENCY_KEY_REUSED: 'Idempotency key reused',
   CALL_ID_REQUIRED: 'Exact decision required',
   TOO_MANY_REQUESTS: 'Too many requests',
+  TOO_MANY_OPEN_REQUESTS: 'Too many open requests',
   INTERNAL: 'Internal error',
   UNAVAILABLE: 'Unavailable',
 } as const satisfies Record<ProblemCode, string>;

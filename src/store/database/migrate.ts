@@ -21,6 +21,7 @@ import { effects } from './migrations/0073-effects.ts';
 import { withdrawals } from './migrations/0072-withdrawals.ts';
 import { toolsOfOthers } from './migrations/0075-tools-of-others.ts';
 import { deletedWorkflows } from './migrations/0076-deleted-workflows.ts';
+import { limits } from './migrations/0078-limits.ts';
 import { auditSeals } from './migrations/0079-audit-seals.ts';
 import { knowledge } from './migrations/0050-knowledge.ts';
 import { wordsOfOneOrg } from './migrations/0065-words-of-one-org.ts';
@@ -54,6 +55,7 @@ const later: Migrations = {
   '0073-effects': effects,
   '0075-tools-of-others': toolsOfOthers,
   '0076-deleted-workflows': deletedWorkflows,
+  '0078-limits': limits,
   '0079-audit-seals': auditSeals,
 };
 

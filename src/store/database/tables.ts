@@ -336,6 +336,14 @@ export interface ReconcilerStateTable {
   readonly watermark: Date;
 }
 
+export interface RequestCountsTable {
+  readonly org_id: string;
+  readonly who: string;
+  readonly minute: number;
+  readonly process: string;
+  readonly used: number;
+}
+
 export interface RunMediaTable {
   readonly run_id: string;
   readonly org_id: string;
@@ -384,6 +392,7 @@ export interface RunsTable {
   readonly budget_from: unknown;
   readonly memories: unknown;
   readonly user_roles: unknown;
+  readonly behind: Generated<boolean>;
 }
 
 export interface SessionsTable {
@@ -499,6 +508,7 @@ export interface Tables {
   readonly outbox: OutboxTable;
   readonly pauses: PausesTable;
   readonly reconciler_state: ReconcilerStateTable;
+  readonly request_counts: RequestCountsTable;
   readonly run_media: RunMediaTable;
   readonly runs: RunsTable;
   readonly sessions: SessionsTable;
