@@ -1909,6 +1909,9 @@ export interface components {
         | 'CALL_ID_REQUIRED'
         | 'TOO_MANY_REQUESTS'
         | 'TOO_MANY_OPEN_REQUESTS'
+        | 'TOO_MANY_RUNS'
+        | 'TOO_MANY_PAUSED_RUNS'
+        | 'TOO_MANY_QUEUED_RUNS'
         | 'INTERNAL'
         | 'UNAVAILABLE';
       requestId: string;
@@ -2878,7 +2881,7 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS`, `TOO_MANY_OPEN_REQUESTS` */
+      /** @description `TOO_MANY_REQUESTS`, `TOO_MANY_OPEN_REQUESTS`, `TOO_MANY_RUNS`, `TOO_MANY_PAUSED_RUNS`, `TOO_MANY_QUEUED_RUNS` */
       429: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
@@ -3047,7 +3050,7 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS`, `TOO_MANY_OPEN_REQUESTS` */
+      /** @description `TOO_MANY_REQUESTS`, `TOO_MANY_OPEN_REQUESTS`, `TOO_MANY_RUNS`, `TOO_MANY_PAUSED_RUNS`, `TOO_MANY_QUEUED_RUNS` */
       429: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
@@ -3434,7 +3437,7 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS`, `TOO_MANY_OPEN_REQUESTS` */
+      /** @description `TOO_MANY_REQUESTS`, `TOO_MANY_OPEN_REQUESTS`, `TOO_MANY_RUNS`, `TOO_MANY_PAUSED_RUNS`, `TOO_MANY_QUEUED_RUNS` */
       429: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
@@ -4711,7 +4714,7 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS`, `TOO_MANY_OPEN_REQUESTS` */
+      /** @description `TOO_MANY_REQUESTS`, `TOO_MANY_OPEN_REQUESTS`, `TOO_MANY_RUNS`, `TOO_MANY_PAUSED_RUNS` */
       429: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];
@@ -4871,7 +4874,7 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description `TOO_MANY_REQUESTS`, `TOO_MANY_OPEN_REQUESTS` */
+      /** @description `TOO_MANY_REQUESTS`, `TOO_MANY_OPEN_REQUESTS`, `TOO_MANY_RUNS`, `TOO_MANY_PAUSED_RUNS` */
       429: {
         headers: {
           'X-Request-Id': components['headers']['RequestId'];

@@ -4,6 +4,7 @@ import type { ConsoleDeps } from './console/console-layer.ts';
 import type { AgentSnapshot } from '../contract/agent.ts';
 import type { CheckEdit } from '../store/calls/edits.ts';
 import type { Store } from '../store/database/access.ts';
+import type { RunLimits } from '../store/runs/run-limits.ts';
 import type { LeasedLine } from '../store/outbox.ts';
 import type { Embedder } from '../models/embedder.ts';
 import type { Authenticate } from './auth/caller.ts';
@@ -41,5 +42,7 @@ export interface AppDeps {
   readonly pageUrl?: () => string;
   /** Absent: requests are not counted. */
   readonly requestLimits?: RequestLimits;
+  /** Absent: any number of runs is started. */
+  readonly runLimits?: RunLimits;
   readonly log: Log;
 }

@@ -13,6 +13,7 @@ import { embedderOf } from './embedder.ts';
 import { openProcess, settings } from './process.ts';
 import { agentsBy, openServers } from './tool-servers.ts';
 import type { Store } from '../store/database/access.ts';
+import type { RunLimits } from '../store/runs/run-limits.ts';
 import type { CheckEdit } from '../store/calls/edits.ts';
 import type { Temporal } from '../temporal/connect.ts';
 import type { OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
@@ -90,6 +91,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     console: consoleOf(config, parts.development),
     pageUrl: () => config.publicUrl ?? listensAt,
     requestLimits: requestLimitsOf(config, counts),
+    runLimits: runLimitsOf(config),
     log,
   });
   const handle = app.callback();
@@ -125,6 +127,13 @@ const requestLimitsOf = ({ limits }: Config, counts: RequestCounts): RequestLimi
   perOrg: limits.requestsPerOrg,
   openPerUser: limits.openRequestsPerUser,
   counts,
+});
+
+const runLimitsOf = ({ limits }: Config): RunLimits => ({
+  perOrg: limits.runsPerOrg,
+  perAgent: limits.runsPerAgent,
+  pausedPerOrg: limits.pausedPerOrg,
+  fewPausedUntil: new Map(),
 });
 
 const authenticateBy = (config: Config): ReturnType<typeof createAuthenticate> =>

@@ -90,6 +90,10 @@ function callersInForce(config: Config): readonly Line[] {
       `at most ${config.maxConnections}, kept ${config.keepAliveS} s without a request`,
     ],
     [
+      'runs at once',
+      `at most ${limits.runsPerOrg} an org and ${limits.runsPerAgent} an agent in it; ${limits.pausedPerOrg} paused`,
+    ],
+    [
       'requests a minute',
       `at most ${limits.requestsPerUser} a user and ${limits.requestsPerOrg} an org; ${limits.openRequestsPerUser} of a user open at once`,
     ],

@@ -220,6 +220,17 @@ const limits = {
     'Requests of one user that one process of the API holds open at once: streams, and callers that wait for a run.',
     '1000',
   ),
+  LIMIT_RUNS_PER_ORG: setting(
+    most,
+    'Runs of one org that are under way at once. Those that wait for people, or behind another run of their session, are not counted.',
+    '1000',
+  ),
+  LIMIT_RUNS_PER_AGENT: setting(most, 'The same for one agent in one org.', '500'),
+  LIMIT_PAUSED_PER_ORG: setting(
+    most,
+    'Runs of one org that wait for people: from then on it starts no new ones.',
+    '100000',
+  ),
 };
 
 const admin = {

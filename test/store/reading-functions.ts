@@ -12,8 +12,8 @@ export const READING =
   'readToTakeIn languageFor passagesToEmbed passagesOfOtherModels ' +
   'countWithoutVector nearestPassages searchPassages readMemory ' +
   'listMemories findMemories memoriesForRun openRunsOfUser sessionsOfUser readDue ' +
-  'judgeCalls judgeAgain editOf findGrant listGrants lookAtGrants readKeptCalls readUnknownCall ' +
-  'readHead readSeals countUnsealed';
+  'readSlots limitStart refuseOverLimits judgeCalls judgeAgain editOf findGrant listGrants ' +
+  'lookAtGrants readKeptCalls readUnknownCall readHead readSeals countUnsealed';
 
 /** Of knowledge and memory, which write by ids of their own. */
 export const KNOWLEDGE =

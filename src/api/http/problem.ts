@@ -34,6 +34,9 @@ const TITLE = {
   CALL_ID_REQUIRED: 'Exact decision required',
   TOO_MANY_REQUESTS: 'Too many requests',
   TOO_MANY_OPEN_REQUESTS: 'Too many open requests',
+  TOO_MANY_RUNS: 'Too many runs under way',
+  TOO_MANY_PAUSED_RUNS: 'Too many paused runs',
+  TOO_MANY_QUEUED_RUNS: 'Too many messages waiting',
   INTERNAL: 'Internal error',
   UNAVAILABLE: 'Unavailable',
 } as const satisfies Record<ProblemCode, string>;

@@ -26,7 +26,10 @@ const retryRoute = (deps: AppDeps, named: RouteName): Route =>
       'The same run goes on: what was done stays done, what may have happened is asked about, approvals that were open are asked again. After `BUDGET_EXCEEDED` it has one more full budget. Waits for what comes next.',
     headers: ['IdempotencyKey', 'Prefer'],
     answers: { 200: SETTLED, 202: ACCEPTED },
-    refusals: ['NOT_FOUND', 'FORBIDDEN', 'NOT_FAILED', 'SESSION_WENT_ON', 'IDEMPOTENCY_KEY_REUSED'],
+    refusals: [
+      ...(['NOT_FOUND', 'FORBIDDEN', 'NOT_FAILED', 'SESSION_WENT_ON'] as const),
+      ...(['IDEMPOTENCY_KEY_REUSED', 'TOO_MANY_RUNS', 'TOO_MANY_PAUSED_RUNS'] as const),
+    ],
     handle: (request) =>
       actOnRun(deps, request, ({ runId, userId, startedBy }, keyOf) => {
         const { orgId, subject, scopes } = request.caller;
@@ -36,7 +39,8 @@ const retryRoute = (deps: AppDeps, named: RouteName): Route =>
             'Only who started this run, its user, or an admin may take it up again.',
           );
         const key = keyOf({ route: 'retry', bodyHash: sha256Hex('') });
-        const retry = { runId, by: subject, retryId: randomUUID(), key };
+        const limits = deps.runLimits;
+        const retry = { runId, by: subject, retryId: randomUUID(), key, limits };
         return deps.store.asOrg(orgId, (tx) => retryRun(tx, retry));
       }),
   });

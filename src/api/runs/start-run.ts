@@ -38,6 +38,9 @@ export const START_REFUSALS = [
   'SESSION_OF_OTHER_AGENT',
   'SESSION_PAUSED',
   'IDEMPOTENCY_KEY_REUSED',
+  'TOO_MANY_RUNS',
+  'TOO_MANY_PAUSED_RUNS',
+  'TOO_MANY_QUEUED_RUNS',
 ] as const;
 
 function refuseForNow(): never {
@@ -53,7 +56,7 @@ function refuseForNow(): never {
  * that a repeated transaction finds itself.
  */
 export function newRun(
-  { agents, isWaiting, egressAllow = [] }: AppDeps,
+  { agents, isWaiting, egressAllow = [], runLimits }: AppDeps,
   request: StartRequest,
   route: KeyUse['route'],
 ): NewRun {
@@ -86,6 +89,7 @@ export function newRun(
     ...(body.onPaused === undefined ? {} : { onPaused: body.onPaused }),
     requestId: request.requestId,
     lease: randomUUID(),
+    ...(runLimits === undefined ? {} : { limits: runLimits }),
     ...(agent.active
       ? {}
       : {

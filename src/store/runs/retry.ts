@@ -12,6 +12,7 @@ import { appendEvents } from '../events/events.ts';
 import { addOutboxLine } from '../outbox.ts';
 import { activeMs } from '../turns/attempts.ts';
 import { takeKey, type KeyUse } from './keys.ts';
+import { readSlots, refuseOverLimits, type RunLimits } from './run-limits.ts';
 import { lockSessionAndRun, workflowInput, type LockedRun, type RunOptions } from './runs.ts';
 
 export interface RetryRequest {
@@ -20,12 +21,14 @@ export interface RetryRequest {
   /** Made by the caller, so that a repeated transaction finds itself. */
   readonly retryId: string;
   readonly key?: KeyUse | undefined;
+  /** Absent: none. */
+  readonly limits?: RunLimits | undefined;
 }
 
 export type Retried = { readonly kind: 'TAKEN_UP' } | { readonly kind: 'REPLAYED' };
 
 export async function retryRun(tx: StoreTransaction, request: RetryRequest): Promise<Retried> {
-  const { runId, by, retryId, key } = request;
+  const { runId, by, retryId, key, limits } = request;
   const run = await lockSessionAndRun(tx, runId);
   if (run === undefined) throw new AppError('NOT_FOUND', 'There is no such run.');
   const before = await readProgress(tx, run);
@@ -33,6 +36,8 @@ export async function retryRun(tx: StoreTransaction, request: RetryRequest): Pro
   if (key !== undefined && (await takeKey(tx, key, runId)) !== undefined)
     return { kind: 'REPLAYED' };
   await refuseUnlessNext(tx, run);
+  if (limits !== undefined)
+    await refuseOverLimits(tx, run, limits, await readSlots(tx, run, limits));
 
   await reopenCalls(tx, run);
   const used = run.errorCode === 'BUDGET_EXCEEDED' ? await readUsed(tx, run, before) : null;

@@ -16,6 +16,7 @@ import type { StoreTransaction } from '../database/access.ts';
 import type { Columns } from '../database/tables.ts';
 import { takeKey, type KeyUse } from './keys.ts';
 import { attachMedia, type NewMedia } from './media.ts';
+import { limitStart, type RunLimits } from './run-limits.ts';
 import { addOutboxLine, type LeasedLine, type OutboxMessage, askedBy } from '../outbox.ts';
 
 export interface NewRun {
@@ -35,6 +36,8 @@ export interface NewRun {
   /** Where the session's run is paused. Absent: `reject`. */
   readonly onPaused?: 'reject' | 'queue' | 'withdraw';
   readonly key?: KeyUse;
+  /** Absent: none. */
+  readonly limits?: RunLimits;
   /** Of the line that starts it, if the process that starts it sends it itself. */
   readonly lease?: string;
   /**
@@ -86,6 +89,7 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
     if (earlier !== undefined) return { kind: 'REPLAYED', runId: earlier };
   }
   if (run.refusal !== undefined) throw run.refusal;
+  const limited = limitStart(tx, run, run.limits);
   // Nothing comes back where this very transaction is played again.
   const session = await sql<Columns<'sessions', 'agent_id' | 'run_count'>>`
     insert into sessions (org_id, user_id, session_id, agent_id, run_count)
@@ -109,7 +113,8 @@ export async function startRun(tx: StoreTransaction, run: NewRun): Promise<Start
       `The run ${before.runId} of this session is paused and waits for a decision. Decide or cancel it first, or say by onPaused what is to become of this message.`,
     );
 
-  insertRun(tx, run, seq);
+  await limited(before !== undefined);
+  insertRun(tx, run, seq, before !== undefined);
   await attachMedia(tx, run, run.media ?? []);
   if (before !== undefined) return { kind: 'STARTED', runId: run.runId, released: false };
   addOutboxLine(tx, run.orgId, run.runId, startOf(run), run.lease);
@@ -126,18 +131,18 @@ const lineOf = (run: NewRun): { readonly line?: LeasedLine } =>
   run.lease === undefined ? {} : { line: { lease: run.lease, message: startOf(run) } };
 
 /** With its snapshot, its first event and its audit line. */
-function insertRun(tx: StoreTransaction, run: NewRun, seq: number): void {
+function insertRun(tx: StoreTransaction, run: NewRun, seq: number, behind: boolean): void {
   tx.write(sql`
     with known as (
       insert into agent_snapshots (revision, body) values (${run.agent.revision}, ${JSON.stringify(run.agent)}::jsonb)
       on conflict (revision) do nothing
     ), made as (
       insert into runs (run_id, org_id, agent_id, user_id, started_by, session_id, session_seq, status, revision, input, options,
-        generate_followups, request_id, event_seq, created_at, updated_at, user_roles)
+        generate_followups, request_id, event_seq, created_at, updated_at, user_roles, behind)
       values (${run.runId}, ${run.orgId}, ${run.agent.id}, ${run.userId}, ${run.startedBy}, ${run.sessionId}, ${seq}, 'QUEUED',
         ${run.agent.revision}, ${run.input}, ${JSON.stringify(run.options)}::jsonb, ${run.generateFollowups}, ${run.requestId}, 1,
         date_trunc('milliseconds', clock_timestamp()), date_trunc('milliseconds', clock_timestamp()),
-        ${run.userRoles === undefined ? null : JSON.stringify(run.userRoles)}::jsonb)
+        ${run.userRoles === undefined ? null : JSON.stringify(run.userRoles)}::jsonb, ${behind})
       returning run_id, org_id, created_at
     ), told as (
       insert into audit (org_id, run_id, actor, action, data)
@@ -203,6 +208,7 @@ export async function releaseNextOfSession(
     generateFollowups: row.generate_followups,
   });
   const asked = askedBy(row.user_id, row.question);
+  tx.write(sql`update runs set behind = false where run_id = ${next.runId} and behind`);
   addOutboxLine(tx, s.orgId, next.runId, { kind: 'START', input, asked });
   tx.announce(next.runId, 'STATUS');
   return next.runId;
