@@ -16,7 +16,7 @@ export interface SealerDeps {
   readonly anchorEveryMs?: number;
 }
 
-const EVERY_MS = 5000;
+const EVERY_MS = 10_000;
 const ANCHOR_EVERY_MS = 60_000;
 const LINES_AT_ONCE = 500;
 

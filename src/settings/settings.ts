@@ -214,11 +214,11 @@ const limits = {
     '6000',
   ),
   LIMIT_REQUESTS_PER_ORG: setting(most, 'Requests a minute of all users of an org.', '60000'),
-  // A fifth of MAX_CONNECTIONS: one user cannot take the connections of all.
+  // Two fifths of MAX_CONNECTIONS: one user cannot take the connections of all.
   LIMIT_OPEN_REQUESTS_PER_USER: setting(
     most,
     'Requests of one user that one process of the API holds open at once: streams, and callers that wait for a run.',
-    '1000',
+    '2000',
   ),
   LIMIT_RUNS_PER_ORG: setting(
     most,

@@ -29,8 +29,8 @@ export interface RequestCounts {
 
 /** Of a quota: what a process may give before the database knows. docs/operations.md has the sums. */
 const PORTION = 1 / 50;
-/** What was counted is told this late at the latest. */
-const TELL_EVERY_MS = 500;
+/** What was counted is told this late at the latest: a transaction of its own, so seldom. */
+const TELL_EVERY_MS = 10_000;
 /** A database that does not answer in this time is not waited for any more, until it does. */
 const WAIT_MS = 250;
 
