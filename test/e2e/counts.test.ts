@@ -111,4 +111,16 @@ describe('what a run with two model turns and one tool asks of PostgreSQL', func
     assert.ok(asked < 8, `${asked} statements in 8 s`);
     assert.ok(asked > 0, 'it is looked at all the same');
   });
+  it('opens no connection after a quiet of some seconds', async () => {
+    const many = await Promise.all(Array.from({ length: 12 }, () => ada.ask(MESSAGE)));
+    assert.ok(many.every(({ run }) => run.status === 'COMPLETED'));
+    await sleep(12_000);
+    const [now] = await postgres.sql('select clock_timestamp()::text as at');
+    await Promise.all([ada.ask(MESSAGE), ada.ask(MESSAGE)]);
+    const opened = await postgres.sql(
+      `select pid from pg_stat_activity where application_name = 'holdpoint'
+        and backend_start > '${String(now?.['at'])}'`,
+    );
+    assert.deepEqual(opened, []);
+  });
 });
