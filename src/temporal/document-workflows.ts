@@ -5,6 +5,7 @@ import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/com
 import { INGEST_WORKFLOW_TYPE, SEARCH_ATTRIBUTE } from '../contract/names.ts';
 import type { IngestDocumentInput } from '../workflows/ingest-document.ts';
 import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
+import { priorityOfDocuments } from './priority.ts';
 import { createWorkflowObserver } from './workflow-observer.ts';
 
 /** Polled for documents, so that they wait for each other and no run waits for them. */
@@ -39,6 +40,7 @@ export function createDocumentWorkflows(temporal: Temporal): DocumentWorkflows {
             workflowId: documentId,
             taskQueue: settings.taskQueue,
             args: [input],
+            priority: priorityOfDocuments(orgId),
             workflowIdConflictPolicy: 'USE_EXISTING',
             // The record says that it is not taken in: an execution that closed before did not do it.
             workflowIdReusePolicy: 'ALLOW_DUPLICATE',

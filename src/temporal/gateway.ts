@@ -15,6 +15,7 @@ import type { AgentRunInput } from '../contract/turn.ts';
 import type { OutboxMessage } from '../store/outbox.ts';
 import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
 import { codeOf, NOT_FOUND } from './grpc-status.ts';
+import { priorityOfRuns } from './priority.ts';
 
 /**
  * `gone`: there is no open workflow of that id, so the record has to be looked at. `busy`: the
@@ -175,6 +176,7 @@ function startOptions(
     taskQueue,
     args: [input],
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+    priority: priorityOfRuns(input.orgId),
     requestEagerStart: eager,
     ...(asked === undefined ? {} : { staticDetails: detailsOf(input, asked) }),
     ...(takenUp === undefined

@@ -3,6 +3,7 @@ import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@te
 import type { AgentRunInput } from '../../src/contract/turn.ts';
 import type { Temporal } from '../../src/temporal/connect.ts';
 import { createGateway } from '../../src/temporal/gateway.ts';
+import { priorityOfDocuments, priorityOfRuns } from '../../src/temporal/priority.ts';
 
 interface Standing {
   readonly status: string;
@@ -77,5 +78,20 @@ describe('the start of an execution', () => {
 
   it('that takes a run up is gone where what Temporal has ended well', async () => {
     assert.equal(await server({ status: 'COMPLETED' }).gateway.start(input(2)), 'gone');
+  });
+});
+
+describe('the priority of work', () => {
+  it('gives each org its turn among runs, and documents come behind them', () => {
+    assert.deepEqual(priorityOfRuns('acme'), { priorityKey: 3, fairnessKey: 'acme' });
+    assert.deepEqual(priorityOfDocuments('acme'), { priorityKey: 4, fairnessKey: 'acme' });
+  });
+
+  it('has a key of its own for each org, and none that Temporal refuses', () => {
+    const keys = ['é'.repeat(33), 'x'.repeat(65), 'x'.repeat(66), 'x'.repeat(64)].map(
+      (org) => priorityOfRuns(org).fairnessKey ?? '',
+    );
+    assert.equal(new Set(keys).size, keys.length);
+    for (const key of keys) assert.ok(Buffer.byteLength(key) <= 64, key);
   });
 });

@@ -65,6 +65,12 @@ describe('the outbox', () => {
     ).rows;
   const taken = async (runId: string): Promise<boolean> =>
     (await lines(runId)).every((line) => line.done);
+  const leased = async (runId: string): Promise<boolean> =>
+    (
+      await sql`select 1 from outbox where run_id = ${runId} and claimed_until is not null`.execute(
+        bench.db.kysely,
+      )
+    ).rows.length > 0;
   const leaseIsOver = (runId: string) =>
     sql`update outbox set claimed_until = clock_timestamp() - interval '1 millisecond'
       where run_id = ${runId} and acknowledged_at is null`.execute(bench.db.kysely);
@@ -101,6 +107,25 @@ describe('the outbox', () => {
     }
     assert.equal(await sent, true);
     await until('all acknowledged', () => taken(runId), 10_000, 5);
+  });
+
+  it('a quiet org’s start is sent after one of a loud org’s, not after all of them', async () => {
+    const { answer, open } = held();
+    const { outbox, heard } = opened(answer);
+    const started = async (orgId: string) => (await drive(bench.store).start({ orgId })).runId;
+    for (let i = 0; i < 30; i++) void outbox.send(await started('loud'));
+    await until('as many are sent as may be', () => open.length === 16, 10_000, 2);
+    const quiet = await started('quiet');
+    void outbox.send(quiet);
+    await until('it has its line', async () => await leased(quiet), 10_000, 2);
+    for (let n = 0; n < 3; n++) open[n]?.('taken');
+    await until('three more', () => open.length === 19, 10_000, 2);
+    assert.ok(heard.some(({ runId }) => runId === quiet));
+    while (open.length < 31) {
+      for (const take of open) take('taken');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const take of open) take('taken');
   });
 
   it('a line that was not taken is given back for a quarter of a second, and what is behind it waits', async () => {
