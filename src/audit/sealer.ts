@@ -11,12 +11,15 @@ export interface SealerDeps {
   readonly key: SealKey;
   readonly anchor: Anchor | null;
   readonly log: { readonly error: (o: object, m: string) => void };
-  /** Between two looks; what was written since the last one is not sealed yet. */
-  readonly everyMs?: number;
+  /** Calls back when there are new lines; returns what ends it. */
+  readonly onDue?: (look: () => void) => () => void;
   readonly anchorEveryMs?: number;
 }
 
+/** Between two looks; what was written since the last one is not sealed yet. */
 const EVERY_MS = 10_000;
+/** For a line whose transaction ended after the look that sealed later ones, and for the last head. */
+const WITHOUT_CAUSE_MS = 300_000;
 const ANCHOR_EVERY_MS = 60_000;
 const LINES_AT_ONCE = 500;
 
@@ -33,6 +36,7 @@ export function startSealer(deps: SealerDeps): Sealer {
   let anchoredSeq = 0;
   let anchoredAt = -Infinity;
   let refused = false;
+  let lookedAt = -Infinity;
   let underWay: Promise<void> = Promise.resolve();
 
   async function sealAll(): Promise<void> {
@@ -59,6 +63,7 @@ export function startSealer(deps: SealerDeps): Sealer {
     anchoredAt = performance.now();
   }
   async function look(last: boolean): Promise<void> {
+    lookedAt = performance.now();
     try {
       await sealAll();
     } catch {
@@ -74,12 +79,16 @@ export function startSealer(deps: SealerDeps): Sealer {
     );
   }
   const next = (last = false): Promise<void> => (underWay = underWay.then(() => look(last)));
-  const timer = setInterval(() => void next(), deps.everyMs ?? EVERY_MS);
+  const unlisten = deps.onDue?.(() => {
+    if (performance.now() - lookedAt >= EVERY_MS) void next();
+  });
+  const timer = setInterval(() => void next(), WITHOUT_CAUSE_MS);
   timer.unref();
   return {
     seal: () => next(),
     stop: async () => {
       clearInterval(timer);
+      unlisten?.();
       await next(true);
     },
   };

@@ -160,7 +160,10 @@ function createProcess(
 
 function startSealing(config: Config, store: Store, log: Logger): Close {
   const audit = auditParts(config, { makes: config.role === 'start' });
-  return audit === null ? () => undefined : startSealer({ store, ...audit, log }).stop;
+  return audit === null
+    ? () => undefined
+    : startSealer({ ...{ store, log }, ...audit, onDue: (look) => store.due.on('audit', look) })
+        .stop;
 }
 
 function metricsOf(

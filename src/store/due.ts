@@ -1,7 +1,7 @@
 // What there is to do that no caller waits for, in one look at the database: lines to send, webhook
-// deliveries, pauses about to expire, documents, and open runs to compare with their workflows. It
-// is looked for often while something happens, here or in another process, and seldom while nothing
-// does: an idle process asks the database less than once a second.
+// deliveries, pauses about to expire, documents, lines of the audit to seal, and open runs to compare
+// with their workflows. It is looked for often while something happens, here or in another process,
+// and seldom while nothing does: an idle process asks the database less than once a second.
 
 import { sql } from 'kysely';
 import type { Announcer } from './events/notifications.ts';
@@ -18,6 +18,8 @@ export interface Due {
   readonly documents: boolean;
   readonly openRuns: boolean;
   readonly heldRuns: boolean;
+  /** Lines that are later than the last that was sealed. */
+  readonly audit: boolean;
 }
 export type DueKind = keyof Due;
 
@@ -31,7 +33,10 @@ export async function readDue(tx: StoreTransaction): Promise<Due> {
       exists (select 1 from knowledge_documents where status = 'PROCESSING' or deleted_at is not null)
         or exists (select 1 from knowledge_bases where deleted_at is not null) as documents,
       exists (select 1 from runs where status in ${OPEN}) as "openRuns",
-      exists (select 1 from runs where held) as "heldRuns"`.execute(tx.db);
+      exists (select 1 from runs where held) as "heldRuns",
+      exists (select 1 from audit where id > coalesce((select max(line_id) from audit_seals), 0)) as audit`.execute(
+    tx.db,
+  );
   const row = rows[0];
   if (row === undefined) throw new Error('a look without an answer');
   return row;

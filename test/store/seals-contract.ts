@@ -28,7 +28,7 @@ export function describeSeals(bench: () => Bench): void {
     });
   /** All that there is, sealed and anchored. */
   async function sealed(to = anchor(), key = KEY) {
-    const sealer = startSealer({ store: bench().store, key, anchor: to, log, everyMs: 1e9 });
+    const sealer = startSealer({ store: bench().store, key, anchor: to, log });
     await sealer.stop();
     return to;
   }
