@@ -442,9 +442,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   // In the transaction of recordReply, only where that has just written the reply.
   ...each('repeatReply refuseRejectedBefore takeEffects', { partOf: 'recordReply' }),
   // What is found and mended is found mended: the second answer says that nothing is left to do.
-  // Sealed lines are found sealed.
-  sealLines: { partOf: 'startRun' },
-  releaseStranded: { partOf: 'startRun' },
+  ...each('releaseStranded sealLines', { partOf: 'startRun' }),
   withdrawStartsOfEnded: { partOf: 'endRestoredRun' },
   // Gone, or not there: both are the same answer to a caller (test/api/sessions.test.ts).
   ...each('deleteSession deleteFromTemporal', { partOf: 'startRun' }),
