@@ -24,8 +24,6 @@ const ANCHOR_EVERY_MS = 60_000;
 const LINES_AT_ONCE = 500;
 
 export interface Sealer {
-  /** Seals what there is now. */
-  readonly seal: () => Promise<void>;
   /** Seals once more, and keeps the head. */
   readonly stop: () => Promise<void>;
 }
@@ -85,7 +83,6 @@ export function startSealer(deps: SealerDeps): Sealer {
   const timer = setInterval(() => void next(), WITHOUT_CAUSE_MS);
   timer.unref();
   return {
-    seal: () => next(),
     stop: async () => {
       clearInterval(timer);
       unlisten?.();
