@@ -50,6 +50,16 @@ async function placesFree({ hiddenUiIp, hiddenUiPort, ...ports }: Places): Promi
   return portIsFree(hiddenUiPort, hiddenUiIp);
 }
 
+/** A process that counts as ended may have threads left that hold its listeners for a moment. */
+const CLOSING_MS = 1000;
+
+async function becomeFree(places: Places): Promise<boolean> {
+  for (const end = Date.now() + CLOSING_MS; ; await sleep(50)) {
+    if (await placesFree(places)) return true;
+    if (Date.now() > end) return false;
+  }
+}
+
 async function drawPlaces(): Promise<Places> {
   const hiddenUiIp = await hiddenLoopback();
   const drawn = new Set<number>();
@@ -126,7 +136,7 @@ export async function launchFresh(
   last: Places | undefined,
 ): Promise<ChildRecord> {
   for (let attempt = 1; attempt <= 3; attempt++) {
-    const same = attempt === 1 && last !== undefined && (await placesFree(last));
+    const same = attempt === 1 && last !== undefined && (await becomeFree(last));
     const started = launch(options, same ? last : await drawPlaces());
     if (started !== undefined && (await serves(options, started, started.port))) return started;
     if (started !== undefined) await endProcess(started, 1000);
