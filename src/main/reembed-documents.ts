@@ -2,10 +2,7 @@
 // Goes on where it was stopped, since what has one is left out. With the embedded database it runs
 // while nothing else does.
 
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lockDataDir } from '../data-dir-lock.ts';
-import { openDataDir } from '../data-dir.ts';
 import { textToEmbed } from '../knowledge/text-to-embed.ts';
 import { EmbeddingError, type Embedder } from '../models/embedder.ts';
 import type { Store } from '../store/database/access.ts';
@@ -16,6 +13,7 @@ import {
   vectorsThere,
 } from '../store/knowledge/vectors.ts';
 import { embedderOf } from './embedder.ts';
+import { openStoreAlone } from './own-data-dir.ts';
 import { openProcess, settings } from './process.ts';
 
 const AT_ONCE = 64;
@@ -28,13 +26,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     const embedder = embedderOf(config);
     if (embedder === undefined)
       throw new Error('EMBEDDING_MODEL must be set: it names the model that makes the vectors.');
-    if (config.databaseUrl === null) {
-      openDataDir(config.dataDir);
-      const locked = lockDataDir(config.dataDir);
-      if (!locked.ok) throw new Error(locked.problem);
-      process.onClose(() => locked.lock.release());
-    }
-    const store = await process.openStore(join(config.dataDir, 'database'));
+    const store = await openStoreAlone(process);
     if (!(await store.asWorker(vectorsThere)))
       throw new Error('The database has no pgvector of version 0.8 or newer.');
     const done = await reembed(store, embedder, stopping, (line) => console.log(line));

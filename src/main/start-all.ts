@@ -5,8 +5,6 @@
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { settingsInForce } from '../settings/in-force.ts';
-import { openDataDir } from '../data-dir.ts';
-import { lockDataDir } from '../data-dir-lock.ts';
 import { startDemoModel } from '../dev/demo-model.ts';
 import { fillHandbook, HANDBOOK_AGENT } from '../dev/fill-handbook.ts';
 import { findTemporal } from '../dev/find-temporal.ts';
@@ -18,6 +16,7 @@ import type { Store } from '../store/database/access.ts';
 import type { VerifiedTemporal } from '../temporal/counterpart.ts';
 import { closeExampleDatabase } from '../tools/examples/example-database.ts';
 import { developmentSecret } from './development-secret.ts';
+import { ownDataDir } from './own-data-dir.ts';
 import { openProcess, settings, type Process } from './process.ts';
 import { installRuntime, modelOf, startWorker } from './run-worker.ts';
 import { agentFilesOf, startApi } from './serve-api.ts';
@@ -33,10 +32,7 @@ const print = (line: string): void => console.log(line);
 export const main = (stopping: AbortSignal): Promise<void> =>
   openProcess('start', settings('start'), stopping, async (process) => {
     const { config, log } = process;
-    openDataDir(config.dataDir);
-    const locked = lockDataDir(config.dataDir);
-    if (!locked.ok) throw new Error(locked.problem);
-    process.onClose(() => locked.lock.release());
+    ownDataDir(process);
     const files = agentFilesOf(config);
     for (const line of settingsInForce(config)) print(`  ${line}`);
     installRuntime(log);

@@ -1,28 +1,19 @@
 // `npm run verify-audit`: says whether the audit is what was written; ends with 1 where it is not.
 // With the embedded database it runs while nothing else does.
 
-import { join } from 'node:path';
 import { verifyAudit } from '../audit/verify.ts';
-import { lockDataDir } from '../data-dir-lock.ts';
-import { openDataDir } from '../data-dir.ts';
 import { auditParts } from './audit-parts.ts';
+import { openStoreAlone } from './own-data-dir.ts';
 import { openProcess, settings } from './process.ts';
 
 export const main = (stopping: AbortSignal): Promise<void> =>
   openProcess('verify-audit', settings('verify-audit'), stopping, async (process) => {
-    const { config } = process;
-    const parts = auditParts(config, { makes: true });
+    const parts = auditParts(process.config, { makes: true });
     if (parts === null)
       throw new Error(
         'AUDIT_KEY must be set: the seals were made with it, and are checked with it.',
       );
-    if (config.databaseUrl === null) {
-      openDataDir(config.dataDir);
-      const locked = lockDataDir(config.dataDir);
-      if (!locked.ok) throw new Error(locked.problem);
-      process.onClose(() => locked.lock.release());
-    }
-    const store = await process.openStore(join(config.dataDir, 'database'));
+    const store = await openStoreAlone(process);
     const { sealed, unsealed, anchored, problems } = await verifyAudit(
       store,
       parts.key,
