@@ -152,6 +152,38 @@ export function describeSeals(bench: () => Bench): void {
         delete from audit where id in (select line_id from gone)`);
     });
 
+    it('show a record that was sealed anew by who has the key, by the head that was kept elsewhere', async () => {
+      await write(2);
+      const to = await sealed();
+      await asOwner(sql`delete from audit_seals`);
+      await asOwner(sql`update audit set actor = 'eve' where id = (select min(id) from audit)`);
+      const sealer = startSealer({ store: bench().store, key: KEY, anchor: null, log });
+      await sealer.stop();
+      assert.deepEqual((await verifyAudit(bench().store, KEY, null)).problems, []);
+      const { problems } = await verifyAudit(bench().store, KEY, to);
+      assert.match(problems.join(), /is not the one that was kept outside/);
+    });
+
+    it('are of a line too whose transaction ended after one that wrote a later line', async () => {
+      await sealed();
+      const { store } = bench();
+      const [{ id } = { id: 0 }] = (
+        await sql<{ id: number }>`select max(id) + 1 as id from audit`.execute(bench().db.kysely)
+      ).rows;
+      // As if the transaction of the lower id were still open while the later one is sealed.
+      await asOwner(sql`insert into audit (id, org_id, actor, action, data) overriding system value
+        values (${id + 1}, 'acme', 'ada', 'tried', '{}')`);
+      await sealed();
+      await asOwner(sql`insert into audit (id, org_id, actor, action, data) overriding system value
+        values (${id}, 'acme', 'ada', 'tried', '{}')`);
+      await sealed();
+      await asOwner(
+        sql`select setval(pg_get_serial_sequence('audit', 'id'), (select max(id) from audit))`,
+      );
+      const { problems, unsealed } = await verifyAudit(store, KEY, null);
+      assert.deepEqual([problems, unsealed], [[], 0]);
+    });
+
     it('show heads that were kept elsewhere and changed, forged or cut', async () => {
       await write(2);
       const file = join(tempDir(), 'heads.jsonl');
