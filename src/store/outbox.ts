@@ -118,7 +118,6 @@ export function addOutboxLine(
  * that is being sent may still arrive; the deletion is sent after it.
  */
 export function deleteFromTemporal(tx: StoreTransaction, orgId: string, runId: string): void {
-  tx.write(sql`delete from outbox where run_id = ${runId} and acknowledged_at is not null`);
   tx.write(
     sql`update outbox set payload = payload - 'asked' where run_id = ${runId} and kind = 'START'`,
   );
