@@ -41,18 +41,30 @@ export function describePause(
   policy: PausePolicy,
 ): string {
   const head = HEAD[calls[0]?.kind ?? 'APPROVAL'];
-  const lines = firstOf(calls.map((call) => describeCall(call, policy)));
+  const lines = firstOf(calls, (call) => describeCall(call, policy));
   return `${head}\n\n${lines.join('\n')}\n\n${whatToDo(pauseId, calls, policy)}`;
 }
 
-/** As many as fit, the first one always; how many are left out is said in words. */
-function firstOf(lines: readonly string[]): readonly string[] {
+/**
+ * As many as fit, the first one always; how many are left out is said in words. Put into words one
+ * after the other: a thousand of them would keep everything else waiting for seconds.
+ */
+function firstOf(
+  calls: readonly WaitingCall[],
+  describe: (call: WaitingCall) => string,
+): readonly string[] {
+  const lines: string[] = [];
   let bytes = 0;
-  const fitting = lines.findIndex((line) => (bytes += Buffer.byteLength(line)) > CALLS_MAX_BYTES);
-  if (fitting === -1) return lines;
-  const shown = lines.slice(0, Math.max(1, fitting));
-  const more = lines.length - shown.length;
-  return more === 0 ? shown : [...shown, `- and ${more} more: the run's record shows them all`];
+  for (const call of calls) {
+    const line = describe(call);
+    bytes += Buffer.byteLength(line);
+    if (bytes > CALLS_MAX_BYTES && lines.length > 0) {
+      const more = calls.length - lines.length;
+      return [...lines, `- and ${more} more: the run's record shows them all`];
+    }
+    lines.push(line);
+  }
+  return lines;
 }
 
 function describeCall(call: WaitingCall, { quorum, fourEyes }: PausePolicy): string {
