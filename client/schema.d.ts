@@ -837,6 +837,28 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/audit': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Who did what in the org, newest first
+     * @description Filters combine. Whether the lines are as they were written, `npm run verify-audit` says.
+     *
+     *     Needs the scope `admin`.
+     */
+    get: operations['listAudit'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/grants': {
     parameters: {
       query?: never;
@@ -2136,6 +2158,28 @@ export interface components {
       totalTokens: number;
       /** @description Time in which anything was under way; of a run that is not over, up to its last pause. */
       activeMs: number;
+    };
+    AuditPage: {
+      data: components['schemas']['AuditLine'][];
+      hasMore: boolean;
+      /** @description Goes into `after` for the next page. null at the end. */
+      nextCursor: string | null;
+    };
+    /** @description Who did what, written in the transaction that did it. */
+    AuditLine: {
+      id: number;
+      /** Format: date-time */
+      at: string;
+      /** @description null where it is about no run. */
+      runId: string | null;
+      /** @description The `sub` of a token, `operator`, `expiry`, or the part of the service. */
+      actor: string;
+      /** @description Such as `call.dispatched`. */
+      action: string;
+      /** @description Ids, hashes and words of ours; never the text of a message. */
+      data: {
+        [key: string]: unknown;
+      };
     };
     Grant: {
       grantId: string;
@@ -8281,6 +8325,119 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['Usage'];
+        };
+      };
+      /** @description `INVALID_REQUEST` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAUTHENTICATED` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INSUFFICIENT_SCOPE` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          'WWW-Authenticate': components['headers']['WwwAuthenticate'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `TOO_MANY_REQUESTS`, `TOO_MANY_OPEN_REQUESTS` */
+      429: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `INTERNAL` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+      /** @description `UNAVAILABLE` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          'Retry-After': components['headers']['RetryAfter'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  listAudit: {
+    parameters: {
+      query?: {
+        /** @description About this run. */
+        runId?: string;
+        /** @description By this actor. */
+        actor?: string;
+        /** @description This action alone. */
+        action?: string;
+        /** @description Written at or after this time; a date is the beginning of its day in UTC. */
+        from?: string;
+        /** @description Written before this time; a date is the end of its day in UTC. */
+        to?: string;
+        /** @description Items of a page. */
+        limit?: number;
+        /** @description `nextCursor` of the page before; for events, an event’s id. */
+        after?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A page. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['RequestId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          Link: components['headers']['Link'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['AuditPage'];
         };
       };
       /** @description `INVALID_REQUEST` */

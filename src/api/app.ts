@@ -30,6 +30,7 @@ import { startRoutes } from './runs/start-routes.ts';
 import { withdrawRoutes } from './runs/withdraw-routes.ts';
 import { streamRoutes } from './runs/stream-routes.ts';
 import { userRoutes } from './users/routes.ts';
+import { auditRoutes } from './audit/routes.ts';
 import { usageRoutes } from './usage/routes.ts';
 import { grantRoutes } from './grants/routes.ts';
 import { policyRoutes } from './policies/routes.ts';
@@ -60,6 +61,7 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
   ...memoryRoutes(deps),
   ...userRoutes(deps),
   ...usageRoutes(deps),
+  ...auditRoutes(deps),
   ...grantRoutes(deps),
   ...policyRoutes(deps),
   ...webhookRoutes(deps),

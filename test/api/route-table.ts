@@ -55,6 +55,7 @@ const BODIES: Readonly<Record<string, ((ids: Ids) => object) | undefined>> = {
   'GET /api/sessions/:sessionId/runs': undefined,
   'DELETE /api/sessions/:sessionId': undefined,
   'GET /api/usage': undefined,
+  'GET /api/audit': undefined,
   'POST /api/webhooks': () => ({ url: 'https://example.org/hook', events: ['run.settled'] }),
   'POST /api/grants': () => ({
     ...{ agentId: 'guard', tool: 'send_email', when: 'true', maxUses: 1, reason: 'r' },

@@ -13,7 +13,7 @@ export const READING =
   'countWithoutVector nearestPassages searchPassages readMemory ' +
   'listMemories findMemories memoriesForRun openRunsOfUser sessionsOfUser readDue ' +
   'readSlots limitStart refuseOverLimits judgeCalls judgeAgain editOf findGrant listGrants ' +
-  'lookAtGrants readKeptCalls readUnknownCall readHead readSeals countUnsealed';
+  'lookAtGrants readKeptCalls readUnknownCall readHead readSeals countUnsealed listAudit';
 
 /** Of knowledge and memory, which write by ids of their own. */
 export const KNOWLEDGE =

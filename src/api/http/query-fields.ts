@@ -10,7 +10,7 @@ const TIME_WORDING =
   'must be a time (RFC 3339, for example 2026-01-31T12:00:00Z) or a date (2026-01-31)';
 
 /** A date means its whole day in UTC: as `from` it is the day's beginning, as `to` its end. */
-const time = (edge: 'from' | 'to') =>
+export const timeOf = (edge: 'from' | 'to', what = 'Started') =>
   z
     .string(TIME_WORDING)
     .refine(
@@ -25,8 +25,8 @@ const time = (edge: 'from' | 'to') =>
     .meta({
       description:
         edge === 'from'
-          ? 'Started at or after this time; a date is the beginning of its day in UTC.'
-          : 'Started before this time; a date is the end of its day in UTC.',
+          ? `${what} at or after this time; a date is the beginning of its day in UTC.`
+          : `${what} before this time; a date is the end of its day in UTC.`,
       override: documentedAs({
         anyOf: [
           { type: 'string', format: 'date-time' },
@@ -37,8 +37,8 @@ const time = (edge: 'from' | 'to') =>
 
 const short = (wording: string) => z.string(wording).regex(/^[\x21-\x7e]{1,200}$/, wording);
 
-export const FROM = time('from');
-export const TO = time('to');
+export const FROM = timeOf('from');
+export const TO = timeOf('to');
 export const USER_ID = SubjectSchema.optional().meta({ description: 'Of this user.' });
 export const AGENT_ID = short('must be an agent’s id')
   .optional()

@@ -9,6 +9,7 @@ export const TAGS = {
   webhooks: 'Who is told what happens, for admins.',
   agents: 'What can be asked.',
   usage: 'What was used.',
+  audit: 'Who did what, for admins.',
   mcp: 'The same for clients of the Model Context Protocol.',
   service: 'The service itself. No token.',
 } as const;

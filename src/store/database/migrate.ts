@@ -23,6 +23,7 @@ import { toolsOfOthers } from './migrations/0075-tools-of-others.ts';
 import { deletedWorkflows } from './migrations/0076-deleted-workflows.ts';
 import { limits } from './migrations/0078-limits.ts';
 import { auditSeals } from './migrations/0079-audit-seals.ts';
+import { auditByOrg } from './migrations/0080-audit-by-org.ts';
 import { knowledge } from './migrations/0050-knowledge.ts';
 import { wordsOfOneOrg } from './migrations/0065-words-of-one-org.ts';
 
@@ -57,6 +58,7 @@ const later: Migrations = {
   '0076-deleted-workflows': deletedWorkflows,
   '0078-limits': limits,
   '0079-audit-seals': auditSeals,
+  '0080-audit-by-org': auditByOrg,
 };
 
 const FIRST_TABLE = 'kysely_migration';
