@@ -2,6 +2,9 @@
 // test/store and test/e2e.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { openBench } from '../store/fixture.ts';
 import { isProblem } from './problems.ts';
 import { newOrg, startApiRig, type ApiRig, type Caller } from './api-rig.ts';
 
@@ -180,5 +183,42 @@ describe('knowledge at the door', () => {
     assert.equal((await admin.call('DELETE', '/api/users/eve')).status, 204);
     assert.equal((await eve.call('GET', '/api/memories')).json.data.length, 0);
     isProblem(await eve.call('GET', `/api/runs/${run.runId}`), 404, 'NOT_FOUND');
+  });
+
+  it('nothing that an erased user said or was answered is left in any table of the embedded database', async () => {
+    const bench = await openBench();
+    const own = await startApiRig({ store: bench.store });
+    try {
+      const org = newOrg();
+      const eve = own.as('eve', { org, scope: `${SCOPE} runs:approve` });
+      const canary = `canary${randomUUID().replaceAll('-', '')}`;
+      const holding = async (): Promise<readonly string[]> => {
+        const { rows } = await sql<{ name: string }>`
+          select table_name as name from information_schema.tables
+          where table_schema = 'public' and table_type = 'BASE TABLE'`.execute(bench.db.kysely);
+        const found: string[] = [];
+        for (const { name } of rows) {
+          const { rows: hits } = await sql`
+            select 1 from ${sql.table(name)} t where t::text like ${`%${canary}%`} limit 1`.execute(
+            bench.db.kysely,
+          );
+          if (hits.length > 0) found.push(name);
+        }
+        return found;
+      };
+      await eve.call('POST', '/api/memories', { body: { content: `Says ${canary}.` } });
+      const run = (await eve.run('guard', `pause ${canary}`)).json;
+      const callId = run.pending?.[0]?.callId;
+      const reason = `not the ${canary}`;
+      await eve.decide('guard', run.runId, { action: 'REJECT', callId, reason });
+      assert.equal((await eve.read('guard', run.runId, '?wait=10')).json.status, 'COMPLETED');
+      assert.ok((await holding()).length > 1, 'it would be found');
+      const admin = own.as('root', { org, scope: 'admin' });
+      assert.equal((await admin.call('DELETE', '/api/users/eve')).status, 204);
+      assert.deepEqual(await holding(), []);
+    } finally {
+      await own.close();
+      await bench.close();
+    }
   });
 });

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { v7 } from 'uuid';
+import { sha256Hex } from '../../src/json/canonical.ts';
 import { distinctWords, wordsOf } from '../../src/knowledge/words.ts';
 import type { Store, Work } from '../../src/store/database/access.ts';
 import * as bases from '../../src/store/knowledge/bases.ts';
@@ -318,6 +319,37 @@ export function describeKnowledge(bench: () => Bench): void {
         await s.remember(other);
       assert.equal((await all(s)).length, 6);
       assert.ok(!(await all(s)).some((text) => text.includes('blue')));
+    });
+
+    it('of what was replaced the hash stays in the audit, beside who replaced it', async () => {
+      const s = k();
+      await s.remember('My favourite colour is blue.');
+      await s.remember('My favourite colour is green.');
+      const { rows } = await sql<{ action: string; actor: string; data: Record<string, unknown> }>`
+        select action, actor, data from audit where org_id = ${s.orgId} order by id`.execute(
+        bench().db.kysely,
+      );
+      assert.deepEqual(
+        rows.map(({ action, actor, data }) => [action, actor, data['hash']]),
+        [
+          ['memory.kept', 'ada', sha256Hex('My favourite colour is blue.')],
+          ['memory.replaced', 'ada', sha256Hex('My favourite colour is blue.')],
+          ['memory.kept', 'ada', sha256Hex('My favourite colour is green.')],
+        ],
+      );
+      assert.deepEqual(rows[2]?.data['replaced'], [rows[0]?.data['memoryId']]);
+    });
+
+    it('a user who has as many as are allowed keeps no more, but may change one; others keep theirs', async () => {
+      const s = k();
+      await s.remember('My favourite colour is blue.');
+      await sql`insert into memories (memory_id, org_id, user_id, content, fact, words, created_by)
+        select 'mem_' || gen_random_uuid(), ${s.orgId}, 'ada', 'fact ' || i, 'fact ' || i, '', 'ada'
+        from generate_series(2, ${memories.MEMORIES_MAX}) i`.execute(bench().db.kysely);
+      assert.equal((await s.remember('Plays the cello on Sundays.')).kind, 'FULL');
+      assert.equal((await s.remember('My favourite colour is BLUE.')).kind, 'KNOWN');
+      assert.equal((await s.remember('My favourite colour is green.')).kind, 'KEPT');
+      assert.equal((await s.remember('Plays the cello on Sundays.', 'bob')).kind, 'KEPT');
     });
 
     it('the same call remembers once, also after what it remembered was deleted', async () => {
