@@ -7,13 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { privateBytesOf } from '../../bench/measure.ts';
 import { openStream, shown, type OpenStream, type ReceivedFrame } from '../api/stream-rig.ts';
 import { createRandom } from '../rig/random.ts';
+import { shareOf } from '../rig/share.ts';
 import { startCluster, type Cluster } from '../e2e/cluster.ts';
 import { followPlan, pendingOf, plan, tokenOf, type Caller } from '../e2e/stage.ts';
 
 const SEED = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31);
-const KEYS = 200;
+const KEYS = shareOf(200);
 const CLIENTS = 20;
-const RECONNECTS = 200;
+const RECONNECTS = shareOf(200);
 const READERS = 4;
 const MANY = 1000;
 /**

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deliveriesOf, startCluster, type Cluster } from '../e2e/cluster.ts';
 import { pendingOf, plan, tokenOf, type Answer, type Caller } from '../e2e/stage.ts';
+import { drawnFrom } from '../rig/share.ts';
 import { until } from '../rig/wait.ts';
 
 const [CALLERS, AMOUNT, MAX_SUM] = [20, 10, 65];
@@ -54,7 +55,7 @@ describe('kill -9 around the use of a grant', function () {
     'a worker and the database server': () => [...cluster.workers.slice(1), cluster.postgres],
   };
 
-  for (const [name, victims] of Object.entries(VICTIMS))
+  for (const [name, victims] of drawnFrom(Object.entries(VICTIMS)))
     it(`of ${name}: twenty calls take what there is and no more`, async () => {
       const grantId = await grant();
       const since = new Date().toISOString();

@@ -11,6 +11,7 @@ import { historyText } from '../e2e/history.ts';
 import { agentFile, callerOf, plan, tokenOf } from '../e2e/stage.ts';
 import { startEmbeddings, type Embeddings } from '../rig/embeddings.ts';
 import { pgvectorProgramsOrSkip } from '../rig/pgvector.ts';
+import { drawnFrom } from '../rig/share.ts';
 import { until } from '../rig/wait.ts';
 
 const SCOPE = 'runs:write runs:read runs:cancel runs:approve knowledge:read knowledge:write admin';
@@ -174,7 +175,7 @@ describe('documents on their way', function () {
       return letGo;
     },
   };
-  for (const [step, bring] of Object.entries(STEPS))
+  for (const [step, bring] of drawnFrom(Object.entries(STEPS)))
     it(`a worker that is killed while one ${step}: it is not found before, and whole and once after`, async () => {
       const base = await newBase();
       const parts = step === 'stores its passages' ? 1500 : 200;

@@ -16,6 +16,7 @@ import {
   type Caller,
 } from '../e2e/stage.ts';
 import type { startProduct } from '../rig/product.ts';
+import { drawnFrom } from '../rig/share.ts';
 import { tempDir } from '../rig/temp-dir.ts';
 import { until } from '../rig/wait.ts';
 
@@ -109,7 +110,7 @@ describe('kill -9 around a decision', function () {
   const nameOf = (parts: readonly Part[]): string =>
     parts.length === 1 ? (parts[0] ?? '') : 'all of them together';
 
-  for (const parts of VICTIMS)
+  for (const parts of drawnFrom(VICTIMS))
     it(`while PAUSED, of the ${nameOf(parts)}: after a restart the decision is applied once`, async () => {
       const run = await paused();
       await kill(parts);
@@ -120,9 +121,9 @@ describe('kill -9 around a decision', function () {
       await appliedOnce(run);
     });
 
-  for (const parts of VICTIMS)
+  for (const parts of drawnFrom(VICTIMS))
     it(`at the moment of the decision, of the ${nameOf(parts)}: the vote sent again is the same vote, applied once`, async () => {
-      for (const [index, moment] of MOMENTS_MS.entries()) {
+      for (const [index, moment] of drawnFrom(MOMENTS_MS).entries()) {
         const run = await paused(index % 2 === 0 ? 'send' : 'pay');
         const vote = lea.decide(run, exactly(run), 'wait=1').catch(() => undefined);
         await sleep(moment);

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { shareOf } from '../rig/share.ts';
 import { deliveriesOf, startCluster, type Cluster } from '../e2e/cluster.ts';
 import { pendingOf, plan, type Answer, type Caller } from '../e2e/stage.ts';
 
-const RUNS = 100;
+const RUNS = shareOf(100, 50);
 const PEOPLE = 20;
 /** Runs raced side by side. */
 const AT_ONCE = 4;

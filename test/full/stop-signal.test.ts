@@ -6,12 +6,13 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { postgresOrSkip, type PostgresRig } from '../rig/postgres.ts';
 import { startProduct, type ProductProcess } from '../rig/product.ts';
+import { shareOf } from '../rig/share.ts';
 import { tempDir } from '../rig/temp-dir.ts';
 import { startTemporal, temporalCliPath, type TemporalRig } from '../rig/temporal.ts';
 import { until } from '../rig/wait.ts';
 
 type Role = 'start' | 'api' | 'worker';
-const MOMENTS = 10;
+const MOMENTS = shareOf(10, 2);
 const END_WITHIN_MS = 5000;
 
 const UP: Readonly<Record<Role, RegExp>> = {
@@ -61,7 +62,7 @@ describe('SIGTERM while a process starts', function () {
   const isUp = (role: Role, process: ProductProcess): boolean => UP[role].test(process.log());
 
   for (const role of ['start', 'api', 'worker'] as const)
-    it(`ends ${role === 'start' ? 'npm start' : `the ${role}`} within ${END_WITHIN_MS / 1000} s with 0, at each of ten moments`, async () => {
+    it(`ends ${role === 'start' ? 'npm start' : `the ${role}`} within ${END_WITHIN_MS / 1000} s with 0, at each of ${MOMENTS} moments`, async () => {
       const env = await environment(role);
       // The first start makes the database; how long the second takes says where the moments are.
       let process = await startProduct({ role, env, noWait: true });
