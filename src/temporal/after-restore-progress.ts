@@ -39,8 +39,9 @@ export function progressOf(events: readonly HistoryEvent[]): Progress {
     result: Payload | null | undefined,
   ): void {
     if (type === 'callModel') {
-      if (decode<TurnReply>(result).kind !== 'ENDED' && input.turn !== undefined)
-        turns.add(input.turn);
+      // A model that was away has replied nothing: the same turn is asked again.
+      const { kind } = decode<TurnReply>(result);
+      if (kind !== 'ENDED' && kind !== 'AWAY' && input.turn !== undefined) turns.add(input.turn);
     } else if (type === 'runTool') {
       if (input.callId !== undefined) calls.set(input.callId, decode<CallOutcome>(result).kind);
     } else if (type === 'settleRun') {
