@@ -14,11 +14,19 @@ import { skipBecause } from '../rig/skip.ts';
 const fileAt = (path: string): string =>
   fileURLToPath(new URL(`../../deploy/${path}`, import.meta.url));
 const RULES = fileAt('prometheus/alerts.yml');
+const FAULTS = fileAt('prometheus/alerts.test.yml');
 
 interface Rule {
   readonly alert: string;
   readonly expr: string;
   readonly annotations: { readonly summary: string; readonly action: string };
+}
+interface Fault {
+  readonly input_series: readonly { readonly series: string }[];
+  readonly alert_rule_test: readonly {
+    readonly alertname: string;
+    readonly exp_alerts: readonly unknown[];
+  }[];
 }
 interface Dashboard {
   readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[];
@@ -31,18 +39,21 @@ describe('alerts and dashboard', () => {
     readFileSync(fileAt('grafana/holdpoint.json'), 'utf8'),
   ) as Dashboard;
 
-  it('ask only for metrics that are served', () => {
+  const served = (): ReadonlySet<string> => {
     const { registry } = createMeter();
     createRecordGauges({} as Store, registry);
-    const served = new Set(
+    return new Set(
       registry.getMetricsAsArray().flatMap(({ name }) => [name, `${name}_bucket`, `${name}_count`]),
     );
+  };
+
+  it('ask only for metrics that are served', () => {
     const asked = [...rules, ...panels.flatMap(({ targets }) => targets)].flatMap(
       ({ expr }) => expr.match(/\b(?:holdpoint|nodejs)_\w+/g) ?? [],
     );
     assert.ok(asked.length > 20);
     assert.deepEqual(
-      asked.filter((name) => !served.has(name)),
+      asked.filter((name) => !served().has(name)),
       [],
     );
   });
@@ -52,12 +63,31 @@ describe('alerts and dashboard', () => {
       assert.ok(annotations.summary.length > 20 && annotations.action.length > 20, alert);
   });
 
-  it('promtool takes the rules', function () {
+  it('of each there is a fault that fires it, and a time before', () => {
+    const { tests } = parse(readFileSync(FAULTS, 'utf8')) as { tests: Fault[] };
+    const fired = tests.flatMap(({ alert_rule_test: checks }) =>
+      checks.flatMap(({ alertname, exp_alerts: alerts }) => (alerts.length > 0 ? [alertname] : [])),
+    );
+    assert.deepEqual(
+      fired.toSorted(),
+      rules.map(({ alert }) => alert).toSorted(),
+      'each is fired once',
+    );
+    const series = tests.flatMap(({ input_series: all }) => all.map(({ series: name }) => name));
+    assert.deepEqual(
+      series.filter((name) => !served().has(name.split('{')[0] ?? '')),
+      [],
+      'faults show in metrics that are served',
+    );
+  });
+
+  it('promtool takes the rules, and each fault fires its alert', function () {
     try {
       execFileSync('promtool', ['--version'], { stdio: 'ignore' });
     } catch {
       skipBecause(this, 'promtool is not here (the package "prometheus" of Debian has it)');
     }
     execFileSync('promtool', ['check', 'rules', RULES], { stdio: 'pipe' });
+    execFileSync('promtool', ['test', 'rules', FAULTS], { stdio: 'pipe' });
   });
 });
