@@ -9,6 +9,7 @@ import { plainWords } from '../json/visible.ts';
 import type { Store } from '../store/database/access.ts';
 import { pauseIdOf } from '../store/calls/call-hash.ts';
 import { readPause, type PauseOutcome } from '../store/calls/decisions.ts';
+import { decisionsInWords } from '../store/calls/shown-decisions.ts';
 import { castVotes } from '../store/calls/votes.ts';
 import type { OperatorDecisions, VoteRequest } from '../store/calls/vote-policy.ts';
 import { lockRun } from '../store/runs/runs.ts';
@@ -133,10 +134,11 @@ export function createClaimDecision({
 }
 
 /** `withdrawn` only where there are such calls: all others are as they always were. */
-const decidedState = ({ approved, withdrawn }: PauseOutcome): PauseState => ({
+const decidedState = ({ approved, withdrawn, decisions }: PauseOutcome): PauseState => ({
   kind: 'DECIDED',
   approved,
   ...(withdrawn.length === 0 ? {} : { withdrawn }),
+  said: decisionsInWords(decisions),
 });
 
 function actionOf(name: DecisionSignal): 'APPROVE' | 'REJECT' {

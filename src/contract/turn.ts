@@ -71,6 +71,8 @@ export type PauseState =
       readonly approved: readonly string[];
       /** Taken back by the run's user: not approved, and no rejection. */
       readonly withdrawn?: readonly string[];
+      /** Who decided what and why, as Markdown. Missing in histories of earlier releases. */
+      readonly said?: string;
       readonly note?: string;
     }
   | { readonly kind: 'ENDED'; readonly status: TerminalStatus; readonly failure?: RunFailure };
@@ -101,10 +103,22 @@ export interface Settled {
   readonly pause?: PauseView;
   /** None of the calls waits for a person: the ledger answers for each of them. */
   readonly nothingWaits?: true;
+  /** Of a run that is COMPLETED. Missing in histories of earlier releases. */
+  readonly shown?: EndShown;
 }
 
-/** A run's end as Temporal shows it: nobody's words, which are in the record. */
-export interface RunEndShown {
+/** What Temporal shows of a run that is COMPLETED, beside its id and status. */
+export interface EndShown {
+  readonly tokens: number;
+  /**
+   * The beginning of the answer's first line. Missing where the agent has knowledge or memory:
+   * nothing of passages and memories is to stand in Temporal.
+   */
+  readonly answer?: string;
+}
+
+/** A run's end as Temporal shows it: the whole is in the record. */
+export interface RunEndShown extends Partial<EndShown> {
   readonly runId: string;
   readonly status: RunStatus;
 }
@@ -159,6 +173,8 @@ export interface AgentRunInput {
   readonly model: string;
   /** One extra model call after the answer; absent in runs that were not asked for it. */
   readonly followUps?: boolean;
+  /** W3C traceparent of the request that started it; absent where nothing is traced. */
+  readonly trace?: string;
   /** Absent in a run's first execution. */
   readonly takenUp?: TakenUp;
   readonly limits: RunLimits;

@@ -3,9 +3,9 @@
 // transaction finds its own line.
 
 import { sql } from 'kysely';
-import type { DecidedAs } from '../contract/run.ts';
 import { assertNever } from '../contract/names.ts';
 import type { AgentRunInput } from '../contract/turn.ts';
+import type { ShownDecision } from './calls/shown-decisions.ts';
 import type { StoreTransaction } from './database/access.ts';
 import type { Columns } from './database/tables.ts';
 
@@ -19,8 +19,12 @@ export type OutboxMessage =
   | {
       readonly kind: 'SIGNAL';
       readonly pauseId: string;
-      /** Missing in lines of the first release. */
-      readonly calls?: readonly { readonly callId: string; readonly action: DecidedAs }[];
+      /**
+       * Missing in lines of the first release, and of a run that was deleted; in lines of the second
+       * each has an id and an action alone.
+       */
+      readonly calls?: readonly (Pick<ShownDecision, 'callId' | 'action'> &
+        Partial<ShownDecision>)[];
     }
   | { readonly kind: 'CANCEL' }
   /** Of a run that is deleted: its executions go with all that they hold. */
@@ -114,12 +118,12 @@ export function addOutboxLine(
 }
 
 /**
- * Of a run that is deleted: its workflow is to go, and of the lines the words of its user. A start
- * that is being sent may still arrive; the deletion is sent after it.
+ * Of a run that is deleted: its workflow is to go, and of the lines the words of its user and of those
+ * who decided. A start that is being sent may still arrive; the deletion is sent after it.
  */
 export function deleteFromTemporal(tx: StoreTransaction, orgId: string, runId: string): void {
   tx.write(
-    sql`update outbox set payload = payload - 'asked' where run_id = ${runId} and kind = 'START'`,
+    sql`update outbox set payload = payload - 'asked' - 'calls' where run_id = ${runId} and kind in ('START', 'SIGNAL')`,
   );
   addOutboxLine(tx, orgId, runId, { kind: 'DELETE' });
 }

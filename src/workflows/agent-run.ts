@@ -11,21 +11,12 @@ import {
   patched,
   proxyActivities,
   proxyLocalActivities,
-  setCurrentDetails,
   sleep,
-  upsertSearchAttributes,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import type { Activities } from '../activities/index.ts';
 import type { RunToolRequest } from '../activities/run-tool.ts';
-import {
-  assertNever,
-  isTerminal,
-  RUN_FAILED,
-  SEARCH_ATTRIBUTE,
-  type RunFailure,
-} from '../contract/names.ts';
+import { isTerminal, RUN_FAILED, type RunFailure } from '../contract/names.ts';
 import type {
   AgentRunInput,
   CallInPlace,
@@ -35,22 +26,15 @@ import type {
   Settled,
   TurnReply,
 } from '../contract/turn.ts';
-import {
-  agentLoop,
-  type Ended,
-  type LoopEnd,
-  type LoopPorts,
-  type ModelAnswer,
-} from './agent-loop.ts';
+import { agentLoop, type LoopEnd, type LoopPorts, type ModelAnswer } from './agent-loop.ts';
 import { receiveDecisions, type Approvals } from './approvals.ts';
+import { close, showStatus } from './close.ts';
+import { createDetails, type Details } from './details.ts';
 import { failureOfStep, fromWorker } from './by-hand.ts';
 import { callInPlace, extraOptions, workOptions } from './policies.ts';
 import { claimDecision, settleRun } from './store-steps.ts';
 
 type Decided = Exclude<PauseState, { kind: 'OPEN' }>;
-
-const statusKey = defineSearchAttributeKey(SEARCH_ATTRIBUTE.status, 'KEYWORD');
-const waitingKey = defineSearchAttributeKey(SEARCH_ATTRIBUTE.waitingSince, 'DATETIME');
 
 export async function agentRun(input: AgentRunInput): Promise<RunEndShown> {
   const { runId } = input;
@@ -72,31 +56,8 @@ export async function agentRun(input: AgentRunInput): Promise<RunEndShown> {
       ? end
       : await CancellationScope.nonCancellable(() => settleRun(input, end));
   if (settled.status === 'FAILED') logFailure(runId, settled.failure, endedBy);
+  details.showEnd(settled);
   return close(runId, settled);
-}
-
-interface Details {
-  /** What the run waits for; empty where it waits for nothing. */
-  readonly show: (text: string) => void;
-  /** What became of a signal. */
-  readonly showNote: (text: string) => void;
-}
-
-/** What the Web UI shows of the run. */
-function createDetails(): Details {
-  let details = '';
-  let note = '';
-  const set = (): void => setCurrentDetails(note === '' ? details : `${details}\n\n_${note}_`);
-  return {
-    show: (text) => {
-      details = text;
-      set();
-    },
-    showNote: (text) => {
-      note = text;
-      set();
-    },
-  };
 }
 
 /** An activity of the run's active time. */
@@ -158,14 +119,10 @@ async function waitForPeople(
   view: PauseView,
 ): Promise<Decided> {
   details.show(`${view.waiting}\n\nIt waits since ${view.waitingSince}.`);
-  upsertSearchAttributes([
-    pair(statusKey, 'PAUSED'),
-    pair(waitingKey, new Date(view.waitingSince)),
-  ]);
+  showStatus('PAUSED', new Date(view.waitingSince));
   const state = await approvals.wait(view.pauseId, view.expiresInMs, details.showNote);
-  details.show('');
-  if (state.kind === 'DECIDED')
-    upsertSearchAttributes([pair(statusKey, 'RUNNING'), pair(waitingKey, null)]);
+  details.show(state.kind === 'DECIDED' ? (state.said ?? '') : '');
+  if (state.kind === 'DECIDED') showStatus('RUNNING', null);
   return state;
 }
 
@@ -212,39 +169,6 @@ function logFailure(runId: string, failure: RunFailure | undefined, endedBy: unk
 /** As many as name a refused connection below the client, the model and the activity. */
 const MOST_CAUSES = 6;
 
-/** Closes as the record ended, whichever process wrote the end first. */
-async function close(
-  runId: string,
-  settled: Pick<Settled, 'status' | 'failure'> | Ended,
-): Promise<RunEndShown> {
-  upsertSearchAttributes([pair(statusKey, settled.status), pair(waitingKey, null)]);
-  const { status } = settled;
-  const shown = { runId, status };
-  switch (status) {
-    case 'COMPLETED':
-      return shown;
-    case 'FAILED':
-      throw failureOf(settled.failure ?? { code: 'INTERNAL', message: 'The run failed.' });
-    case 'CANCELLED':
-      // Only a cancellation that Temporal asked for closes as Canceled: DELETE's request is on its
-      // way if it is not here yet.
-      await CancellationScope.current().cancelRequested;
-      return shown;
-    case 'QUEUED':
-    case 'RUNNING':
-    case 'PAUSED':
-      throw failureOf({
-        code: 'INTERNAL',
-        message: `The run's record is ${status} after its end.`,
-      });
-    default:
-      return assertNever(status);
-  }
-}
-
-const failureOf = (failure: RunFailure): ApplicationFailure =>
-  ApplicationFailure.nonRetryable(failure.message, failure.code);
-
 function endOf(error: unknown): { kind: 'CANCELLED' } | { kind: 'FAILED'; failure: RunFailure } {
   if (isCancellation(error)) return { kind: 'CANCELLED' };
   const cause = error instanceof ActivityFailure ? error.cause : error;
@@ -276,8 +200,3 @@ async function decidedAlready(
     );
   return state;
 }
-
-const pair = (
-  key: typeof statusKey | typeof waitingKey,
-  value: string | Date | null,
-): SearchAttributePair => ({ key, value }) as SearchAttributePair;

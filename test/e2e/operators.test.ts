@@ -29,6 +29,14 @@ describe('an operator in Temporal', function () {
     cli('signal', '--workflow-id', runId, '--name', name);
   const statusOf = async (runId: string) => (await ada.read({ runId })).run.status;
 
+  /** As the Web UI asks the workflow for them. */
+  const detailsOf = async (runId: string): Promise<string> => {
+    const told = JSON.parse(await cli('metadata', '-w', runId, '-o', 'json')) as {
+      readonly queryResult?: readonly [{ readonly currentDetails?: string }];
+    };
+    return told.queryResult?.[0].currentDetails ?? '';
+  };
+
   /** Two payments, one a turn: the second has to be asked about by itself. */
   async function twoPayments(): Promise<{ runId: string; pauseId: string | undefined }> {
     const { run } = await ada.ask(
@@ -157,31 +165,115 @@ describe('an operator in Temporal', function () {
     }
   });
 
-  it('finds no approve in the history of a rejected run: its wake-up is "decided" and says what', async () => {
+  it('finds no approve in the history of a rejected run: its wake-up says who decided, how and why', async () => {
     const { run } = await ada.ask(plan([['pay', { amount: 5 }]], 'Not paid.'));
     const callId = pendingOf(run)[0]?.callId;
-    await lea.decide(run, { action: 'REJECT' });
+    const reason = `too dear ${'x'.repeat(300)}`;
+    await lea.decide(run, { action: 'REJECT', reason });
     await until('it ends', async () => (await statusOf(run.runId)) === 'COMPLETED');
     const events = await historyOf(cluster.temporal.cli, run.runId);
-    const signals = events.flatMap((event) => {
-      const told = event['workflowExecutionSignaledEventAttributes'] as Signaled | undefined;
-      return told === undefined ? [] : [told];
-    });
+    const signals = signalsIn(events);
     assert.deepEqual(
       signals.map((told) => told.signalName),
       ['decided'],
     );
-    for (const said of [`"callId":"${callId}"`, '"action":"REJECT"'])
-      assert.ok(wordsOf(signals).includes(said), said);
+    assert.deepEqual(payloadOf(signals[0]), {
+      pauseId: run.pauseId,
+      calls: [
+        {
+          ...{ callId, tool: 'pay', action: 'REJECT', by: ['lea'], via: 'API' },
+          reason: `${reason.slice(0, 200)}…`,
+        },
+      ],
+    });
     // What the paused run showed says how to decide, and that is all that names it.
     const others = wordsOf(events)
       .split('\n')
       .filter((word) => /\bapprove\b/i.test(word) && !word.startsWith('{"status":"PAUSED"'));
     assert.deepEqual(others, []);
   });
+
+  it('reads in the details what was decided, and at the end the tokens and the beginning of the answer', async () => {
+    const answer = `Paid at last. ${'y'.repeat(300)}\n\nA second line of the answer.`;
+    const { run } = await ada.ask(
+      plan(
+        [['look', { note: 'a-note' }]],
+        [['pay', { amount: 5 }]],
+        [['pay', { amount: 6 }]],
+        answer,
+      ),
+    );
+    const { runId } = run;
+    await cli('signal', '-w', runId, '--name', 'approve', '--input', '{"reason":"all *fine*"}');
+    await until('it asks again', async () => {
+      const now = (await ada.read({ runId })).run;
+      return now.status === 'PAUSED' && now.pauseId !== run.pauseId;
+    });
+    const firstWakeUp = signalsIn(await historyOf(cluster.temporal.cli, runId)).at(-1);
+    const callId = pendingOf(run)[0]?.callId;
+    const how = { by: ['operator'], via: 'TEMPORAL', reason: 'all *fine*' };
+    assert.deepEqual(payloadOf(firstWakeUp), {
+      pauseId: run.pauseId,
+      calls: [{ callId, tool: 'pay', action: 'APPROVE', ...how }],
+    });
+    const again = (await ada.read({ runId })).run;
+    await lea.decide(again, { action: 'APPROVE', pauseId: again.pauseId });
+    await until('it ends', async () => (await statusOf(runId)) === 'COMPLETED');
+    const closed = async (): Promise<HistoryEvent | undefined> =>
+      (await historyOf(cluster.temporal.cli, runId)).find(
+        (event) => typeOf(event) === 'WORKFLOW_EXECUTION_COMPLETED',
+      );
+    await until('it has closed', async () => (await closed()) !== undefined);
+    const { totalTokens } = (await ada.read({ runId })).run.metadata;
+    const [result] = wordsOf(await closed())
+      .split('\n')
+      .flatMap((word) => (word.startsWith('{"runId"') ? [JSON.parse(word) as object] : []));
+    assert.deepEqual(result, {
+      ...{ runId, status: 'COMPLETED', tokens: totalTokens },
+      answer: `${answer.slice(0, 200)}…`,
+    });
+    assert.match(
+      await detailsOf(runId),
+      /This run has ended: COMPLETED\. It took \d+ tokens\. Its answer begins: `Paid at last/,
+    );
+    const words = wordsOf(await historyOf(cluster.temporal.cli, runId));
+    for (const hidden of ['A second line', 'done 1']) assert.ok(!words.includes(hidden), hidden);
+  });
+
+  it('reads right after a decision what it was, and of a failed run what to do', async () => {
+    const { run } = await ada.ask(plan([['pay', { amount: 5, mode: 'slow:4000' }]], 'Paid.'));
+    const { runId } = run;
+    await lea.decide(run, { action: 'APPROVE', reason: 'as *agreed*' }, 'respond-async');
+    await until('it pays', () => deliveriesOf(cluster.stage, runId).length === 1);
+    const details = await detailsOf(runId);
+    assert.match(
+      details,
+      /Decided:\n\n- \*\*pay\*\* was approved by lea through the API: as \*agreed\*/,
+    );
+    assert.doesNotMatch(details, /waits for a person/);
+    await ada.cancel({ runId });
+    refuses = true;
+    const { run: failed } = await ada.ask(plan('Here.'));
+    refuses = false;
+    await until('it has closed', async () =>
+      /Failed|FAILED/.test(await cli('describe', '-w', failed.runId, '-o', 'json')),
+    );
+    const words = wordsOf(await historyOf(cluster.temporal.cli, failed.runId));
+    assert.match(words, /What to do: Mend what the model's server refuses .*npx holdpoint retry/);
+    assert.match(await detailsOf(failed.runId), /FAILED\. MODEL_REJECTED: .*What to do: /);
+    assert.doesNotMatch(failed.error?.message ?? '', /What to do/);
+  });
 });
 
 interface Signaled {
   readonly signalName: string;
+  readonly input?: { readonly payloads?: readonly { readonly data: string }[] };
 }
+const signalsIn = (events: readonly HistoryEvent[]): readonly Signaled[] =>
+  events.flatMap((event) => {
+    const told = event['workflowExecutionSignaledEventAttributes'] as Signaled | undefined;
+    return told === undefined ? [] : [told];
+  });
+const payloadOf = (told: Signaled | undefined): unknown =>
+  JSON.parse(Buffer.from(told?.input?.payloads?.[0]?.data ?? '', 'base64').toString());
 const typeOf = (event: HistoryEvent): string => event.eventType.replace('EVENT_TYPE_', '');

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import { deleteOldEvents } from '../../src/store/retention.ts';
 import { settle } from '../../src/store/runs/settle.ts';
-import { drive, type Bench } from './fixture.ts';
+import { deleteFromTemporal } from '../../src/store/outbox.ts';
+import { agent, drive, one, person, type Bench } from './fixture.ts';
 
 export function describeEnds(bench: () => Bench): void {
   const step = () => drive(bench().store);
@@ -25,6 +26,47 @@ export function describeEnds(bench: () => Bench): void {
       );
       assert.equal(late?.status, 'COMPLETED');
       assert.equal((await s.read(run)).content, 'done');
+    });
+
+    it('says its tokens and the beginning of the first line, of a repeated one too, and no more', async () => {
+      const s = step();
+      const shownOf = async (text: string, more: Parameters<typeof agent>[0] = {}) => {
+        const run = await s.start({ agent: agent(more) });
+        const settled = await s.answers(run, 1, text);
+        const again = await bench().store.asWorker((tx) =>
+          settle(tx, run.runId, { kind: 'COMPLETED', turn: 1 }, 'test'),
+        );
+        assert.deepEqual(again, settled);
+        return settled?.shown;
+      };
+      const tokens = 11;
+      assert.deepEqual(await shownOf('\n  # Paid  \r\nand more'), { tokens, answer: '# Paid' });
+      assert.deepEqual(await shownOf('a\u202eb'), { tokens, answer: 'a\\u{202e}b' });
+      assert.deepEqual(await shownOf('😀'.repeat(250)), { tokens, answer: `${'😀'.repeat(200)}…` });
+      // What it has read is nobody's in Temporal.
+      assert.deepEqual(await shownOf('The code is 7.', { knowledge: ['handbook'] }), { tokens });
+      assert.deepEqual(await shownOf('You are Ada.', { memory: 'user' }), { tokens });
+    });
+
+    it('of a deleted run no line keeps words of its user, nor of those who decided', async () => {
+      const s = step();
+      const run = await s.start();
+      const [id = ''] = await s.asks(run, 1, ['send']);
+      await s.pause(run, 1, 1, [id]);
+      await s.vote(run, person('lea'), one(id, 'REJECT', { reason: 'LEA-WROTE-THIS' }));
+      await s.answers(run, 2, 'done');
+      const words = async (): Promise<string> =>
+        JSON.stringify(
+          (
+            await sql`select payload from outbox where run_id = ${run.runId}`.execute(
+              bench().db.kysely,
+            )
+          ).rows,
+        );
+      assert.match(await words(), /LEA-WROTE-THIS/);
+      await bench().store.asOrg(run.orgId, (tx) => deleteFromTemporal(tx, run.orgId, run.runId));
+      assert.doesNotMatch(await words(), /LEA-WROTE-THIS|lea/);
+      assert.match(await words(), /DELETE/);
     });
 
     it('retention deletes the events of runs that ended long ago, and nothing else', async () => {

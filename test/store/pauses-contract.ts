@@ -56,16 +56,20 @@ export function describePauses(bench: () => Bench): void {
       assert.equal((await lease(run.runId)).length, 0);
       await s.vote(run, person('lea'), one(b, 'REJECT', { reason: 'too much' }));
       assert.equal((await s.read(run)).status, 'RUNNING');
+      const decisions = [
+        { ...decided(a, 'send'), action: 'APPROVE' },
+        { ...decided(b, 'pay'), action: 'REJECT', reason: 'too much' },
+      ];
       assert.deepEqual(
-        (await lease(run.runId)).map((l) => l.message.kind),
-        ['SIGNAL'],
+        (await lease(run.runId)).map((l) => l.message),
+        [{ kind: 'SIGNAL', pauseId: s.pauseId(run, 1, 1), calls: decisions }],
       );
       const outcome = await bench().store.asWorker(async (tx) =>
         readPause(tx, (await lockRun(tx, run.runId)) ?? assert.fail(), s.pauseId(run, 1, 1)),
       );
       assert.deepEqual(outcome, {
         ...{ known: true, open: false, expiresInMs: null },
-        ...{ approved: [a], withdrawn: [] },
+        ...{ approved: [a], withdrawn: [], decisions },
       });
     });
 
@@ -164,3 +168,5 @@ export function describePauses(bench: () => Bench): void {
     assert.deepEqual((await s.read(run)).calls[0]?.decision?.by, ['lea', 'max']);
   });
 }
+
+const decided = (callId: string, tool: string) => ({ callId, tool, by: ['lea'], via: 'API' });

@@ -3,7 +3,7 @@
 // decides the last open call sets the run RUNNING again and writes the outbox line that wakes its
 // workflow.
 
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { EXPIRY, isTerminal } from '../../contract/names.ts';
 import type { DecidedAs } from '../../contract/run.ts';
 import type { StoreTransaction } from '../database/access.ts';
@@ -13,6 +13,7 @@ import type { Edit } from './edits.ts';
 import { appendEvents, type NewEvent } from '../events/events.ts';
 import type { OpenCall } from './vote-policy.ts';
 import { addOutboxLine } from '../outbox.ts';
+import { shownDecision, type DecisionOfCall, type ShownDecision } from './shown-decisions.ts';
 import { addDecidedDeliveries } from '../webhooks/new-deliveries.ts';
 import type { LockedRun } from '../runs/runs.ts';
 
@@ -163,12 +164,18 @@ async function closePauseIfDecided(
     tx.db,
   );
   appendEvents(tx, run.runId, [{ kind: 'RESUMED', turn: rows[0]?.turn ?? 0, data: { pauseId } }]);
-  const { rows: calls } = await sql<{ callId: string; action: DecidedAs }>`
-    select d.call_id as "callId", d.action from decisions d join calls c using (call_id)
-    where d.pause_id = ${pauseId} order by c.idx`.execute(tx.db);
+  const { rows: made } = await sql<{ decisions: readonly DecisionOfCall[] }>`
+    select ${decisionsOf(pauseId)} as decisions`.execute(tx.db);
+  const calls = (made[0]?.decisions ?? []).map(shownDecision);
   addOutboxLine(tx, run.orgId, run.runId, { kind: 'SIGNAL', pauseId, calls });
   return true;
 }
+
+/** As a part of a statement: an array of DecisionOfCall, in the order of the calls. */
+const decisionsOf = (pauseId: string): RawBuilder<readonly DecisionOfCall[]> =>
+  sql`coalesce((select jsonb_agg(jsonb_build_object('callId', d.call_id, 'tool', c.name, 'action', d.action,
+      'by', d.deciders, 'reason', d.reason) order by c.idx)
+    from decisions d join calls c using (call_id) where d.pause_id = ${pauseId}), '[]')`;
 
 export interface PauseOutcome {
   /** False: the record has no such pause. It was never opened, or is forgotten by a failover. */
@@ -177,6 +184,7 @@ export interface PauseOutcome {
   readonly expiresInMs: number | null;
   readonly approved: readonly string[];
   readonly withdrawn: readonly string[];
+  readonly decisions: readonly ShownDecision[];
 }
 
 /**
@@ -191,22 +199,22 @@ export async function readPause(
   const { rows } = await sql<{
     open: boolean;
     expires_in_ms: number | null;
-    approved: string[];
-    withdrawn: string[];
+    decisions: readonly DecisionOfCall[];
   }>`
     select p.closed_at is null as open,
       (select min(extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 from calls c where c.run_id = p.run_id and c.pause_id = p.pause_id) as expires_in_ms,
-      coalesce((select jsonb_agg(d.call_id order by c.idx) from decisions d join calls c using (call_id)
-        where d.pause_id = p.pause_id and d.action = 'APPROVE'), '[]') as approved,
-      coalesce((select jsonb_agg(d.call_id order by c.idx) from decisions d join calls c using (call_id)
-        where d.pause_id = p.pause_id and d.action = 'WITHDRAWN'), '[]') as withdrawn
+      ${decisionsOf(pauseId)} as decisions
     from pauses p where p.pause_id = ${pauseId} and p.run_id = ${run.runId}`.execute(tx.db);
   const row = rows[0];
+  const decisions = (row?.decisions ?? []).map(shownDecision);
+  const decidedAs = (action: DecidedAs): readonly string[] =>
+    decisions.filter((made) => made.action === action).map(({ callId }) => callId);
   return {
     known: row !== undefined,
     open: row?.open ?? false,
     expiresInMs: row?.expires_in_ms == null ? null : Math.max(0, Math.ceil(row.expires_in_ms)),
-    approved: row?.approved ?? [],
-    withdrawn: row?.withdrawn ?? [],
+    approved: decidedAs('APPROVE'),
+    withdrawn: decidedAs('WITHDRAWN'),
+    decisions,
   };
 }

@@ -15,6 +15,7 @@ import { addPausedDeliveries, addSettledDeliveries } from '../webhooks/new-deliv
 import { openPause, viewPause } from '../calls/pauses.ts';
 import type { OperatorDecisions } from '../calls/vote-policy.ts';
 import { OPEN_CALLS, readRun, type RunRecord } from '../queries/run-record.ts';
+import { END_SHOWN, endShownOf, readEndShown, type EndShownRow } from './end-shown.ts';
 import { markUnknown, missingBeforeEnd, recordLost } from './lost-record.ts';
 import { lockRun, lockSessionAndRun, releaseNextOfSession, type LockedRun } from './runs.ts';
 import { activeMs } from '../turns/attempts.ts';
@@ -147,6 +148,7 @@ async function settleTerminal(
   if (run === undefined) return undefined;
   const over = outlived(run, asked, options);
   if (over !== undefined) return over;
+  if (run.status === 'COMPLETED') return { ...asItIs(run), shown: await readEndShown(tx, runId) };
   if (isTerminal(run.status)) return asItIs(run);
   const s = await asTheRecordAllows(tx, runId, asked);
   const failure = s.kind === 'FAILED' ? s.failure : undefined;
@@ -162,27 +164,15 @@ async function settleTerminal(
     from (select 1) one left join turns t on t.run_id = ${runId} and t.turn = ${s.kind === 'COMPLETED' ? s.turn : -1}
     where r.run_id = ${runId}
     returning substr(r.content, length(t.text) + 1) as added, r.agent_id as "agentId",
-      extract(epoch from clock_timestamp() - r.created_at)::float8 as seconds, ${waitedSeconds(runId)} as "waitedSeconds"`.execute(
-    tx.db,
-  );
+      extract(epoch from clock_timestamp() - r.created_at)::float8 as seconds, ${waitedSeconds(runId)} as "waitedSeconds",
+      ${END_SHOWN}`.execute(tx.db);
   const [ended] = rows;
   if (ended !== undefined) {
     const { agentId, seconds } = ended;
     const code = failure?.code ?? null;
     tx.runEnded({ agentId, status: s.kind, code, seconds, waitedSeconds: ended.waitedSeconds });
   }
-  // The block of follow-ups: on a stream, too, it is the end of the answer.
-  const added = ended?.added;
-  appendEvents(tx, runId, [
-    ...(s.kind === 'COMPLETED' && added
-      ? [{ kind: 'FOLLOW_UPS', turn: s.turn, data: { text: added } } as const]
-      : []),
-    s.kind === 'COMPLETED'
-      ? { kind: 'STOP', turn: s.turn, data: {} }
-      : s.kind === 'CANCELLED'
-        ? { kind: 'CANCELLED', turn: run.turn, data: {} }
-        : { kind: 'ERROR', turn: run.turn, data: { ...s.failure } },
-  ]);
+  appendEnd(tx, run, s, ended?.added ?? null);
   audit(tx, {
     orgId: run.orgId,
     runId,
@@ -193,10 +183,33 @@ async function settleTerminal(
   addSettledDeliveries(tx, runId);
   if (s.kind !== 'COMPLETED') await withdrawStart(tx, runId);
   if ((await releaseNextOfSession(tx, run)) !== undefined) options.onReleased?.();
-  return { status: s.kind, ...(failure ? { failure } : {}) };
+  return {
+    status: s.kind,
+    ...(failure ? { failure } : {}),
+    ...(s.kind === 'COMPLETED' && ended !== undefined ? { shown: endShownOf(ended) } : {}),
+  };
 }
 
-interface Ended {
+function appendEnd(
+  tx: StoreTransaction,
+  { runId, turn }: LockedRun,
+  s: TerminalSettlement,
+  added: string | null,
+): void {
+  // The block of follow-ups: on a stream, too, it is the end of the answer.
+  appendEvents(tx, runId, [
+    ...(s.kind === 'COMPLETED' && added
+      ? [{ kind: 'FOLLOW_UPS', turn: s.turn, data: { text: added } } as const]
+      : []),
+    s.kind === 'COMPLETED'
+      ? { kind: 'STOP', turn: s.turn, data: {} }
+      : s.kind === 'CANCELLED'
+        ? { kind: 'CANCELLED', turn, data: {} }
+        : { kind: 'ERROR', turn, data: { ...s.failure } },
+  ]);
+}
+
+interface Ended extends EndShownRow {
   readonly added: string | null;
   readonly agentId: string;
   readonly seconds: number;
