@@ -29,8 +29,6 @@ export interface RestoredRun {
   readonly turns: readonly number[];
   readonly calls: readonly RestoredCall[];
   readonly pauses: readonly { readonly pauseId: string; readonly open: boolean }[];
-  /** A start, signal or cancel that the backup holds as not yet taken by Temporal. */
-  readonly unsent: readonly { readonly id: number; readonly kind: 'START' | 'SIGNAL' | 'CANCEL' }[];
 }
 
 /** Newest line of the record: nothing that is written all the time is newer than the backup. */
@@ -75,9 +73,7 @@ export async function openRunsAfter(
       coalesce((select jsonb_agg(t.turn order by t.turn) from turns t where t.run_id = r.run_id), '[]') as turns,
       coalesce((select jsonb_agg(jsonb_build_object('callId', c.call_id, 'state', c.state)) from calls c where c.run_id = r.run_id), '[]') as calls,
       coalesce((select jsonb_agg(jsonb_build_object('pauseId', p.pause_id, 'open', p.closed_at is null)) from pauses p
-        where p.run_id = r.run_id), '[]') as pauses,
-      coalesce((select jsonb_agg(jsonb_build_object('id', o.id, 'kind', o.kind) order by o.id) from outbox o
-        where o.run_id = r.run_id and o.acknowledged_at is null), '[]') as unsent
+        where p.run_id = r.run_id), '[]') as pauses
     from runs r where r.status in ${OPEN} and r.run_id > ${after} order by r.run_id limit ${most}`.execute(
     tx.db,
   );

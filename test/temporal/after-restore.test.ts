@@ -29,7 +29,7 @@ function recordOf(progress: Progress): RestoredRun {
   const stateOf = (outcome: string | undefined): CallState =>
     outcome === 'DONE' ? 'SUCCEEDED' : outcome === 'UNKNOWN' ? 'UNKNOWN' : 'DISPATCHING';
   return {
-    ...{ runId: 'run_1', orgId: 'acme', agentId: 'a', status: 'RUNNING', unsent: [] },
+    ...{ runId: 'run_1', orgId: 'acme', agentId: 'a', status: 'RUNNING' },
     turns: [...progress.turns],
     calls: [...progress.calls].map(([callId, outcome]) => ({ callId, state: stateOf(outcome) })),
     pauses: [...progress.pauses].map(([pauseId, decided]) => ({ pauseId, open: !decided })),
@@ -140,15 +140,19 @@ describe('the command after a restore', () => {
 
   it('takes a call that a worker had begun for one that went out, and no other', async () => {
     const run = await step().start();
-    const [first = '', second = ''] = await step().asks(run, 1, ['look', 'look']);
+    const [first = '', second = '', guarded = ''] = await step().asks(run, 1, [
+      ...['look', 'look', 'send'],
+    ]);
     const { scripted } = client(
       { [run.runId]: 'RUNNING' },
       {
-        begun: ['5', '9'],
+        begun: ['5', '9', '11'],
         events: [
           scheduled('5', 'runTool', { callId: first }),
           scheduled('7', 'runTool', { callId: second }),
           scheduled('9', 'suggestFollowUps', { callId: second }),
+          // Begun under an approval that the record has lost: it is asked for again.
+          scheduled('11', 'runTool', { callId: guarded }),
         ],
       },
     );
@@ -185,7 +189,8 @@ describe('the command after a restore', () => {
       bench.db.kysely,
     );
     const { scripted } = client({ [goesOn.runId]: 'RUNNING' });
-    await afterRestore(bench.store, scripted);
+    const report = await afterRestore(bench.store, scripted);
+    assert.equal(report.withdrawnStarts, 1);
     const lines = await bench.store.asReconciler((tx) =>
       leaseOutboxLines(tx, null, 100, randomUUID()),
     );
@@ -197,6 +202,13 @@ describe('the command after a restore', () => {
       [await statusOf(goesOn), await statusOf(ended), await statusOf(unknown)],
       ['QUEUED', 'CANCELLED', 'FAILED'],
     );
+  });
+
+  it('comes by every open run, however many there are', async () => {
+    const runs = await Promise.all(Array.from({ length: 101 }, () => step().start()));
+    const looks = Object.fromEntries(runs.map(({ runId }) => [runId, 'RUNNING']));
+    const { kept } = await afterRestore(bench.store, client(looks).scripted);
+    assert.deepEqual(kept, runs.map(({ runId }) => runId).toSorted());
   });
 
   it('leaves what is to be said besides the starts: a decision and a cancel are sent', async () => {
