@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { checkClaim } from '../../src/store/calls/calls.ts';
-import { leaseOutboxLines } from '../../src/store/outbox.ts';
+import { addOutboxLine, leaseOutboxLines } from '../../src/store/outbox.ts';
 import { startRun } from '../../src/store/runs/runs.ts';
 import { settle } from '../../src/store/runs/settle.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
@@ -18,6 +18,7 @@ import { describePauses } from './pauses-contract.ts';
 import { describeKnowledge } from './knowledge-contract.ts';
 import { describeHistory } from './history-contract.ts';
 import { describeRejections } from './rejections-contract.ts';
+import { describeGone } from './gone-contract.ts';
 import { describeGrants } from './grants-contract.ts';
 import { describeEffects } from './effects-contract.ts';
 import { describeSeals } from './seals-contract.ts';
@@ -39,6 +40,21 @@ export function describeStore(bench: () => Bench): void {
       assert.equal(again.kind, 'STARTED');
       assert.equal((await lease(run.runId)).length, 1);
       assert.equal((await lease(run.runId)).length, 0, 'a leased line is not given twice');
+    });
+
+    it('its first turn says that its start was taken, and nothing of its other lines', async () => {
+      const run = await step().start();
+      await bench().store.asReconciler(async (tx) =>
+        addOutboxLine(tx, run.orgId, run.runId, { kind: 'CANCEL' }),
+      );
+      await bench().store.asWorker((tx) => beginTurn(tx, run.runId, 1, randomUUID()));
+      const { rows } = await sql<{ kind: string; taken: boolean }>`
+        select kind, acknowledged_at is not null as taken from outbox where run_id = ${run.runId}
+        order by id`.execute(bench().db.kysely);
+      assert.deepEqual(rows, [
+        { kind: 'START', taken: true },
+        { kind: 'CANCEL', taken: false },
+      ]);
     });
 
     it('a session takes one run at a time, in order, and the end of one releases the next', async () => {
@@ -267,6 +283,15 @@ export function describeStore(bench: () => Bench): void {
       }
     });
 
+    it('is not dispatched once the time of its run is used up', async () => {
+      const s = step();
+      const limits = { ...agent().limits, timeoutMs: 0 };
+      const run = await s.start({ agent: agent({ limits }) });
+      const [id = ''] = await s.asks(run, 1, ['look']);
+      assert.equal((await s.claim(run, id)).kind, 'TIME_OVER');
+      assert.equal((await s.read(run)).calls[0]?.state, 'PROPOSED');
+    });
+
     it('a result of an older dispatch is fenced off', async () => {
       const s = step();
       const run = await s.start();
@@ -371,6 +396,7 @@ export function describeStore(bench: () => Bench): void {
   describeServerTools(bench);
   describeEnds(bench);
   describeLastLook(bench);
+  describeGone(bench);
   describePauses(bench);
   describeRejections(bench);
   describeRules(bench);

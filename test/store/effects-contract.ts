@@ -33,12 +33,31 @@ export function describeEffects(bench: () => Bench): void {
     };
     return { s, run, callId, claim, call, ends };
   }
-  const isTold = async ({ call, claim }: Awaited<ReturnType<typeof asks>>, first: NewRun) => {
+  const isTold = async (
+    { call, claim }: Awaited<ReturnType<typeof asks>>,
+    first: NewRun,
+    what = /not known whether it was done there/,
+  ) => {
     assert.equal(await claim(), 'DONE');
     const { state, result } = await call();
     assert.equal(state, 'FAILED');
     assert.ok(result?.includes(first.runId), result ?? '');
+    assert.match(result ?? '', what);
   };
+  /** The runs of these that the audit says have taken an effect, a line each. */
+  const takenBy = async (...runs: readonly NewRun[]): Promise<readonly (string | null)[]> =>
+    (
+      await bench()
+        .db.kysely.selectFrom('audit')
+        .select('run_id')
+        .where('action', '=', 'effect.taken')
+        .where(
+          'run_id',
+          'in',
+          runs.map(({ runId }) => runId),
+        )
+        .execute()
+    ).map((line) => line.run_id);
 
   describe('an effect that has a name', () => {
     it('is had once in an org, by whichever run and agent asks first; others are told before anybody is asked', async () => {
@@ -47,7 +66,8 @@ export function describeEffects(bench: () => Bench): void {
       await first.ends();
       const second = await asks(id, till({ approval: 'required' }, 'another'));
       assert.equal((await second.call()).state, 'FAILED', 'nobody is asked about it');
-      await isTold(second, first.run);
+      await isTold(second, first.run, /it was done there/);
+      assert.deepEqual(await takenBy(first.run, second.run), [first.run.runId]);
       assert.equal(await (await asks(randomUUID())).claim(), 'DISPATCH', 'another name');
       const elsewhere = await asks(id, till(), { orgId: `org-${randomUUID()}` });
       assert.equal(await elsewhere.claim(), 'DISPATCH', 'another org');
@@ -81,7 +101,7 @@ export function describeEffects(bench: () => Bench): void {
     it('is free again after a call that was rejected, failed or never went out', async () => {
       const id = randomUUID();
       const guarded = await asks(id, till({ approval: 'required' }));
-      await isTold(await asks(id), guarded.run);
+      await isTold(await asks(id), guarded.run, /people are asked about it there/);
       await guarded.s.pause(guarded.run, 1, 1, [guarded.callId]);
       assert.equal((await guarded.call()).effectKey, `charge:${id}`, 'people read its name');
       await guarded.s.vote(guarded.run, person('lea'), all('REJECT'));
@@ -135,7 +155,7 @@ export function describeEffects(bench: () => Bench): void {
       await first.ends();
       await first.s.answers(first.run, 2, 'Done.');
       await bench().db.kysely.deleteFrom('runs').where('run_id', '=', first.run.runId).execute();
-      await isTold(await asks(id), first.run);
+      await isTold(await asks(id), first.run, /its record is deleted/);
     });
   });
 }

@@ -45,6 +45,16 @@ describe('a call that was begun within a workflow’s task', () => {
     assert.notEqual(next.kind, 'UNDER_WAY');
   });
 
+  it('is left to nobody once that attempt has ended', async () => {
+    const { runId, callId } = await begun('look');
+    await bench.store.asWorker((tx) =>
+      sql`update attempts set ended_at = clock_timestamp() where call_id = ${callId}`.execute(
+        tx.db,
+      ),
+    );
+    assert.notEqual((await claim(runId, callId)).kind, 'UNDER_WAY');
+  });
+
   it('goes out under its claim only where it may be repeated and waits for nobody', async () => {
     const may = async (tool: string): Promise<boolean> => {
       const { first } = await begun(tool);

@@ -5,17 +5,19 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Work } from '../../src/store/database/access.ts';
-import { checkClaim, type ClaimedCall } from '../../src/store/calls/calls.ts';
+import { checkClaim, claimCall, type ClaimedCall } from '../../src/store/calls/calls.ts';
 import { readPause } from '../../src/store/calls/decisions.ts';
 import { leaseOutboxLines } from '../../src/store/outbox.ts';
 import { cancelRun } from '../../src/store/runs/continue-run.ts';
 import { lockRun, releaseStranded, startRun, type NewRun } from '../../src/store/runs/runs.ts';
+import { addGiver, createGrant } from '../../src/store/grants/grants.ts';
+import { announceExpiringPauses } from '../../src/store/webhooks/expiring.ts';
 import type { Viewer } from '../../src/store/queries/visibility.ts';
 import { deleteSession } from '../../src/store/runs/sessions.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import { recordReply } from '../../src/store/turns/replies.ts';
 import { until } from '../rig/wait.ts';
-import { all, drive, onPostgres, person } from './fixture.ts';
+import { agent, all, drive, onPostgres, person, tool } from './fixture.ts';
 
 describe('locks on PostgreSQL', () => {
   const on = onPostgres();
@@ -52,6 +54,21 @@ describe('locks on PostgreSQL', () => {
     try {
       await until('it waits, or is done', async () => over || (await waiting()), 2000, 5);
       assert.equal(over, false, 'it did not wait for who has the row');
+    } finally {
+      await release();
+    }
+    return result;
+  }
+
+  /** What the second comes to while the first is open: it must not wait for that. */
+  async function beside<T>(first: Work<unknown>, second: () => Promise<T>): Promise<T> {
+    const release = await held(first);
+    const result = second();
+    result.catch(() => undefined);
+    try {
+      let over = false;
+      void result.finally(() => (over = true)).catch(() => undefined);
+      await until('it is done', () => over, 5000, 5);
     } finally {
       await release();
     }
@@ -138,6 +155,26 @@ describe('locks on PostgreSQL', () => {
     assert.equal(claim.kind, 'ENDED');
   });
 
+  it('an effect whose first call did nothing is taken over by one call: who waited for that is told so', async () => {
+    const charge = tool('charge', {
+      ...{ idempotent: false, approval: 'never', effectKey: 'charge:{id}' },
+      input: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] },
+    });
+    const asked = async (): Promise<{ run: NewRun; callId: string }> => {
+      const run = await step().start({ agent: agent({ tools: [charge] }) });
+      const [callId = ''] = await step().asks(run, 1, ['charge'], '{"id":"one"}');
+      return { run, callId };
+    };
+    const [first, second, third] = [await asked(), await asked(), await asked()];
+    await step().cancel(first.run);
+    const claim = { attemptId: randomUUID(), versionNow: () => undefined };
+    const late = await behind(
+      (tx) => claimCall(tx, { ...claim, runId: second.run.runId, callId: second.callId }),
+      () => step().claim(third.run, third.callId),
+    );
+    assert.equal(late.kind, 'EFFECT_WAITS');
+  });
+
   describe("a session's lock", () => {
     it('an end that comes while the next run is being stored waits for it and starts it', async () => {
       const first = await step().start();
@@ -191,6 +228,42 @@ describe('locks on PostgreSQL', () => {
         on.bench.store.asReconciler((tx) => releaseStranded(tx, [next.runId])),
       );
       assert.deepEqual(released, [next.runId]);
+    });
+  });
+
+  it('two people who give one grant at the same instant both count', async () => {
+    const grantId = `grant_${randomUUID()}`;
+    const by = (name: string) => ({ person: name, roles: [], service: false });
+    const grant = {
+      ...{ grantId, orgId: 'acme', agentId: 'a', tool: 'send', reason: 'r', definition: 'd' },
+      ...{ when: 'true', maxUses: 1, quorum: 3, expiresAt: new Date(Date.now() + 3_600_000) },
+    };
+    const { store } = on.bench;
+    await store.asOrg('acme', (tx) => createGrant(tx, grant, by('ada')));
+    const given = await behind(
+      (tx) => addGiver(tx, 'acme', grantId, by('lea')),
+      () => store.asOrg('acme', (tx) => addGiver(tx, 'acme', grantId, by('kim'))),
+    );
+    assert.deepEqual([given?.by.length, given?.active], [3, true]);
+  });
+
+  describe('who looks for what is to be done leaves what another process has taken, and does not wait', () => {
+    it('a line of the outbox', async () => {
+      const run = await step().start();
+      const lease: Work<unknown> = (tx) => leaseOutboxLines(tx, run.runId, 9, randomUUID());
+      assert.deepEqual(await beside(lease, () => on.bench.store.asReconciler(lease)), []);
+    });
+    it('a pause that is about to expire', async () => {
+      const slow = agent({ approvals: { expiresAfterMs: 1000, quorum: 1, fourEyes: false } });
+      const run = await step().start({ agent: slow });
+      await step().pause(run, 1, 1, await step().asks(run, 1, ['send']));
+      await sql`update calls set requested_at = clock_timestamp() - interval '10 hours',
+        expires_at = clock_timestamp() + interval '1 minute' where run_id = ${run.runId}`.execute(
+        on.bench.db.kysely,
+      );
+      await beside(announceExpiringPauses, () =>
+        on.bench.store.asReconciler(announceExpiringPauses),
+      );
     });
   });
 });

@@ -25,6 +25,34 @@ export function describePauses(bench: () => Bench): void {
       assert.equal((await s.read(run)).calls[0]?.state, 'APPROVED');
     });
 
+    it('expires with the first of its own calls, whatever was decided in the one before', async () => {
+      const s = step();
+      const run = await s.start({
+        agent: agent({ approvals: { expiresAfterMs: 600_000, quorum: 1, fourEyes: false } }),
+      });
+      const before = await s.asks(run, 1, ['send']);
+      await s.pause(run, 1, 1, before);
+      await s.vote(run, person('lea'), all('REJECT'));
+      await sql`update calls set expires_at = clock_timestamp() - interval '1 hour'
+        where run_id = ${run.runId}`.execute(bench().db.kysely);
+      const closedAt = async () =>
+        (
+          await sql<{ closed_at: Date }>`
+            select closed_at from pauses where pause_id = ${s.pauseId(run, 1, 1)}`.execute(
+            bench().db.kysely,
+          )
+        ).rows;
+      const closed = await closedAt();
+      await s.pause(run, 2, 1, await s.asks(run, 2, ['send'], '{"x":2}'));
+      const now = await bench().store.asWorker(async (tx) => {
+        const locked = await lockRun(tx, run.runId);
+        return locked && readPause(tx, locked, s.pauseId(run, 2, 1));
+      });
+      assert.equal(now?.open, true);
+      assert.ok((now.expiresInMs ?? 0) > 300_000, `${now.expiresInMs}`);
+      assert.deepEqual(await closedAt(), closed, 'the one before is closed as it was');
+    });
+
     it('of a thousand calls is told in words that Temporal keeps, and says how many it leaves out', async () => {
       const s = step();
       const run = await s.start();

@@ -77,6 +77,21 @@ export function describeRejections(bench: () => Bench): void {
       assert.deepEqual(states, ['PROPOSED', 'PROPOSED', 'PROPOSED']);
     });
 
+    it('is none whose outcome was unknown and was left: that is asked about again', async () => {
+      const s = step();
+      const run = await s.start();
+      const [id = ''] = await s.asks(run, 1, ['pay']);
+      await s.pause(run, 1, 1, [id]);
+      await s.vote(run, person('lea'), all('APPROVE'));
+      const { n } = await s.goesOut(run, id);
+      await s.record(run, id, n, { kind: 'UNANSWERED', evidence: 'cut off' });
+      await s.pause(run, 1, 2, [id], 'OUTCOME_UNKNOWN');
+      await s.vote(run, person('lea'), all('REJECT', { pauseId: s.pauseId(run, 1, 2) }));
+      await s.asks(run, 2, ['pay']);
+      const states = (await s.read(run)).calls.map((call) => call.state);
+      assert.deepEqual(states, ['LEFT', 'PROPOSED']);
+    });
+
     it('is not known to another run', async () => {
       const s = step();
       const first = await s.start();

@@ -65,6 +65,24 @@ function contract(bench: () => Bench): void {
     assert.equal(await count(), before + 1);
   });
 
+  for (const [what, code] of [
+    ['could not be serialized', '40001'],
+    ['was in a deadlock', '40P01'],
+  ])
+    it(`is played again where it ${what}, and leaves nothing of the first time`, async () => {
+      const before = await count();
+      let times = 0;
+      await bench().store.asWorker(async ({ db }) => {
+        await insert.execute(db);
+        if (++times < 3)
+          await sql`do $$ begin raise exception using errcode = ${sql.lit(code)}; end $$`.execute(
+            db,
+          );
+      });
+      assert.equal(times, 3);
+      assert.equal(await count(), before + 1);
+    });
+
   it('an org’s name is taken as text, whatever is in it', async () => {
     const named = `o'); select set_config('holdpoint.as', 'worker', true); --\\'`;
     const { rows } = await bench().store.asOrg(named, (tx) =>
