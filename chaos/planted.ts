@@ -29,7 +29,8 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
 ]);
 /** A form of 50 s with its start, settling and end, on a busy machine. */
 const LONGEST_MS = 240_000;
-const SEED = '5';
+/** A bug that shows by chance, or on a machine with time to spare, must show with one of these. */
+const SEEDS = ['5', '6', '7'] as const;
 const TOGETHER_S = 40;
 
 interface Ran {
@@ -83,13 +84,16 @@ async function caught(
   }
   const only = caughtBy.faults.length === 0 ? 'none' : caughtBy.faults.join(',');
   const kinds = caughtBy.kinds === undefined ? [] : ['--kinds', caughtBy.kinds.join(',')];
-  const args = ['--seconds', String(caughtBy.seconds), '--seed', SEED, '--only', only, ...kinds];
-  const { text } = await run(folder, ['--import', 'tsx', 'chaos/main.ts', ...args]);
-  const failed = [...text.matchAll(/^FAILED ([a-z-]+)/gm)].map((match) => match[1] ?? '');
-  const fitting = failed.filter((rule) => caughtBy.rules.includes(rule));
-  return fitting.length > 0
-    ? { by: fitting.join(', ') }
-    : { missed: `failed rules: ${failed.join(', ') || 'none'}\n${text.slice(-1500)}` };
+  let missed = '';
+  for (const seed of SEEDS) {
+    const args = ['--seconds', String(caughtBy.seconds), '--seed', seed, '--only', only, ...kinds];
+    const { text } = await run(folder, ['--import', 'tsx', 'chaos/main.ts', ...args]);
+    const failed = [...text.matchAll(/^FAILED ([a-z-]+)/gm)].map((match) => match[1] ?? '');
+    const fitting = failed.filter((rule) => caughtBy.rules.includes(rule));
+    if (fitting.length > 0) return { by: `${fitting.join(', ')} (seed ${seed})` };
+    missed += `seed ${seed}, failed rules: ${failed.join(', ') || 'none'}\n${text.slice(-1500)}`;
+  }
+  return { missed };
 }
 
 /**
@@ -100,7 +104,7 @@ async function together(bugs: readonly PlantedBug[]): Promise<number> {
   const folder = copyTree();
   const problems = bugs.flatMap((bug) => plant(folder, bug) ?? []);
   const size = ['--seconds', String(TOGETHER_S), '--at-least', '60'];
-  const args = [...size, '--seed', SEED, '--only', 'none'];
+  const args = [...size, '--seed', SEEDS[0], '--only', 'none'];
   const { text } =
     problems.length > 0
       ? { text: problems.join('\n') }
