@@ -76,8 +76,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: 'src/store/calls/decisions.ts',
-        find: 'approved: row?.approved ?? [],',
-        replace: 'approved: (row?.approved ?? []).slice(1),',
+        find: "approved: decidedAs('APPROVE'),",
+        replace: "approved: decidedAs('APPROVE').slice(1),",
       },
       // Left out, it would be found where the model is asked on, and where the run ends.
       {

@@ -36,6 +36,8 @@ export interface Config {
     /** Several on one machine: instead of the default any free one will do. */
     readonly mayMove: boolean;
   } | null;
+  /** Base address of an OTLP receiver; null: nothing is traced. */
+  readonly traces: string | null;
   readonly model: ModelSettings;
   readonly temporal: TemporalSettings;
   readonly temporalCli: string | null;
@@ -100,6 +102,7 @@ export function readConfig(env: Environment, role: Role): ConfigResult {
     agentsDir: resolve(read('AGENTS_DIR')),
     admin: { url: read('HOLDPOINT_URL'), token: read('HOLDPOINT_TOKEN') },
     metrics: readMetrics(settings),
+    traces: read('OTEL_EXPORTER_OTLP_ENDPOINT'),
     model: readModel(settings, production && asksModels),
     temporal: readTemporal(settings),
     temporalCli: read('TEMPORAL_CLI'),

@@ -8,9 +8,12 @@ import type { Embedder } from '../models/embedder.ts';
 import { checkClaim, type ClaimCheck, type ClaimedCall } from '../store/calls/calls.ts';
 import type { CallEnd } from '../store/calls/outcomes.ts';
 import type { Store } from '../store/database/access.ts';
+import type { ToolContext } from '../tools/define-tool.ts';
 import type { McpPort } from '../tools/mcp-tool.ts';
 import type { ToolResult } from '../tools/tool-result.ts';
 import { MissingToolError, runToolCall, type CodeTools } from '../tools/tool.ts';
+import { inToolSpan } from '../tracing/tool-span.ts';
+import { NO_TRACING, type Tracing } from '../tracing/tracing.ts';
 import { builtInPorts } from './built-in-ports.ts';
 import type { Heartbeat } from './heartbeat.ts';
 
@@ -22,6 +25,7 @@ export interface DeliverDeps {
   readonly egressAllow?: readonly string[];
   readonly embedder?: Embedder | undefined;
   readonly mcp?: McpPort;
+  readonly tracing?: Tracing;
 }
 
 /** `looked`: what its server declares, where the tool is a server's. */
@@ -74,23 +78,28 @@ export async function deliverCall(
   const citations: Citation[] = [];
   const cite = (found: readonly Citation[]): void => void citations.push(...found);
   try {
-    const result = await runToolCall(
-      call.tool,
-      JSON.parse(call.arguments) as Record<string, unknown>,
-      {
-        ...{ runId, orgId: call.orgId, userId: call.userId, callId },
-        idempotencyKey: `${runId}:${callId}`,
-        dataDir: deps.dataDir,
-        egressAllow: deps.egressAllow ?? [],
-        signal: heartbeat.signal,
-        beforeWrite,
-        onProgress: heartbeat.progress,
-        ...builtInPorts(
-          { store: deps.store, embedder: deps.embedder },
-          { runId, callId, call, cite },
-        ),
-      },
-      { codeTools, secret, looked, ...(mcp === undefined ? {} : { mcp }) },
+    const asked = { tracing: deps.tracing ?? NO_TRACING, tool: call.tool, callId };
+    const args = JSON.parse(call.arguments) as Record<string, unknown>;
+    const context: ToolContext = {
+      ...{ runId, orgId: call.orgId, userId: call.userId, callId },
+      idempotencyKey: `${runId}:${callId}`,
+      dataDir: deps.dataDir,
+      egressAllow: deps.egressAllow ?? [],
+      signal: heartbeat.signal,
+      beforeWrite,
+      onProgress: heartbeat.progress,
+      ...builtInPorts(
+        { store: deps.store, embedder: deps.embedder },
+        { runId, callId, call, cite },
+      ),
+    };
+    const result = await inToolSpan(asked, (trace) =>
+      runToolCall(
+        call.tool,
+        args,
+        { ...context, ...trace },
+        { codeTools, secret, looked, ...(mcp === undefined ? {} : { mcp }) },
+      ),
     );
     return deliveredAs(result, citations, heartbeat.signal.aborted);
   } catch (error) {

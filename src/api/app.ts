@@ -9,6 +9,7 @@ import { authentication } from './http/authentication.ts';
 import { crossOrigin } from './http/cors.ts';
 import { everyAnswer } from './http/every-answer.ts';
 import { problemLayer } from './http/problem.ts';
+import { requestSpans } from './http/request-spans.ts';
 import { mountRoutes } from './http/mount-routes.ts';
 import { openRequests, requestLimits } from './limits/request-limits.ts';
 import type { Route } from './http/route.ts';
@@ -70,6 +71,7 @@ const createApiRoutes = (deps: AppDeps): readonly Route[] => [
 export function createApp(deps: AppDeps): Koa<ApiState> {
   const app = new Koa<ApiState>();
   app.use(everyAnswer);
+  if (deps.tracing !== undefined) app.use(requestSpans(deps.tracing));
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0)
     app.use(crossOrigin(deps.corsOrigins));
   app.use(problemLayer(deps.log));

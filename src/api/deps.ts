@@ -7,6 +7,7 @@ import type { Store } from '../store/database/access.ts';
 import type { RunLimits } from '../store/runs/run-limits.ts';
 import type { LeasedLine } from '../store/outbox.ts';
 import type { Embedder } from '../models/embedder.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { Authenticate } from './auth/caller.ts';
 import type { Log } from './http/api-context.ts';
 import type { RequestLimits } from './limits/request-limits.ts';
@@ -44,5 +45,7 @@ export interface AppDeps {
   readonly requestLimits?: RequestLimits;
   /** Absent: any number of runs is started. */
   readonly runLimits?: RunLimits;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing;
   readonly log: Log;
 }

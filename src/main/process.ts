@@ -20,7 +20,10 @@ import {
   type OutboxAndReconciler,
 } from '../temporal/outbox-and-reconciler.ts';
 import { searchAttributesProblem } from '../temporal/search-attributes.ts';
+import { openTracing } from '../tracing/open-tracing.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import { auditParts } from './audit-parts.ts';
+import { installRuntime } from './runtime.ts';
 
 type Close = () => unknown;
 type NotReady = () => Promise<readonly string[]>;
@@ -51,6 +54,10 @@ export interface Process {
     parts: { readonly store: Store; readonly temporal: VerifiedTemporal },
     options?: { readonly eager: boolean },
   ) => OutboxAndReconciler;
+  /** Of Temporal's SDK: before any connection to Temporal is made. */
+  readonly installRuntime: () => void;
+  /** undefined: OTEL_EXPORTER_OTLP_ENDPOINT is not set. */
+  readonly tracing: Tracing | undefined;
   /** Counts what this process does. */
   readonly meter: Meter;
   /** /metrics and /health on the second listener; nothing where METRICS_PORT is 0. */
@@ -86,7 +93,14 @@ export async function openProcess(
   const log = createLogger({ level: config.logLevel, name });
   const stack: Close[] = [];
   try {
-    await use(createProcess(config, log, stopping, stack));
+    const tracing = await openTracing({
+      url: config.traces,
+      serviceName: `holdpoint-${name}`,
+      log,
+    });
+    // Last of all: what is closed before may still be traced.
+    if (tracing !== undefined) stack.push(tracing.close);
+    await use(createProcess({ config, log, stopping, tracing }, stack));
   } finally {
     for (const close of stack.toReversed())
       try {
@@ -98,9 +112,7 @@ export async function openProcess(
 }
 
 function createProcess(
-  config: Config,
-  log: Logger,
-  stopping: AbortSignal,
+  { config, log, stopping, tracing }: Pick<Process, 'config' | 'log' | 'stopping' | 'tracing'>,
   stack: Close[],
 ): Process {
   const open: Process['open'] = async (opening, close, lateMs = LATE_MS) => {
@@ -112,6 +124,7 @@ function createProcess(
     config,
     log,
     stopping,
+    tracing,
     meter,
     onClose: (close) => void stack.push(close),
     open,
@@ -125,24 +138,15 @@ function createProcess(
       store.onRunEnded(meter.runEnded);
       return store;
     },
+    installRuntime: () =>
+      void stack.push(installRuntime({ log, meter: config.metrics === null ? undefined : meter })),
     serveMetrics: async (store, notReady) => {
       if (config.metrics === null) return;
       const at = { ...config.metrics, notReady };
       const { url } = await open(metricsOf(store, meter, at), (listener) => listener.close());
       log.info({ url: `${url}/metrics` }, 'metrics are read here');
     },
-    openTemporal: async (store, address) => {
-      const temporal = await open(
-        address === undefined
-          ? connectWhenThere(config.temporal, log, stopping)
-          : connectTemporal({ ...config.temporal, address }),
-        (opened) => opened.close(),
-      );
-      const met = await untilAborted(verifyTemporal(store, temporal), stopping);
-      const problem = await searchAttributesProblem(temporal);
-      if (problem !== undefined) throw new Error(problem);
-      return met;
-    },
+    openTemporal: (store, address) => openTemporal({ config, log, stopping, open }, store, address),
     startOutbox: ({ store, temporal }, { eager } = { eager: false }) => {
       stack.push(startSealing(config, store, log));
       const started = createOutboxAndReconciler({
@@ -156,6 +160,23 @@ function createProcess(
       if (!stopping.aborted) await once(stopping, 'abort');
     },
   };
+}
+
+async function openTemporal(
+  { config, log, stopping, open }: Pick<Process, 'config' | 'log' | 'stopping' | 'open'>,
+  store: Store,
+  address: string | undefined,
+): Promise<VerifiedTemporal> {
+  const temporal = await open(
+    address === undefined
+      ? connectWhenThere(config.temporal, log, stopping)
+      : connectTemporal({ ...config.temporal, address }),
+    (opened) => opened.close(),
+  );
+  const met = await untilAborted(verifyTemporal(store, temporal), stopping);
+  const problem = await searchAttributesProblem(temporal);
+  if (problem !== undefined) throw new Error(problem);
+  return met;
 }
 
 function startSealing(config: Config, store: Store, log: Logger): Close {

@@ -2,7 +2,7 @@
 // for by Temporal's worker. `npm run worker` runs it alone; start-all.ts beside the API, on the
 // same connection.
 
-import { Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { createDocumentActivities } from '../activities/documents/index.ts';
 import type { Config } from '../config.ts';
@@ -11,11 +11,11 @@ import { openDataDir } from '../data-dir.ts';
 import type { Logger } from '../logger.ts';
 import { createDocumentReader } from '../knowledge/extract/reader.ts';
 import { createNotReady } from '../api/health/readiness.ts';
-import { createOpenAiModel } from '../models/openai/adapter.ts';
 import type { Meter } from '../metrics/meter.ts';
 import type { McpServers } from '../mcp/servers.ts';
 import type { Model } from '../models/model.ts';
-import { embedderOf, OPENAI } from './embedder.ts';
+import { embedderOf } from './embedder.ts';
+import { modelOf } from './model-of.ts';
 import { openProcess, settings } from './process.ts';
 import { openServers } from './tool-servers.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
@@ -23,9 +23,11 @@ import type { Store } from '../store/database/access.ts';
 import { countWithoutVector, vectorsThere } from '../store/knowledge/vectors.ts';
 import type { Temporal } from '../temporal/connect.ts';
 import { documentQueue } from '../temporal/document-workflows.ts';
-import { createSdkLogger } from '../temporal/sdk-log.ts';
 import type { OutboxAndReconciler } from '../temporal/outbox-and-reconciler.ts';
 import { codeTools } from '../tools/index.ts';
+import { activitySpans } from '../tracing/activity-spans.ts';
+import { tracedModel } from '../tracing/traced-model.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import { createWebhookSender } from '../webhooks/sender.ts';
 
 export interface WorkerParts {
@@ -35,6 +37,8 @@ export interface WorkerParts {
   readonly outboxAndReconciler: OutboxAndReconciler;
   readonly model: Model;
   readonly meter: Meter;
+  /** undefined: nothing is traced. */
+  readonly tracing: Tracing | undefined;
   /** Of agents' tools; the worker does not close them. */
   readonly servers: McpServers;
   /** Begun early by who has other things to wait for meanwhile. */
@@ -68,14 +72,6 @@ const MAX_CACHED_WORKFLOWS = 500;
 /** A dead worker's runs go on elsewhere after this (10 s by default). */
 const STICKY_TIMEOUT = '3 seconds';
 
-/** Before any connection is made. Signals are ours to handle: the drain has an order. */
-export function installRuntime(log: Logger): void {
-  Runtime.install({
-    shutdownSignals: [],
-    logger: createSdkLogger(log),
-  });
-}
-
 /** A worker of its own does not know where the API listens; beside it, it is this process. */
 const pageUrlOf = ({ publicUrl, role, host, port }: Config): string | undefined =>
   publicUrl ?? (role === 'start' && port !== 0 ? `http://${host}:${port}` : undefined);
@@ -87,6 +83,7 @@ export async function startWorker({
   outboxAndReconciler,
   model,
   meter,
+  tracing,
   servers,
   workflows,
   log,
@@ -99,7 +96,8 @@ export async function startWorker({
     workflowBundle: await workflows,
     activities: createActivities({
       store,
-      model: meter.measured(model),
+      model: meter.measured(tracing === undefined ? model : tracedModel(model, tracing)),
+      ...(tracing === undefined ? {} : { tracing }),
       onCallEnded: meter.toolEnded,
       codeTools,
       secret: config.secret,
@@ -112,6 +110,7 @@ export async function startWorker({
       pageUrl: pageUrlOf(config),
       onReleased: () => outboxAndReconciler.outbox.nudge(),
     }),
+    ...(tracing === undefined ? {} : { interceptors: { activity: [activitySpans(tracing)] } }),
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     // Cancellation comes with a heartbeat's reply: no later than a second.
@@ -202,35 +201,22 @@ async function startDocumentWorker({
   };
 }
 
-/** `demo`: where the demonstration model is, where the settings ask for it. */
-export const modelOf = (
-  config: Config,
-  demo: { readonly url: string; readonly apiKey: string } = { url: '', apiKey: '' },
-): Model =>
-  config.model.kind === 'demo'
-    ? createOpenAiModel({ baseUrl: demo.url, apiKey: demo.apiKey, reportedName: 'demo' })
-    : createOpenAiModel({
-        baseUrl: config.model.baseUrl ?? OPENAI,
-        apiKey: config.model.apiKey ?? '',
-        proxy: { https: config.model.httpsProxy ?? '', none: config.model.noProxy ?? '' },
-      });
-
 export const main = (stopping: AbortSignal): Promise<void> =>
   openProcess('worker', settings('worker'), stopping, async (process) => {
     const { config, log } = process;
-    installRuntime(log);
+    process.installRuntime();
     log.info({ settings: settingsInForce(config) }, 'starting the worker');
     const workflows = bundleWorkflows(log);
     workflows.catch(() => undefined);
     const store = await process.openStore();
     const temporal = await process.openTemporal(store);
     const outboxAndReconciler = process.startOutbox({ store, temporal });
-    const model = modelOf(config);
+    const model = modelOf(config, process.tracing);
     const servers = openServers(process);
     const worker = await process.open(
       startWorker({
         ...{ config, store, temporal, outboxAndReconciler, model, servers, workflows, log },
-        meter: process.meter,
+        ...{ meter: process.meter, tracing: process.tracing },
       }),
       (started) => started.stop(),
     );

@@ -27,6 +27,7 @@ import { createNotReady } from '../api/health/readiness.ts';
 import { createRequestCounts, type RequestCounts } from '../api/limits/request-counts.ts';
 import type { RequestLimits } from '../api/limits/request-limits.ts';
 import { createGuardedServer } from '../api/http/slow-clients.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import { createWebhookSender } from '../webhooks/sender.ts';
 
 export interface ApiParts {
@@ -37,6 +38,8 @@ export interface ApiParts {
   readonly temporal: () => Temporal | undefined;
   readonly outboxAndReconciler: () => OutboxAndReconciler | undefined;
   readonly working?: () => boolean;
+  /** undefined: nothing is traced. */
+  readonly tracing: Tracing | undefined;
   /** What `npm start` adds to the console: its own sign-in, and where its Web UI is. */
   readonly development?: {
     readonly exchange: (code: string) => Promise<string | undefined>;
@@ -92,6 +95,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     pageUrl: () => config.publicUrl ?? listensAt,
     requestLimits: requestLimitsOf(config, counts),
     runLimits: runLimitsOf(config),
+    ...(parts.tracing === undefined ? {} : { tracing: parts.tracing }),
     log,
   });
   const handle = app.callback();
@@ -190,6 +194,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
   openProcess('api', settings('api'), stopping, async (process) => {
     const { config, log } = process;
     const files = agentFilesOf(config);
+    process.installRuntime();
     log.info({ settings: settingsInForce(config) }, 'starting the API');
     const opening = agentsBy(openServers(process), files, process);
     const store = await process.openStore();
@@ -203,6 +208,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
       agents,
       temporal: () => there.temporal,
       outboxAndReconciler: () => there.outboxAndReconciler,
+      tracing: process.tracing,
       log,
     });
     try {

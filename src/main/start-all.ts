@@ -18,7 +18,8 @@ import { closeExampleDatabase } from '../tools/examples/example-database.ts';
 import { developmentSecret } from './development-secret.ts';
 import { ownDataDir } from './own-data-dir.ts';
 import { openProcess, settings, type Process } from './process.ts';
-import { installRuntime, modelOf, startWorker } from './run-worker.ts';
+import { modelOf } from './model-of.ts';
+import { startWorker } from './run-worker.ts';
 import { agentFilesOf, startApi } from './serve-api.ts';
 import { agentsBy, openServers as openToolServers } from './tool-servers.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
@@ -35,7 +36,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     ownDataDir(process);
     const files = agentFilesOf(config);
     for (const line of settingsInForce(config)) print(`  ${line}`);
-    installRuntime(log);
+    process.installRuntime();
     const servers = openToolServers(process);
     const opening = agentsBy(servers, files, process);
     const { store, temporal, workflows, child } = await openServers(process);
@@ -43,11 +44,11 @@ export const main = (stopping: AbortSignal): Promise<void> =>
     process.onClose(() => demo?.close());
     process.onClose(() => closeExampleDatabase());
     const outboxAndReconciler = process.startOutbox({ store, temporal }, { eager: true });
-    const model = modelOf(config, demo);
+    const model = modelOf(config, process.tracing, demo);
     const worker = await process.open(
       startWorker({
         ...{ config, store, temporal, outboxAndReconciler, model, servers, workflows, log },
-        meter: process.meter,
+        ...{ meter: process.meter, tracing: process.tracing },
       }),
       (started) => started.stop(),
     );
@@ -64,6 +65,7 @@ export const main = (stopping: AbortSignal): Promise<void> =>
       temporal: () => temporal,
       outboxAndReconciler: () => outboxAndReconciler,
       working: worker.working,
+      tracing: process.tracing,
       ...(signIn === undefined ? {} : { development: { exchange: signIn.exchange, uiUrl } }),
       log,
     });

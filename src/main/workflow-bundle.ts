@@ -14,6 +14,9 @@ import { createSdkLogger } from '../temporal/sdk-log.ts';
 const WORKFLOWS = fileURLToPath(
   new URL(`../workflows/index${extname(import.meta.url)}`, import.meta.url),
 );
+const TRACE_HEADER = fileURLToPath(
+  new URL(`../workflows/trace-header${extname(import.meta.url)}`, import.meta.url),
+);
 const PACKAGES = fileURLToPath(new URL('../../node_modules/', import.meta.url));
 
 const KeptSchema = z.strictObject({
@@ -47,6 +50,7 @@ export async function bundleWorkflows(
   const looked: Looked = { paths: new Set([join(place.packages, '..', '.swcrc')]) };
   const { code } = await bundleWorkflowCode({
     workflowsPath: place.workflowsPath,
+    workflowInterceptorModules: [TRACE_HEADER],
     logger: createSdkLogger(log),
     webpackConfigHook: recordTo(looked),
   });

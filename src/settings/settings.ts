@@ -34,6 +34,10 @@ const general = {
     'The port of /metrics and of the worker’s /health. 0: none. Where 9464 is taken: any free one, which the log names.',
     '9464',
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting(
+    web,
+    'Where traces are sent (OTLP over HTTP), as `http://collector:4318`. Not set: nothing is traced. OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER and OTEL_BSP_… are read by OpenTelemetry itself.',
+  ),
   LOG_LEVEL: setting(
     values.oneOf(LOG_LEVELS),
     `${LOG_LEVELS.join(', ')}. With \`npm start\`: warn.`,
@@ -263,8 +267,8 @@ export const SETTINGS = {
 
 export type SettingName = keyof typeof SETTINGS;
 
-// Of parts still to come: no agent file may learn to read them before they exist.
-const RESERVED = ['PAYLOAD_KEYS', 'EMBEDDING_API_KEY'];
+// Of parts still to come, and one that OpenTelemetry reads: no agent file may learn to read them.
+const RESERVED = ['PAYLOAD_KEYS', 'EMBEDDING_API_KEY', 'OTEL_EXPORTER_OTLP_HEADERS'];
 
 /** Holdpoint's own settings are no agent's to send anywhere. */
 export const isOwnSetting = (name: string): boolean =>

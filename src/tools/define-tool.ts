@@ -15,6 +15,8 @@ export interface ToolContext {
   /** `<runId>:<callId>`, the same on every attempt. */
   readonly idempotencyKey: string;
   readonly dataDir: string;
+  /** W3C traceparent of the call, where it is traced: a tool hands it on to whom it asks. */
+  readonly traceparent?: string;
   /** Addresses that a tool may read though they are no public ones. */
   readonly egressAllow?: readonly string[];
   /** Of agents with `knowledge`. */

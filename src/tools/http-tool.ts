@@ -83,6 +83,7 @@ function headersOf(
     [HEADER.run.toLowerCase()]: legalValue(ctx.runId),
     [HEADER.org.toLowerCase()]: legalValue(ctx.orgId),
     [HEADER.user.toLowerCase()]: legalValue(ctx.userId),
+    ...(ctx.traceparent === undefined ? {} : { traceparent: ctx.traceparent }),
   };
 }
 

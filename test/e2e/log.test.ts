@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { startProduct, type ProductProcess } from '../rig/product.ts';
 import { tempDir } from '../rig/temp-dir.ts';
 import { temporalCliPath } from '../rig/temporal.ts';
+import { until } from '../rig/wait.ts';
 import { callerOf, openStage, tokenOf, type Stage } from './stage.ts';
 
 describe('the log of a real `npm start`', function () {
@@ -27,6 +28,22 @@ describe('the log of a real `npm start`', function () {
   after(async () => {
     await product?.stop();
     await stage?.close();
+  });
+
+  it('names the page of its metrics, on which those of Temporal’s SDK stand beside its own', async () => {
+    const [, page = ''] = /"url":"(http[^"]+\/metrics)"/.exec(product.log()) ?? [];
+    await callerOf(product.url, await tokenOf('ada')).ask('anything');
+    await until('they are there', async () => {
+      const text = await (await fetch(page)).text();
+      return (
+        /^temporal_request_total\{.*operation="\w+/m.test(text) &&
+        /^temporal_worker_task_slots_available\{/m.test(text) &&
+        /^temporal_activity_execution_latency_seconds_bucket\{.*activity_type="callModel"/m.test(
+          text,
+        ) &&
+        /^holdpoint_database_up /m.test(text)
+      );
+    });
   });
 
   it('has one line of a failed run with its id, its code and its causes, and no question and no task token in any', async () => {

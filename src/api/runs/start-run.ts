@@ -56,7 +56,7 @@ function refuseForNow(): never {
  * that a repeated transaction finds itself.
  */
 export function newRun(
-  { agents, isWaiting, egressAllow = [], runLimits }: AppDeps,
+  { agents, isWaiting, egressAllow = [], runLimits, tracing }: AppDeps,
   request: StartRequest,
   route: KeyUse['route'],
 ): NewRun {
@@ -73,6 +73,7 @@ export function newRun(
   if (isWaiting?.(agent.id) === true) refuseForNow();
   const options = body.options ?? {};
   refuseModel(agent, options.model);
+  const trace = tracing?.current();
   const media = readMedia(body.media ?? [], agent, publicAddresses(egressAllow));
   return {
     runId: `run_${v7()}`,
@@ -88,6 +89,7 @@ export function newRun(
     generateFollowups: body.generateFollowups ?? false,
     ...(body.onPaused === undefined ? {} : { onPaused: body.onPaused }),
     requestId: request.requestId,
+    ...(trace === undefined ? {} : { trace }),
     lease: randomUUID(),
     ...(runLimits === undefined ? {} : { limits: runLimits }),
     ...(agent.active

@@ -21,6 +21,7 @@ export interface OpenAiModelOptions {
   readonly reportedName?: string;
   readonly timeouts?: Partial<ModelTimeouts>;
   readonly proxy?: ProxySettings | undefined;
+  readonly traceparent?: (() => string | undefined) | undefined;
 }
 
 const NOTICES: Readonly<Record<Adaptation, string>> = {
@@ -35,9 +36,10 @@ export function createOpenAiModel({
   reportedName,
   timeouts,
   proxy,
+  traceparent,
 }: OpenAiModelOptions): Model {
   const clock = { ...TIMEOUTS, ...timeouts };
-  const send = createConnection({ baseUrl, apiKey, proxy });
+  const send = createConnection({ baseUrl, apiKey, proxy, traceparent });
   const learned = new Map<string, Set<Adaptation>>();
 
   /** What of the request the server would not take, noted for the model; undefined: nothing. */

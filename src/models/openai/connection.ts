@@ -22,12 +22,15 @@ export function createConnection({
   apiKey,
   proxy,
   path = 'chat/completions',
+  traceparent = () => undefined,
 }: {
   readonly baseUrl: string;
   readonly apiKey: string;
   readonly proxy?: ProxySettings | undefined;
   /** Behind the path of the address. */
   readonly path?: string;
+  /** The header `traceparent`, where the call is traced. */
+  readonly traceparent?: (() => string | undefined) | undefined;
 }): SendRequest {
   const url = under(baseUrl, path);
   const dispatcher = dispatcherOf(proxy);
@@ -39,16 +42,18 @@ export function createConnection({
     ...(apiKey === '' ? {} : { authorization: `Bearer ${apiKey}` }),
     ...(apiKey !== '' && url.searchParams.has('api-version') ? { 'api-key': apiKey } : {}),
   };
-  return (body, signal) =>
-    fetch(url, {
+  return (body, signal) => {
+    const trace = traceparent();
+    return fetch(url, {
       method: 'POST',
-      headers,
+      headers: trace === undefined ? headers : { ...headers, traceparent: trace },
       body,
       signal,
       dispatcher,
       // It would post the prompt to whatever host it names.
       redirect: 'error',
     });
+  };
 }
 
 /** Everything that an address may carry but the path stays where it is. */

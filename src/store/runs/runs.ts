@@ -33,6 +33,8 @@ export interface NewRun {
   readonly options: RunOptions;
   readonly generateFollowups: boolean;
   readonly requestId: string;
+  /** W3C traceparent of the request. */
+  readonly trace?: string;
   /** Where the session's run is paused. Absent: `reject`. */
   readonly onPaused?: 'reject' | 'queue' | 'withdraw';
   readonly key?: KeyUse;
@@ -65,7 +67,7 @@ export type Started =
 
 type WorkflowOf = Pick<
   NewRun,
-  'runId' | 'orgId' | 'agent' | 'sessionId' | 'options' | 'generateFollowups'
+  'runId' | 'orgId' | 'agent' | 'sessionId' | 'options' | 'generateFollowups' | 'trace'
 >;
 
 export const workflowInput = (run: WorkflowOf): AgentRunInput => ({
@@ -75,6 +77,7 @@ export const workflowInput = (run: WorkflowOf): AgentRunInput => ({
   sessionId: run.sessionId,
   model: run.options.model ?? run.agent.model,
   ...(run.generateFollowups ? { followUps: true } : {}),
+  ...(run.trace === undefined ? {} : { trace: run.trace }),
   limits: run.agent.limits,
   approvals: run.agent.approvals,
 });
