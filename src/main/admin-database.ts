@@ -1,8 +1,10 @@
 // The admin commands that only the database can answer, with the settings that a worker has. They
-// read, and change nothing.
+// read, and change nothing, but for `send`.
 
 import { readAuditLines } from '../store/queries/audit-lines.ts';
+import { readUsageByOrg } from '../store/queries/usage.ts';
 import { checkRecords } from '../temporal/check-records.ts';
+import { sendOutbox } from '../temporal/send-outbox.ts';
 import { createWorkflowObserver } from '../temporal/workflow-observer.ts';
 import { openProcess, settings } from './process.ts';
 
@@ -25,6 +27,38 @@ export const check = (stopping: AbortSignal): Promise<void> =>
     );
     if (found.length > 0) throw new Error('The records differ.');
   });
+
+/** Longer than a process that has died holds its lines. */
+const SEND_WITHIN_MS = 15_000;
+
+/** As any API or worker sends them, with each line's outcome in the log. */
+export const sendAgain = (stopping: AbortSignal): Promise<void> =>
+  openProcess('send', settings('worker'), stopping, async (opened) => {
+    opened.installRuntime();
+    const store = await opened.openStore();
+    const temporal = await opened.openTemporal(store);
+    const left = await sendOutbox(store, temporal, {
+      ...{ log: opened.log, withinMs: SEND_WITHIN_MS, stopping },
+    });
+    if (left === 0) return print('Temporal has taken all that there was to send.');
+    throw new Error(
+      `${left} lines are left. What Temporal says of each is in the lines above; npx holdpoint check --database names the runs that differ.`,
+    );
+  });
+
+export async function showUsage({ from, to }: AuditFlags, stopping: AbortSignal): Promise<void> {
+  const now = Date.now();
+  const between = { from: timeOf(from, now - 30 * 86_400_000), to: timeOf(to, now) };
+  await openProcess('usage', settings('worker'), stopping, async (opened) => {
+    const store = await opened.openStore();
+    const orgs = await store.asReconciler((tx) => readUsageByOrg(tx, between));
+    for (const org of orgs)
+      print(
+        `${org.orgId}  ${org.runs} runs  ${org.promptTokens} + ${org.completionTokens} tokens  ${Math.round(org.activeMs / 1000)} s active`,
+      );
+    print(`${orgs.length} orgs, ${between.from.toISOString()} to ${between.to.toISOString()}.`);
+  });
+}
 
 /** A page of lines: enough to be quick, and no transaction is long. */
 const LINES_AT_ONCE = 500;

@@ -14,7 +14,10 @@ const USAGE = `usage: npx holdpoint COMMAND
   stuck [--minutes 15]       open runs that have not moved, and why (runs:read, admin)
   cancel RUN                 (runs:cancel, admin)
   retry RUN                  takes a failed run up again (runs:write, admin)
+  usage --database [--from TIME] [--to TIME]                runs and tokens of each org
+  send --database            what Temporal has not taken yet, now and from here
   check --database           every open run against its workflow, and the other way round
+  replay                     every open run's history against the code that is here (Temporal's settings)
   audit --database --org ORG [--from TIME] [--to TIME]      as lines of JSON
   token …                    as npm run token
 
@@ -43,8 +46,14 @@ export async function main(stopping: AbortSignal): Promise<void> {
       return print('It is cancelled, or had ended before.');
     case 'retry':
       return showRun(await apiOf(flags).ask('POST', `/api/runs/${runNamed(positionals)}/retry`));
+    case 'usage':
+      return (await onDatabase(flags)).showUsage(flags, stopping);
+    case 'send':
+      return (await onDatabase(flags)).sendAgain(stopping);
     case 'check':
       return (await onDatabase(flags)).check(stopping);
+    case 'replay':
+      return (await import('./admin-replay.ts')).replay(stopping);
     case 'audit':
       return (await onDatabase(flags)).exportAudit(flags, stopping);
     default:

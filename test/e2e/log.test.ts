@@ -63,7 +63,9 @@ describe('the log of a real `npm start`', function () {
       ended().map(({ msg, code }) => [msg, code]),
       [['a run failed', 'MODEL_REJECTED']],
     );
-    const started = lines().find(({ msg }) => msg === 'a run was started');
+    const started = lines().find(
+      ({ msg, runId }) => msg === 'a run was started' && runId === run.runId,
+    );
     assert.deepEqual(
       [started?.['runId'], started?.['requestId']],
       [run.runId, headers.get('x-request-id')],

@@ -3,7 +3,7 @@
 export const READING =
   'newestRecord openRunsAfter missingRuns readCall viewPause keepThrough ' +
   'readLines readRecordState listRuns countRuns listWaiting readRuns ' +
-  'readRun readCalls readUsage readVisibleRun findVisibleRun readStanding readRecordStanding readAuditLines mediaOf ' +
+  'readRun readCalls readUsage readUsageByOrg readEndShown readVisibleRun findVisibleRun readStanding readRecordStanding readAuditLines mediaOf ' +
   'mediaBytes mediaOfCalls lockRun lockSessionAndRun listSessions findSession ' +
   'readConversation readTurnRow turnWorkOf readInbox readInboxHead ' +
   'runsWithExpired startedRun endedAmong missingBeforeEnd readCounterpart isNew openAfter openAmong readHistory ' +

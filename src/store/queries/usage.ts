@@ -16,6 +16,10 @@ export interface UsageFilter {
   readonly to: Date;
 }
 
+const SUMS = sql`count(*) as runs,
+  sum(prompt_tokens)::bigint as "promptTokens", sum(completion_tokens)::bigint as "completionTokens",
+  sum(prompt_tokens + completion_tokens)::bigint as "totalTokens", sum(active_ms)::bigint as "activeMs"`;
+
 /**
  * Days with runs, oldest first. Of the viewer himself, or with `admin` of his org. Active time is
  * written when a run settles.
@@ -32,9 +36,24 @@ export async function readUsage(
     f.agentId === undefined ? undefined : sql`agent_id = ${f.agentId}`,
   ]);
   const { rows } = await sql<UsageDay>`
-    select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as date, count(*) as runs,
-      sum(prompt_tokens)::bigint as "promptTokens", sum(completion_tokens)::bigint as "completionTokens",
-      sum(prompt_tokens + completion_tokens)::bigint as "totalTokens", sum(active_ms)::bigint as "activeMs"
+    select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as date, ${SUMS}
     from runs where ${where} group by 1 order by 1`.execute(tx.db);
+  return rows;
+}
+
+export interface OrgUsage extends Omit<UsageDay, 'date'> {
+  readonly orgId: string;
+}
+
+/** Of every org with runs that began in that time, the largest first: for who runs the service. */
+export async function readUsageByOrg(
+  tx: StoreTransaction,
+  { from, to }: Pick<UsageFilter, 'from' | 'to'>,
+): Promise<readonly OrgUsage[]> {
+  const { rows } = await sql<OrgUsage>`
+    select org_id as "orgId", ${SUMS} from runs
+    where created_at >= ${from} and created_at < ${to} group by 1 order by "totalTokens" desc, 1`.execute(
+    tx.db,
+  );
   return rows;
 }
