@@ -3,12 +3,41 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import { deleteOldEvents } from '../../src/store/retention.ts';
+import { cancelAgain } from '../../src/store/runs/continue-run.ts';
+import { addOutboxLine, deleteFromTemporal } from '../../src/store/outbox.ts';
+import { startedRun } from '../../src/store/runs/open-runs.ts';
+import { startRun } from '../../src/store/runs/runs.ts';
 import { settle } from '../../src/store/runs/settle.ts';
-import { deleteFromTemporal } from '../../src/store/outbox.ts';
+import { startAnew } from '../../src/store/runs/start-anew.ts';
 import { agent, drive, one, person, type Bench } from './fixture.ts';
 
 export function describeEnds(bench: () => Bench): void {
   const step = () => drive(bench().store);
+  it('a start that Temporal has lost is sent again, whatever was sent after it', async () => {
+    const s = step();
+    const run = await s.start();
+    await bench().store.asReconciler(async (tx) => {
+      addOutboxLine(tx, run.orgId, run.runId, { kind: 'SIGNAL', pauseId: 'p', calls: [] });
+    });
+    await sql`update outbox set acknowledged_at = clock_timestamp() where run_id = ${run.runId}`.execute(
+      bench().db.kysely,
+    );
+    await bench().store.asReconciler(async (tx) => {
+      const found = await startedRun(tx, run.runId);
+      await startAnew(tx, run.runId, found?.takenAt ?? assert.fail());
+    });
+    assert.deepEqual(await linesOf(run.runId), [
+      { kind: 'START', taken: false },
+      { kind: 'SIGNAL', taken: true },
+    ]);
+  });
+
+  const linesOf = async (runId: string) =>
+    (
+      await sql<{ kind: string; taken: boolean }>`
+        select kind, acknowledged_at is not null as taken from outbox where run_id = ${runId}
+        order by id`.execute(bench().db.kysely)
+    ).rows;
 
   describe('the end', () => {
     it('is written once: the first one counts', async () => {
@@ -67,6 +96,40 @@ export function describeEnds(bench: () => Bench): void {
       await bench().store.asOrg(run.orgId, (tx) => deleteFromTemporal(tx, run.orgId, run.runId));
       assert.doesNotMatch(await words(), /LEA-WROTE-THIS|lea/);
       assert.match(await words(), /DELETE/);
+    });
+
+    it('of a run that is over already is not told to Temporal by a cancel', async () => {
+      const s = step();
+      const run = await s.start();
+      await s.answers(run, 1, 'done');
+      await s.cancel(run);
+      assert.deepEqual(
+        (await linesOf(run.runId)).map(({ kind }) => kind),
+        ['START'],
+      );
+    });
+
+    it('as cancelled, asked for once more, sends its cancel again and no other line', async () => {
+      const s = step();
+      const run = await s.start();
+      await s.cancel(run);
+      await sql`update outbox set acknowledged_at = clock_timestamp() where run_id = ${run.runId}`.execute(
+        bench().db.kysely,
+      );
+      await bench().store.asWorker((tx) => cancelAgain(tx, run.runId));
+      assert.deepEqual(await linesOf(run.runId), [
+        { kind: 'START', taken: true },
+        { kind: 'CANCEL', taken: false },
+      ]);
+    });
+
+    it('of one that was never started is no start of it, played again', async () => {
+      const s = step();
+      const first = await s.start();
+      const behind = await s.start({ sessionId: first.sessionId, agent: first.agent });
+      await s.cancel(behind);
+      const again = await bench().store.asOrg(behind.orgId, (tx) => startRun(tx, behind));
+      assert.deepEqual(again, { kind: 'STARTED', runId: behind.runId, released: false });
     });
 
     it('retention deletes the events of runs that ended long ago, and nothing else', async () => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { settle } from '../../src/store/runs/settle.ts';
 import type { NewRun } from '../../src/store/runs/runs.ts';
+import { recordReply } from '../../src/store/turns/replies.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import { drive, type Bench } from './fixture.ts';
 
@@ -38,6 +39,32 @@ export function describeHistory(bench: () => Bench): void {
       assert.match(first, /run failed .*The model refused.*\n- look \{"x":1\}: price 875\.4$/s);
       assert.doesNotMatch(first, /send/, 'what was never made is not said');
       assert.match(second, /was cancelled .*\n- note \{"x":1\}: it is not known/s);
+    });
+
+    it('has one exchange of a run, with its answer, and none of an answer that its end did not keep', async () => {
+      const s = step();
+      const asked = await s.start();
+      const [did = ''] = await s.asks(asked, 1, ['look']);
+      await s.goesOut(asked, did);
+      await s.record(asked, did, 1);
+      await s.answers(asked, 2, 'The answer.');
+      const same = { sessionId: asked.sessionId, agent: asked.agent };
+      const cut = await s.start(same);
+      const attemptId = randomUUID();
+      await bench().store.asWorker((tx) => beginTurn(tx, cut.runId, 1, attemptId));
+      const reply = { kind: 'ANSWER', text: 'Half of it.', reasoning: '', model: 'm' } as const;
+      await bench().store.asWorker((tx) =>
+        recordReply(
+          tx,
+          cut.runId,
+          1,
+          attemptId,
+          { ...reply, finishReason: 'stop', calls: [] },
+          { promptTokens: 1, completionTokens: 1, estimated: false },
+        ),
+      );
+      await s.cancel(cut);
+      assert.deepEqual(await history(await s.start(same)), ['The answer.']);
     });
 
     it('has no exchange of a run that ended without having done anything', async () => {

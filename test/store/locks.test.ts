@@ -13,6 +13,7 @@ import { lockRun, releaseStranded, startRun, type NewRun } from '../../src/store
 import { addGiver, createGrant } from '../../src/store/grants/grants.ts';
 import { announceExpiringPauses } from '../../src/store/webhooks/expiring.ts';
 import type { Viewer } from '../../src/store/queries/visibility.ts';
+import { startOrWithdraw } from '../../src/store/runs/withdraw.ts';
 import { deleteSession } from '../../src/store/runs/sessions.ts';
 import { beginTurn } from '../../src/store/turns/turns.ts';
 import { recordReply } from '../../src/store/turns/replies.ts';
@@ -168,10 +169,24 @@ describe('locks on PostgreSQL', () => {
     const [first, second, third] = [await asked(), await asked(), await asked()];
     await step().cancel(first.run);
     const claim = { attemptId: randomUUID(), versionNow: () => undefined };
-    const late = await behind(
-      (tx) => claimCall(tx, { ...claim, runId: second.run.runId, callId: second.callId }),
-      () => step().claim(third.run, third.callId),
-    );
+    let go = (): void => undefined;
+    const released = new Promise<void>((resolve) => (go = resolve));
+    let locked = false;
+    // It has the name, and takes it over only when the other has asked for it too.
+    const taking = on.bench.store.asReconciler(async (tx) => {
+      await sql`select 1 from effects where call_id = ${first.callId} for no key update`.execute(
+        tx.db,
+      );
+      locked = true;
+      await released;
+      return claimCall(tx, { ...claim, runId: second.run.runId, callId: second.callId });
+    });
+    await until('it is locked', () => locked, 5000, 5);
+    const waits = step().claim(third.run, third.callId);
+    await until('the other waits', waiting, 5000, 5);
+    go();
+    assert.equal((await taking).kind, 'DISPATCH');
+    const late = await waits;
     assert.equal(late.kind, 'EFFECT_WAITS');
   });
 
@@ -217,6 +232,17 @@ describe('locks on PostgreSQL', () => {
           ),
       );
       assert.deepEqual(deleted, { kind: 'OPEN', runIds: [next.runId] });
+    });
+    it('a message that takes calls back waits, and goes to the run that is paused, not to one before it', async () => {
+      const first = await step().start();
+      await step().answers(first, 1, 'done');
+      const second = await step().start({ sessionId: first.sessionId, agent: first.agent });
+      await step().pause(second, 1, 1, await step().asks(second, 1, ['send']));
+      const message: NewRun = { ...first, runId: `${first.runId}n`, onPaused: 'withdraw' };
+      const taken = await behind(lockOfSession(first), () =>
+        on.bench.store.asOrg('acme', (tx) => startOrWithdraw(tx, message)),
+      );
+      assert.deepEqual(taken, { kind: 'WITHDREW', runId: second.runId });
     });
     it('the release of a queued run that was lost waits too', async () => {
       const first = await step().start();

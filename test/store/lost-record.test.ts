@@ -111,7 +111,16 @@ describe('a record that has lost its last transactions', () => {
       skipped.runId,
     );
     const silent = (await approvedAndDone()).run;
-    for (const run of [skipped, silent]) {
+    const cut = (await approvedAndDone()).run;
+    await step().asks(cut, 2, ['look']);
+    await query('delete from calls where run_id = $1 and turn = 2', cut.runId);
+    await query('delete from turns where run_id = $1', cut.runId);
+    await query(
+      `insert into turns (run_id, org_id, turn, kind, text, reasoning, model, finish_reason)
+        values ($1, 'acme', 2, 'ANSWER', 'done', '', 'm', 'stop')`,
+      cut.runId,
+    );
+    for (const run of [skipped, silent, cut]) {
       const settled = await completes(run, 2);
       assert.deepEqual([settled?.status, settled?.failure?.code], ['FAILED', 'RECORD_LOST']);
     }

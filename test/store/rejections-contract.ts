@@ -86,6 +86,7 @@ export function describeRejections(bench: () => Bench): void {
       const { n } = await s.goesOut(run, id);
       await s.record(run, id, n, { kind: 'UNANSWERED', evidence: 'cut off' });
       await s.pause(run, 1, 2, [id], 'OUTCOME_UNKNOWN');
+      assert.deepEqual((await s.read(run)).calls[0]?.votes, [], 'those of the approval are over');
       await s.vote(run, person('lea'), all('REJECT', { pauseId: s.pauseId(run, 1, 2) }));
       await s.asks(run, 2, ['pay']);
       const states = (await s.read(run)).calls.map((call) => call.state);

@@ -80,7 +80,11 @@ function describeLimits(bench: () => Bench): void {
     const s = steps();
     const [orgId, limits] = [newOrg(), limitsOf({})];
     const { sessionId } = await s.start({ orgId, limits });
-    for (let i = 0; i < 100; i++) await s.start({ orgId, limits, sessionId });
+    const { runId } = await s.start({ orgId, limits, sessionId });
+    for (let i = 1; i < 100; i++) await s.start({ orgId, limits, sessionId });
+    await refused(s.start({ orgId, limits, sessionId }), 'TOO_MANY_QUEUED_RUNS');
+    await end(runId);
+    await s.start({ orgId, limits, sessionId });
     await refused(s.start({ orgId, limits, sessionId }), 'TOO_MANY_QUEUED_RUNS');
     await s.start({ orgId, limits });
   });

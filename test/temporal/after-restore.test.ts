@@ -163,7 +163,9 @@ describe('the command after a restore', () => {
 
   it('terminates the workflow that went on before its run is ended, and keeps the calls as unknown', async () => {
     const run = await step().start();
-    const [callId = ''] = await step().asks(run, 1, ['look']);
+    const [callId = '', done = ''] = await step().asks(run, 1, ['look', 'look']);
+    const { n } = await step().goesOut(run, done);
+    await step().record(run, done, n);
     const { said, scripted } = client(
       { [run.runId]: 'RUNNING', younger: 'RUNNING', older: 'COMPLETED' },
       { events: [scheduled('5', 'runTool', { callId: 'call_that_is_not_there' })] },
@@ -177,7 +179,10 @@ describe('the command after a restore', () => {
     assert.deepEqual([report.openWithoutRun, report.closedWithoutRun], [['younger'], ['older']]);
     assert.deepEqual(
       (await step().read(run)).calls.map((call) => [call.callId, call.state]),
-      [[callId, 'LEFT']],
+      [
+        [callId, 'LEFT'],
+        [done, 'SUCCEEDED'],
+      ],
     );
   });
 
