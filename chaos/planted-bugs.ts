@@ -234,8 +234,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       {
         file: 'src/store/calls/calls.ts',
         find: "if (unasked && !(await takesGrant(tx, run, callId, row, tool))) return { kind: 'ASK_AGAIN' };",
-        replace: `const kept = await sql\`select 1 from decisions where run_id = \${runId} and action = 'APPROVE'\`.execute(tx.db);
-  if (unasked && kept.rows.length === 0) return { kind: 'ASK_AGAIN' };`,
+        replace: `const votedYes = await sql\`select 1 from decisions where run_id = \${runId} and action = 'APPROVE'\`.execute(tx.db);
+  if (unasked && votedYes.rows.length === 0) return { kind: 'ASK_AGAIN' };`,
       },
       {
         file: 'src/store/calls/changed-calls.ts',
