@@ -1,6 +1,7 @@
 // The histories of all open runs, replayed by the workflow code that is here: whether a release could
 // take each of them up, asked before its workers do. Reads, and changes nothing.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { RPC_DEADLINE_MS, type Temporal } from './connect.ts';
@@ -15,6 +16,9 @@ export interface Replayed {
 const MOST_HELD = 10_000;
 /** A history of a hundred turns is read in many calls. */
 const HISTORY_WITHIN_MS = 12 * RPC_DEADLINE_MS;
+
+const LIST_TRIES = 6;
+const LIST_AGAIN_AFTER_MS = 1000;
 
 type History = Awaited<
   ReturnType<ReturnType<Temporal['client']['workflow']['getHandle']>['fetchHistory']>
@@ -62,12 +66,23 @@ async function* openRuns({
 }: Pick<WorkflowObserver, 'openOnes' | 'paused'>): AsyncGenerator<string> {
   let page: Uint8Array | undefined;
   do {
-    const { runIds, next } = await openOnes(page);
+    const { runIds, next } = await patiently(() => openOnes(page));
     yield* runIds;
     page = next;
   } while (page !== undefined);
   // A server that knows no pause has none.
   yield* await paused(MOST_HELD).catch((): readonly string[] => []);
+}
+
+/** A server that is busy is asked again: half an answer would be none. */
+async function patiently<T>(ask: () => Promise<T>, tries = LIST_TRIES): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (tries <= 1) throw error;
+    await sleep(LIST_AGAIN_AFTER_MS);
+    return patiently(ask, tries - 1);
+  }
 }
 
 const firstLine = (error: unknown): string =>
