@@ -36,10 +36,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     together: true,
     patches: [
       {
-        file: 'src/activities/run-tool.ts',
+        file: 'src/activities/deliver-call.ts',
         find: 'let mayHaveHappened = false;',
         replace: `if (Math.random() < 0.25) return { end: { kind: 'ANSWERED', result: 'done', isError: false } };
-    let mayHaveHappened = false;`,
+  let mayHaveHappened = false;`,
       },
     ],
     caughtBy: { seconds: 40, faults: [], rules: ['every-success-was-sent'] },
@@ -114,7 +114,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         replace: 'true || !patched',
       },
       {
-        file: 'src/activities/claim-decision.ts',
+        file: 'src/activities/operator-vote.ts',
         find: 'const shownPauseId = signal.pauseId ?? asked;',
         replace: 'const shownPauseId = asked;',
       },
@@ -142,7 +142,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'a line that Temporal did not take counts as taken',
     patches: [
       {
-        file: 'src/temporal/outbox.ts',
+        file: 'src/temporal/send-line.ts',
         find: "'Temporal did not take an outbox line; it is tried again', ); return false;",
         replace: "'Temporal did not take an outbox line; it is tried again', ); return true;",
       },
