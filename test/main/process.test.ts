@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { openProcess, type Process } from '../../src/main/process.ts';
 import type { Config } from '../../src/config.ts';
 
-const CONFIG = { logLevel: 'silent' } as unknown as Config;
+const CONFIG = { logLevel: 'silent', traces: null } as unknown as Config;
 
 interface Later<T> {
   readonly promise: Promise<T>;

@@ -20,7 +20,7 @@ const HOST = 'model.example';
 /** In a process whose environment alone says how the model is reached, and whom it trusts. */
 const CALL = `
   const { configFromEnvironment } = await import('./src/config.ts');
-  const { modelOf } = await import('./src/main/run-worker.ts');
+  const { modelOf } = await import('./src/main/model-of.ts');
   const read = configFromEnvironment('start');
   if (!read.ok) throw new Error(read.problems.join(' '));
   const deltas = [];
