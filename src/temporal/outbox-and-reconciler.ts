@@ -6,6 +6,8 @@ import {
   deleteOldDeliveries,
   deleteOldEvents,
   deleteOldInboxLines,
+  deleteOldKeys,
+  deleteOldRuns,
   deleteSaidOutboxLines,
 } from '../store/retention.ts';
 import { createTemporalIdentity, type VerifiedTemporal } from './counterpart.ts';
@@ -80,6 +82,8 @@ export function createOutboxAndReconciler(deps: OutboxAndReconcilerDeps): Outbox
       while ((await deleteOldEvents(store, days)) > 0);
       while ((await deleteOldInboxLines(store, days)) > 0);
       while ((await deleteOldDeliveries(store, days)) > 0);
+      while ((await deleteOldRuns(store, days)) > 0);
+      while ((await deleteOldKeys(store, days)) > 0);
     } catch {
       // The database is away: the next round goes on.
     }

@@ -19,6 +19,7 @@ import { describeKnowledge } from './knowledge-contract.ts';
 import { describeHistory } from './history-contract.ts';
 import { describeRejections } from './rejections-contract.ts';
 import { describeGone } from './gone-contract.ts';
+import { describeRetention } from './retention-contract.ts';
 import { describeGrants } from './grants-contract.ts';
 import { describeEffects } from './effects-contract.ts';
 import { describeSeals } from './seals-contract.ts';
@@ -397,6 +398,7 @@ export function describeStore(bench: () => Bench): void {
   describeEnds(bench);
   describeLastLook(bench);
   describeGone(bench);
+  describeRetention(bench);
   describePauses(bench);
   describeRejections(bench);
   describeRules(bench);

@@ -24,6 +24,7 @@ import { deletedWorkflows } from './migrations/0076-deleted-workflows.ts';
 import { limits } from './migrations/0078-limits.ts';
 import { auditSeals } from './migrations/0079-audit-seals.ts';
 import { auditByOrg } from './migrations/0080-audit-by-org.ts';
+import { retention } from './migrations/0081-retention.ts';
 import { knowledge } from './migrations/0050-knowledge.ts';
 import { wordsOfOneOrg } from './migrations/0065-words-of-one-org.ts';
 
@@ -59,6 +60,7 @@ const later: Migrations = {
   '0078-limits': limits,
   '0079-audit-seals': auditSeals,
   '0080-audit-by-org': auditByOrg,
+  '0081-retention': retention,
 };
 
 const FIRST_TABLE = 'kysely_migration';
