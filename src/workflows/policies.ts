@@ -81,9 +81,12 @@ export const documentOptions: ActivityOptions = {
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 };
 
-/** One transaction of it, or a few: repeated until the database is there. */
+/**
+ * One transaction of it: repeated until the database is there. A worker gives one up by itself after
+ * eight seconds; later than that it has died, and a document waits to be found.
+ */
 export const documentTransaction: ActivityOptions = {
-  startToCloseTimeout: '1 minute',
+  startToCloseTimeout: '15 seconds',
   retry: {
     initialInterval: '500 milliseconds',
     backoffCoefficient: 2,
