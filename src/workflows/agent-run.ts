@@ -28,7 +28,7 @@ import type {
 } from '../contract/turn.ts';
 import { agentLoop, type LoopEnd, type LoopPorts, type ModelAnswer } from './agent-loop.ts';
 import { receiveDecisions, type Approvals } from './approvals.ts';
-import { close, showStatus } from './close.ts';
+import { close, refuseCopy, showStatus } from './close.ts';
 import { createDetails, type Details } from './details.ts';
 import { failureOfStep, fromWorker } from './by-hand.ts';
 import { callInPlace, extraOptions, workOptions } from './policies.ts';
@@ -38,6 +38,7 @@ type Decided = Exclude<PauseState, { kind: 'OPEN' }>;
 
 export async function agentRun(input: AgentRunInput): Promise<RunEndShown> {
   const { runId } = input;
+  refuseCopy(runId);
   const details = createDetails();
   const approvals = receiveDecisions(
     (pauseId, signals) => claimDecision(runId, { pauseId }, signals),

@@ -5,6 +5,7 @@ import {
   ApplicationFailure,
   CancellationScope,
   upsertSearchAttributes,
+  workflowInfo,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import { whatToDo } from '../contract/failure-advice.ts';
@@ -53,6 +54,19 @@ export async function close(runId: string, settled: RunEnd): Promise<RunEndShown
     default:
       return assertNever(status);
   }
+}
+
+/**
+ * The Web UI starts workflows like others: with their input, under another id. Two that act for one
+ * run would wait for each other's decisions. No run has ever had a workflow of another id, so no
+ * history is replayed otherwise than it went.
+ */
+export function refuseCopy(runId: string): void {
+  if (workflowInfo().workflowId === runId) return;
+  throw ApplicationFailure.nonRetryable(
+    `This workflow has the input of the run ${runId}, which has its own. It has done nothing. Start a run through the API.`,
+    'NOT_A_RUN',
+  );
 }
 
 const failureOf = ({ code, message }: RunFailure): ApplicationFailure =>

@@ -33,6 +33,14 @@ export async function historyOf(cli: TemporalCli, runId: string): Promise<readon
 export const typesOf = (events: readonly HistoryEvent[]): readonly string[] =>
   events.map((event) => event.eventType.replace('EVENT_TYPE_', ''));
 
+/** The workflow's input, as it was started. */
+export function inputOf(events: readonly HistoryEvent[]): string {
+  const started = events[0]?.['workflowExecutionStartedEventAttributes'] as {
+    readonly input: { readonly payloads: readonly [{ readonly data: string }] };
+  };
+  return Buffer.from(started.input.payloads[0].data, 'base64').toString();
+}
+
 /** The summaries, in order. */
 export const summariesOf = (events: readonly HistoryEvent[]): readonly string[] =>
   events.flatMap((event) => {

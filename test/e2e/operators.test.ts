@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { until } from '../rig/wait.ts';
 import { deliveriesOf, startCluster, type Cluster } from './cluster.ts';
-import { historyOf, wordsOf, type HistoryEvent } from './history.ts';
+import { historyOf, inputOf, wordsOf, type HistoryEvent } from './history.ts';
 import { followPlan, pendingOf, plan, type Caller } from './stage.ts';
 
 /** What a click that was meant for another pause would have done by then. */
@@ -163,6 +163,22 @@ describe('an operator in Temporal', function () {
       const again = await ada.retry(run);
       assert.deepEqual([again.status, again.run.status], [200, 'COMPLETED'], `the ${n}th`);
     }
+  });
+
+  it('who starts a workflow like a paused one starts nothing: the run waits as before, and pays once', async () => {
+    const { run } = await ada.ask(plan([['pay', { amount: 5 }]], 'Paid.'));
+    const copy = `copy-of-${run.runId}`;
+    await cli(
+      ...['start', '--type', 'agentRun', '--task-queue', 'holdpoint', '-w', copy],
+      ...['--input', inputOf(await historyOf(cluster.temporal.cli, run.runId))],
+    );
+    await until('the copy has closed', async () =>
+      /NOT_A_RUN/.test(await cli('describe', '-w', copy, '-o', 'json')),
+    );
+    assert.equal(await statusOf(run.runId), 'PAUSED');
+    const { run: end } = await lea.decide(run, { action: 'APPROVE' });
+    assert.equal(end.status, 'COMPLETED');
+    assert.equal(deliveriesOf(cluster.stage, run.runId).length, 1);
   });
 
   it('finds no approve in the history of a rejected run: its wake-up says who decided, how and why', async () => {

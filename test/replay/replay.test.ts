@@ -8,7 +8,7 @@ import {
   Worker,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
-import { wordsOf } from '../e2e/history.ts';
+import { inputOf, wordsOf, type HistoryEvent } from '../e2e/history.ts';
 import { CANARY } from './canary.ts';
 import { shapesOf } from './shapes.ts';
 
@@ -22,6 +22,9 @@ interface History {
     readonly [attributes: string]: unknown;
   }[];
 }
+/** The workflow's id: a history has it in its input alone. */
+const runIdOf = ({ events }: { readonly events: readonly object[] }): string =>
+  (JSON.parse(inputOf(events as readonly HistoryEvent[])) as { runId: string }).runId;
 const namesOf = (release: string): readonly string[] =>
   readdirSync(new URL(`${release}/`, ROOT)).sort();
 const read = (release: string, name: string): History =>
@@ -42,8 +45,8 @@ describe('kept histories', function () {
     const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
     bundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
   });
-  const replay = (history: unknown): Promise<void> =>
-    Worker.runReplayHistory({ workflowBundle: bundle }, history);
+  const replay = (history: { readonly events: readonly object[] }): Promise<void> =>
+    Worker.runReplayHistory({ workflowBundle: bundle }, history, runIdOf(history));
 
   it('each release has one of every shape of its time', () => {
     for (const release of RELEASES)

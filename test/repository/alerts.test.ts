@@ -1,5 +1,5 @@
 // The alert rules and the dashboard in deploy/: they name only metrics that there are, and
-// Prometheus' own programme takes the rules.
+// Prometheus' own program takes the rules.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
