@@ -89,7 +89,8 @@ export function describeRetention(bench: () => Bench): void {
         await s.answers(run, 1, 'done');
         return run;
       };
-      const [gone, kept] = [await keyed(), await keyed()];
+      const [gone, kept, justDeleted] = [await keyed(), await keyed(), await keyed()];
+      await query(sql`delete from runs where run_id = ${justDeleted.runId}`);
       await query(sql`update idempotency_keys set created_at = now() - interval '8 days'
         where run_id in (${gone.runId}, ${kept.runId})`);
       await longAgo(gone.runId);
@@ -97,9 +98,10 @@ export function describeRetention(bench: () => Bench): void {
       while ((await deleteOldKeys(bench().store, DAYS)) > 0);
       assert.deepEqual(
         await query(
-          sql`select run_id from idempotency_keys where run_id in (${gone.runId}, ${kept.runId})`,
+          sql`select run_id from idempotency_keys
+            where run_id in (${gone.runId}, ${kept.runId}, ${justDeleted.runId}) order by created_at`,
         ),
-        [{ run_id: kept.runId }],
+        [{ run_id: kept.runId }, { run_id: justDeleted.runId }],
       );
     });
   });

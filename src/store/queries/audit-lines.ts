@@ -14,6 +14,8 @@ export interface AuditEntry {
   readonly data: unknown;
 }
 
+const COLUMNS = sql`id, at, org_id as "orgId", run_id as "runId", actor, action, data`;
+
 export interface AuditWanted {
   readonly orgId: string;
   readonly from: Date;
@@ -29,7 +31,7 @@ export async function readAuditLines(
   { orgId, from, to, after, most }: AuditWanted,
 ): Promise<readonly AuditEntry[]> {
   const { rows } = await sql<AuditEntry>`
-    select id, at, org_id as "orgId", run_id as "runId", actor, action, data from audit
+    select ${COLUMNS} from audit
     where id > ${after} and org_id = ${orgId} and at >= ${from} and at < ${to}
     order by id limit ${most}`.execute(tx.db);
   return rows;
@@ -60,7 +62,7 @@ export async function listAudit(
     page.after && sql`id < ${page.after.ids[0]}::bigint`,
   ]);
   const { rows } = await sql<AuditEntry>`
-    select id, at, org_id as "orgId", run_id as "runId", actor, action, data from audit
+    select ${COLUMNS} from audit
     where ${where} order by id desc limit ${page.limit + 1}`.execute(tx.db);
   return listed(rows, page, ({ at, id }) => ({ at, ids: [String(id)] }));
 }
